@@ -1,0 +1,644 @@
+// Package jitos is the model of a job fabric that lives inside a git repository, and the kernel that runs it.
+//
+// All work is a causal graph, the WARP: typed nodes and labelled edges beside the user's files, at one commit. It changes
+// by rewrites alone, and one rewrite is one commit. An intent becomes a Task; a planner proposes Slaps, candidate plans;
+// one of them is compiled to Jobs, and an attempt at it is a Process; workers run the jobs in a speculative workspace
+// (SWS), a branch forked from a Snapshot of the system WARP; gates give Evidence for exactly one file tree; a collapse
+// merges the workspace into the system line, a discard leaves what the attempt taught.
+//
+// This file holds every type and interface, so that it teaches the whole system. The rest of the package:
+//
+//	kernel.go    the one path from intent to collapse, and the one writer of the system line
+//	tick.go      one scheduler tick: choose, claim, dispatch, settle
+//	prove.go     gates: evidence for one tree, and what a collapse requires of it
+//	sync.go      absorb and land: the user's branch and the system line
+//	rewrite.go   Apply: what each rule may write, and what must be there before it
+//	policy.go    Admit: capabilities and content that was allowed
+//	status.go    Status: a fold over the graph; nothing is ever stored as a status
+//	pattern.go   what a rewrite relied on, and whether that still holds
+//	canon.go     names, ids and canonical JSON
+//	errors.go    what callers test for
+//
+// The package imports only the standard library. Everything above it (stores, merges, planners, workers, faces) is lent to
+// the kernel as one of the small interfaces below.
+package jitos
+
+import (
+	"context"
+	"iter"
+	"time"
+)
+
+// Format is the version of the bytes in git, kept in .jitos/fabric.json. A fabric of another version is refused.
+const Format = 1
+
+// Ids. CommitID, TreeID and BlobID are hex object ids of git; the empty string means none. The others are node names
+// (see NewName), each a type of its own, so that a plan cannot be handed over where a task is wanted.
+type (
+	CommitID  string
+	TreeID    string
+	BlobID    string
+	TaskID    string
+	SlapID    string
+	ProcessID string
+	JobID     string
+)
+
+func (id TaskID) Node() NodeID    { return NodeID{KindTask, string(id)} }
+func (id SlapID) Node() NodeID    { return NodeID{KindSlap, string(id)} }
+func (id ProcessID) Node() NodeID { return NodeID{KindProcess, string(id)} }
+func (id JobID) Node() NodeID     { return NodeID{KindJob, string(id)} }
+
+// Kinds of the nodes that the kernel writes. Users and libraries may add any other kind.
+const (
+	KindTask       = "task"       // Task
+	KindWithdrawal = "withdrawal" // Withdrawal, named as its task
+	KindPlanning   = "planning"   // Planning: the candidates of one moment and why the other methods were not used
+	KindSlap       = "slap"       // Slap
+	KindProcess    = "process"    // Process
+	KindJob        = "job"        // Job
+	KindClaim      = "claim"      // Claim
+	KindSettlement = "settlement" // Settlement, named as its claim
+	KindEvidence   = "evidence"   // Evidence, named by its key
+	KindFinding    = "finding"    // Finding
+	KindConflict   = "conflict"   // Conflict
+	KindAttempt    = "attempt"    // Attempt, named as its process: an attempt that was discarded
+	KindCollapse   = "collapse"   // Collapse, named as its process
+	KindSync       = "sync"       // Sync; the one node is SyncNode
+	KindToolchain  = "toolchain"  // Toolchain: what the files are recognised as
+)
+
+// Labels of the edges that the kernel writes, each stored under the node that came first in time.
+const (
+	LabelPlan       = "plan"       // task → slap
+	LabelPlanning   = "planning"   // task → planning
+	LabelAttempt    = "attempt"    // task → process
+	LabelProcess    = "process"    // slap → process
+	LabelRevision   = "revision"   // slap → slap that revises it
+	LabelJob        = "job"        // process → job
+	LabelThen       = "then"       // job → job that comes after it
+	LabelClaim      = "claim"      // job → claim
+	LabelSettlement = "settlement" // claim → settlement
+	LabelEvidence   = "evidence"   // settlement, or task → evidence
+	LabelFinding    = "finding"    // process → finding
+	LabelConflict   = "conflict"   // process → conflict
+	LabelEnd        = "end"        // process → attempt or collapse
+)
+
+// SyncNode records the user's commit last synced with the system line.
+var SyncNode = NodeID{KindSync, "user"}
+
+// ---- The graph ----
+
+// NodeID names a node: "kind/name" in text. Kind and Name follow CheckName.
+type NodeID struct{ Kind, Name string }
+
+// Node is a typed node of the graph. Fields hold decoded JSON (string, bool, json.Number, []any, map[string]any, nil).
+type Node struct {
+	ID     NodeID
+	Fields map[string]any
+}
+
+// Edge is one edge of the multigraph, stored once, under its source. Key tells apart edges with the same ends and label.
+type Edge struct {
+	From  NodeID
+	Label string
+	To    NodeID
+	Key   string
+	Attrs map[string]any
+}
+
+// ItemID names anything that a rewrite sets or drops:
+//
+//	task/x-abcdefgh                a node
+//	task/x-abcdefgh#plan/0123…     an edge: its source, its label and its EdgeID
+//	./methods/go.yaml              a file of the fabric, below .jitos/
+type ItemID string
+
+// Graph is the nodes and edges of a WARP at one commit. Reading one node costs a few object reads at any size.
+// Every method is safe for concurrent use.
+type Graph interface {
+	// Node returns the node, or an error that Is ErrNotFound.
+	Node(ctx context.Context, id NodeID) (Node, error)
+	// Nodes yields the nodes of a kind in a fixed order (that of their shards, not of their names);
+	// kind "" means all kinds. It ends after the first error.
+	Nodes(ctx context.Context, kind string) iter.Seq2[Node, error]
+	// Edges yields the edges that leave a node; label "" means all labels.
+	Edges(ctx context.Context, from NodeID, label string) iter.Seq2[Edge, error]
+	// Blob returns the object id of the item's stored bytes, "" where the item is absent.
+	Blob(ctx context.Context, item ItemID) (BlobID, error)
+}
+
+// Files is the file tree of a WARP: the user's files, without .jitos/. Paths are slash separated, relative, clean.
+type Files interface {
+	// Tree is the hash of the file tree.
+	Tree() TreeID
+	// ReadFile returns the bytes of a regular file, or an error that Is ErrNotFound.
+	ReadFile(ctx context.Context, path string) ([]byte, error)
+	// PathID returns the object id of a file or directory and its mode in octal ("100644 ab12…"), "" where there is none.
+	PathID(ctx context.Context, path string) (string, error)
+	// Glob yields, in byte order, the paths of files that match a pattern of MatchPath; "**" yields all.
+	Glob(ctx context.Context, pattern string) iter.Seq2[string, error]
+}
+
+// Snapshot is a WARP at one commit: immutable, read lazily.
+type Snapshot interface {
+	Graph
+	Files
+	// Commit is the commit itself, with its record.
+	Commit() Commit
+}
+
+// Commit is one commit of a fabric's line, or of the user's history. Record is nil for a plain commit of the user's.
+type Commit struct {
+	ID        CommitID
+	Parents   []CommitID
+	Tree      TreeID // the file tree: the root without .jitos/
+	Author    string // name and address
+	Committer string
+	When      time.Time
+	Subject   string
+	Body      string
+	Trailers  map[string]string
+	Record    *Record
+}
+
+// ---- Rewrites ----
+
+// Rules: the names of rewrites. A rule marked k writes the system line and is the kernel's alone.
+const (
+	RuleBirth    = "birth"    // k: the parentless first commit
+	RuleAbsorb   = "absorb"   // k: the user's commits come in
+	RuleLand     = "land"     // k: collapsed files went to a branch of the user's
+	RuleObserve  = "observe"  // k: what the files are recognised as
+	RuleTask     = "task"     // k: an intent
+	RuleWithdraw = "withdraw" // k: an intent is taken back
+	RulePlan     = "plan"     // k: candidates, and why not the others
+	RuleProcess  = "process"  // k: an attempt starts
+	RuleProve    = "prove"    // k: evidence for the system's own tree
+	RuleCollapse = "collapse" // k: a workspace is merged
+	RuleDiscard  = "discard"  // k: a workspace is given up, with what it taught
+	RuleConflict = "conflict" // k: a collapse was refused; both sides are named
+	RuleMethod   = "method"   // k: the library of this fabric changes
+	RuleCompile  = "compile"  // in an SWS: a plan becomes a DAG of jobs
+	RuleClaim    = "claim"    // in an SWS: jobs are about to run
+	RuleSettle   = "settle"   // in an SWS: the result of one claim
+	RuleRebase   = "rebase"   // in an SWS: the system line is merged in
+	RuleSave     = "save"     // in an SWS: a person's changes
+	RuleGraph    = "graph"    // in an SWS: nodes and edges of a user's
+)
+
+// Rewrite is one atomic change, as submitted. Set, Edges and Fabric replace what has the same id; Drop removes. Tree ""
+// leaves the files as they are.
+type Rewrite struct {
+	Rule    string
+	Actor   string // "name <address>", or a worker's name
+	Task    TaskID
+	Process ProcessID
+	Reads   []Read
+	Set     []Node
+	Edges   []Edge
+	Fabric  map[string][]byte // files below .jitos/: methods/*.yaml, policy.yaml; nil bytes drop
+	Drop    []ItemID
+	Tree    TreeID
+	What    string // what happened, in words: the message's first line is "<rule>: <what>"
+	Why     string // an optional paragraph
+	Also    []Trailer
+	Parents []CommitID // beside the first
+}
+
+// Trailer is one line at the end of a commit message.
+type Trailer struct{ Key, Value string }
+
+// Record is a rewrite as kept in .jitos/rewrite.json: payloads by hash, the files as one hash.
+type Record struct {
+	Seq     int64             `json:"seq"` // the first parent's + 1; the birth is 1
+	Rule    string            `json:"rule"`
+	Version int               `json:"version"` // of the rule, see RuleVersion
+	Actor   string            `json:"actor"`
+	Task    TaskID            `json:"task,omitempty"`
+	Process ProcessID         `json:"process,omitempty"`
+	Reads   []Read            `json:"reads,omitempty"`
+	Set     map[ItemID]BlobID `json:"set,omitempty"`
+	Drop    []ItemID          `json:"drop,omitempty"`
+	Tree    TreeID            `json:"tree"`
+}
+
+// Read is something that a rewrite relied on. Exactly one of Item, Path and Pattern is given; Is is what was seen there
+// (see Look): for an item its blob, for a path its PathID, for a pattern the hash of its answer; "" means absent.
+type Read struct {
+	Item    ItemID   `json:"item,omitempty"`
+	Path    string   `json:"path,omitempty"` // a path, a directory, or a pattern of MatchPath
+	Pattern *Pattern `json:"pattern,omitempty"`
+	Is      string   `json:"is"`
+}
+
+// Pattern asks for the nodes of a kind whose fields hold given values. A value matches a field that equals it, or a list
+// that contains it.
+type Pattern struct {
+	Kind string            `json:"kind"`
+	Has  map[string]string `json:"has,omitempty"`
+}
+
+// ---- Stored records: each is a node; the field names are the bytes in git ----
+
+// Task is a declared intent. It never says how.
+type Task struct {
+	Intent string            `json:"intent"`
+	Name   string            `json:"name,omitempty"` // the task of the library that the words were matched to, "" for none
+	Args   map[string]string `json:"args,omitempty"`
+	Goal   *GateRef          `json:"goal,omitempty"`  // what makes it true
+	Gates  []GateRef         `json:"gates,omitempty"` // what must not get worse
+	Actor  string            `json:"actor"`
+}
+
+// Withdrawal takes a task back.
+type Withdrawal struct {
+	Task TaskID `json:"task"`
+	Why  string `json:"why"`
+}
+
+// GateRef names a gate of the library with its arguments, or is a command of the user's own (Run).
+type GateRef struct {
+	Gate   string            `json:"gate,omitempty"`
+	Args   map[string]string `json:"args,omitempty"`
+	Run    string            `json:"run,omitempty"`    // a shell command instead of a named gate
+	Origin string            `json:"origin,omitempty"` // hash of what brought the command; "" for the built-in library
+}
+
+// Planning is what one call of the planner said: the candidates in order, and for each method not used the reason.
+type Planning struct {
+	Task      TaskID   `json:"task"`
+	Tree      TreeID   `json:"tree"`    // the file tree that was looked at
+	Library   string   `json:"library"` // hash of the method library
+	Planner   string   `json:"planner"` // name and version
+	Slaps     []SlapID `json:"slaps,omitempty"`
+	WhyNot    []WhyNot `json:"why_not,omitempty"`
+	Expanded  int      `json:"expanded"` // search nodes
+	Truncated bool     `json:"truncated,omitempty"`
+}
+
+// WhyNot says why a method was not used: the condition that failed, the best binding that reached it, the nearest facts.
+type WhyNot struct {
+	Task      string            `json:"task"`
+	Method    string            `json:"method"`
+	Condition string            `json:"condition"` // as written
+	Reason    string            `json:"reason"`    // in words
+	Binding   map[string]string `json:"binding,omitempty"`
+	Nearest   []string          `json:"nearest,omitempty"`
+}
+
+// Slap is a candidate plan: one decomposition, ranked, with its reads.
+type Slap struct {
+	Task    TaskID   `json:"task"`
+	Parent  SlapID   `json:"parent,omitempty"` // the plan that this one revises
+	By      string   `json:"by"`               // "planner", or the actor who wrote it
+	Title   string   `json:"title"`            // in words: "revert the culprit"
+	Cost    int      `json:"cost"`
+	Methods []string `json:"methods,omitempty"` // every method of the decomposition, outermost first
+	Root    *Branch  `json:"root,omitempty"`
+	Steps   []Step   `json:"steps"`
+	Reads   []Read   `json:"reads,omitempty"`
+}
+
+// Branch is one task of a decomposition: the method that was chosen, why, and what it became.
+type Branch struct {
+	Task    string            `json:"task"`
+	Args    map[string]string `json:"args,omitempty"`
+	Method  string            `json:"method"`
+	Because []string          `json:"because,omitempty"` // the conditions that held, with their facts
+	Steps   []string          `json:"steps,omitempty"`   // names of the primitive steps below it
+	Tasks   []*Branch         `json:"tasks,omitempty"`
+}
+
+// Step is a primitive step of a plan, fully resolved: a job before it belongs to a process.
+type Step struct {
+	Name     string            `json:"name"`             // unique in its plan: "find.bisect"
+	Title    string            `json:"title,omitempty"`  // in words, for people: "run the tests"
+	Worker   string            `json:"worker"`           // "shell", "bisect", "revert", "patch", "human"
+	Run      string            `json:"run,omitempty"`    // for shell: the command
+	Gate     *GateRef          `json:"gate,omitempty"`   // the step is a gate: its verdict is evidence
+	Args     map[string]string `json:"args,omitempty"`   // for the worker
+	Inputs   map[string]string `json:"inputs,omitempty"` // argument ← "step.artifact"
+	Produces []string          `json:"produces,omitempty"`
+	After    []string          `json:"after,omitempty"`     // names of steps
+	Resource string            `json:"resource,omitempty"`  // at most one running job holds it
+	Needs    []string          `json:"needs,omitempty"`     // capabilities, see Admit
+	Reads    []string          `json:"reads,omitempty"`     // path patterns that it depends on; none: the paths it changes
+	Keeps    []string          `json:"keeps,omitempty"`     // ignored paths to capture all the same
+	Report   string            `json:"report,omitempty"`    // how its output tells the tests: "go", "pytest", "unittest", "tap", "exit"
+	Chain    string            `json:"chain,omitempty"`     // the toolchain whose directory it wants prepared
+	Expect   string            `json:"expect,omitempty"`    // "pass" (default), "fail", "any"
+	Retries  int               `json:"retries,omitempty"`   // further tries of a failed job
+	Timeout  int               `json:"timeout_s,omitempty"` // seconds; 0 means DefaultTimeout
+	Origin   string            `json:"origin,omitempty"`    // hash of what brought the command; "" for the built-in library
+}
+
+// Process is one attempt at one plan. The jobs, claims and settlements of it live in its workspace until the collapse.
+type Process struct {
+	Task     TaskID   `json:"task"`
+	Slap     SlapID   `json:"slap"`
+	SWS      string   `json:"sws"`      // name of the workspace
+	Snapshot CommitID `json:"snapshot"` // the system commit that it started from: the process commit's first parent
+	Owner    string   `json:"owner"`    // id of the clone that runs it
+	Actor    string   `json:"actor"`
+	Grants   []string `json:"grants,omitempty"` // capabilities
+	Quota    Quota    `json:"quota"`
+	Hand     bool     `json:"hand,omitempty"` // a person's: no job runs by itself
+}
+
+// Quota bounds a process. Zero fields mean the defaults of Policy.
+type Quota struct {
+	Jobs    int `json:"jobs,omitempty"`      // at most so many claims
+	Seconds int `json:"seconds,omitempty"`   // of running jobs, added up
+	TTL     int `json:"ttl_hours,omitempty"` // an open process older than this may be discarded by anybody
+}
+
+// Job is a step of a plan in a process.
+type Job struct {
+	Process ProcessID `json:"process"`
+	Step    Step      `json:"step"`
+}
+
+// Claim says that a job is about to run on a file tree. A claim without a settlement was interrupted.
+type Claim struct {
+	Job    JobID  `json:"job"`
+	Number int    `json:"number"` // 1 for the first try
+	Base   TreeID `json:"base"`   // the file tree that its directory was made from
+}
+
+// Settlement is what came of one claim.
+type Settlement struct {
+	Claim     string            `json:"claim"`
+	Job       JobID             `json:"job"`
+	Exit      int               `json:"exit"`
+	Verdict   Verdict           `json:"verdict"`
+	Stale     bool              `json:"stale,omitempty"` // what it read moved meanwhile: the job is claimed anew
+	Reason    string            `json:"reason,omitempty"`
+	Output    string            `json:"output,omitempty"` // bounded
+	Artifacts map[string]string `json:"artifacts,omitempty"`
+	Paths     []string          `json:"paths,omitempty"` // that it changed
+	Report    *Report           `json:"report,omitempty"`
+	Millis    int64             `json:"millis"`
+	From      string            `json:"from,omitempty"` // the settlement or evidence whose result was reused
+}
+
+// Verdict of a job or a gate.
+type Verdict string
+
+const (
+	Pass     Verdict = "pass"
+	Fail     Verdict = "fail"
+	CouldNot Verdict = "could-not-run" // never evidence, never starts a fix
+)
+
+// Report tells which tests ran, by name, sorted. Tests that ran are Passed + Failed.
+type Report struct {
+	Passed  []string `json:"passed,omitempty"`
+	Failed  []string `json:"failed,omitempty"`
+	Skipped []string `json:"skipped,omitempty"`
+}
+
+// Evidence is the verdict of a gate on exactly one file tree. Its name is EvidenceName of the three that key it.
+type Evidence struct {
+	Gate       string  `json:"gate"`       // in words: "tests-pass"
+	Definition string  `json:"definition"` // hash of the resolved gate
+	Tree       TreeID  `json:"tree"`
+	Env        string  `json:"env"` // toolchain versions and platform
+	Verdict    Verdict `json:"verdict"`
+	Reason     string  `json:"reason,omitempty"`
+	Report     *Report `json:"report,omitempty"`
+	Output     string  `json:"output,omitempty"`
+	Millis     int64   `json:"millis"`
+}
+
+// Finding is knowledge that an attempt left.
+type Finding struct {
+	Process ProcessID         `json:"process"`
+	Job     JobID             `json:"job,omitempty"`
+	About   string            `json:"about"` // "culprit", "flaky", "no-culprit", "denied", …
+	Text    string            `json:"text"`
+	Data    map[string]string `json:"data,omitempty"`
+}
+
+// Conflict names what two sides did to one thing. For a read that moved, Theirs is the read.
+type Conflict struct {
+	Process ProcessID `json:"process,omitempty"`
+	Item    ItemID    `json:"item,omitempty"`
+	Path    string    `json:"path,omitempty"`
+	Why     string    `json:"why"` // "both sides changed lines 3-5", "read has moved", "binary", …
+	Base    string    `json:"base,omitempty"`
+	Ours    string    `json:"ours,omitempty"`
+	Theirs  string    `json:"theirs,omitempty"`
+	By      []string  `json:"by,omitempty"` // commits of the rewrites that made the sides
+}
+
+// Attempt is a discarded process: what was tried, on what, and why it was given up.
+type Attempt struct {
+	Of      TaskID    `json:"of"`
+	Process ProcessID `json:"process"`
+	Slap    SlapID    `json:"slap"`
+	Method  []string  `json:"method,omitempty"`
+	At      TreeID    `json:"at"` // file tree of the snapshot
+	Tip     CommitID  `json:"tip"`
+	Kind    string    `json:"because"` // "gate", "job", "conflict", "denied", "person", …
+	Reason  string    `json:"reason"`
+}
+
+// Collapse is a process that was merged into the system line.
+type Collapse struct {
+	Task     TaskID    `json:"task"`
+	Process  ProcessID `json:"process"`
+	Tip      CommitID  `json:"tip"`
+	Tree     TreeID    `json:"tree"` // the file tree that the gates proved
+	Evidence []string  `json:"evidence,omitempty"`
+	NoGate   string    `json:"no_gate,omitempty"` // why it was merged without a gate
+}
+
+// Sync is where the system line and the user's branch last met.
+type Sync struct {
+	Commit CommitID `json:"commit"`          // U: the user's commit; "" before the first
+	Branch string   `json:"branch"`          // short name, "" for a detached HEAD
+	Tree   TreeID   `json:"tree"`            // the user's files at that moment: those of Commit, or with tracked changes
+	Dirty  bool     `json:"dirty,omitempty"` // Tree holds uncommitted changes
+}
+
+// Toolchain is what the files are recognised as, and what it can do.
+type Toolchain struct {
+	Name  string   `json:"name"`
+	Can   []string `json:"can"`
+	Found []string `json:"found,omitempty"` // the paths that gave it away
+	Tests []string `json:"tests,omitempty"` // path patterns of its tests
+}
+
+// ---- What is lent to the kernel ----
+
+// Ref names one of the fabric's references.
+type Ref string
+
+// SystemRef is the system WARP. Only the kernel moves it.
+const SystemRef Ref = "refs/heads/jitos/system"
+
+// Prefixes of the other references.
+const (
+	SWSPrefix     = "refs/heads/jitos/sws/"
+	ArchivePrefix = "refs/heads/jitos/archive/"
+)
+
+// Store keeps WARPs.
+type Store interface {
+	// Head returns the commit that a ref names, or an error that Is ErrNotFound.
+	Head(ctx context.Context, ref Ref) (CommitID, error)
+	// Open returns the WARP at a commit of a fabric's line, or of a user's (then the graph is empty).
+	Open(ctx context.Context, id CommitID) (Snapshot, error)
+	// Append writes the rewrites as a chain of commits on parent and moves ref from old to the last: all or nothing, by
+	// compare-and-swap, durable when it returns. old "" means that the ref must not exist. Where the ref was elsewhere the
+	// error Is ErrStale and nothing but unreferenced objects was written. No rewrites: ref is moved to parent.
+	// Objects staged before (see Stager) become durable with it.
+	Append(ctx context.Context, ref Ref, old, parent CommitID, rewrites ...Rewrite) ([]CommitID, error)
+	// Delete removes a ref that names old; ErrStale where it names something else, nil where it is gone already.
+	Delete(ctx context.Context, ref Ref, old CommitID) error
+	// Refs yields the fabric's refs below a prefix, in order of their names.
+	Refs(ctx context.Context, prefix string) iter.Seq2[Ref, CommitID]
+	// Log yields commits from a commit back along first parents.
+	Log(ctx context.Context, from CommitID) iter.Seq2[Commit, error]
+	// Archive appends an empty-tree commit whose second parent is tip to the month's chain, so that tip stays reachable.
+	Archive(ctx context.Context, tip CommitID, what string) error
+}
+
+// Merger merges.
+type Merger interface {
+	// Files merges three file trees: by equal hashes, then by lines. Trees that conflict give conflicts and the tree "".
+	Files(ctx context.Context, base, ours, theirs TreeID) (TreeID, []Conflict, error)
+	// Merge merges the WARP theirs into ours: nodes by field, edges as a set, files as Files does. The rewrite sets and
+	// drops what ours lacks. The reads of the rewrites between base and theirs are checked against ours.
+	Merge(ctx context.Context, base, ours, theirs Snapshot) (Rewrite, []Conflict, error)
+	// Changed lists the paths in which two file trees differ, in byte order.
+	Changed(ctx context.Context, a, b TreeID) ([]string, error)
+}
+
+// Planner turns intents into plans. It is deterministic: the same snapshot and task give the same answer.
+type Planner interface {
+	// Match finds the task of the library that the words mean; where none does, Match.Task.Name is "" and Nearest is given.
+	Match(ctx context.Context, intent string, args map[string]string) (Match, error)
+	// Plan returns the candidates, best first, and why the other methods were not used. No candidate is no error.
+	Plan(ctx context.Context, at Snapshot, id TaskID, task Task) ([]Slap, Planning, error)
+	// Gate resolves a gate to the steps whose verdicts make it up; none where nothing here can run it.
+	Gate(ctx context.Context, at Files, gate GateRef) ([]Step, error)
+	// Observe returns the toolchain nodes of a file tree.
+	Observe(ctx context.Context, at Files) ([]Node, error)
+}
+
+// Match is what an intent was understood as.
+type Match struct {
+	Task    Task
+	Nearest []string // phrases of the library that come close, best first
+}
+
+// Action is what an executor is asked to do: a step on one file tree. Equal actions have equal results.
+type Action struct {
+	Process ProcessID
+	Job     JobID
+	Step    Step
+	Tree    TreeID
+	Args    map[string]string // Step.Args, and the artifacts that Step.Inputs name
+	Grants  []string
+}
+
+// Result is what came of an action. It is a proposal: nothing of it is true before it is settled.
+type Result struct {
+	Tree      TreeID // the file tree afterwards, staged; the action's where nothing changed
+	Exit      int
+	Verdict   Verdict
+	Reason    string // one line: why it failed or could not run, and what to do
+	Output    string // bounded
+	Artifacts map[string]string
+	Findings  []Finding
+	Report    *Report
+	Took      time.Duration
+}
+
+// Executor runs actions, each in a directory of its own outside every repository. Execute may be called concurrently. An
+// error means that the fabric failed, not the job; a job that failed is a Result.
+type Executor interface {
+	Execute(ctx context.Context, action Action, host Host) (Result, error)
+	// Environment names what else a result depends on: the platform and the versions of a toolchain ("" for none).
+	Environment(ctx context.Context, chain string) (string, error)
+}
+
+// Worker carries out one job in a directory that it is lent. It sees the files and the job, never a store and never a .git.
+type Worker interface {
+	// Work runs in dir. What it leaves there is captured, unless it returns a tree of its own.
+	Work(ctx context.Context, dir string, action Action, host Host) (Result, error)
+}
+
+// Host is what the kernel lends to a running job beside its directory.
+type Host interface {
+	// Say reports progress.
+	Say(line string)
+	// History yields the user's commits behind the snapshot, newest first along first parents.
+	History(ctx context.Context) iter.Seq2[Commit, error]
+	// Try runs the step on another file tree, without reuse of an earlier result.
+	Try(ctx context.Context, tree TreeID, step Step) (Result, error)
+	// Merge merges three file trees.
+	Merge(ctx context.Context, base, ours, theirs TreeID) (TreeID, []Conflict, error)
+	// Failing is the report of the task's goal on the snapshot, nil where the goal has none.
+	Failing() *Report
+}
+
+// Repository is the user's side of the repository: branches, working tree, and what they forbid.
+type Repository interface {
+	// Current tells the checked-out branch and its state.
+	Current(ctx context.Context) (Current, error)
+	// Tip returns the commit of a branch of the user's (short name), or an error that Is ErrNotFound.
+	Tip(ctx context.Context, branch string) (CommitID, error)
+	// Dirty stages the tree of HEAD with the tracked changes of the working tree.
+	Dirty(ctx context.Context) (TreeID, error)
+	// Contains tells whether a commit is an ancestor of, or equal to, another.
+	Contains(ctx context.Context, tip, ancestor CommitID) (bool, error)
+	// Land commits a file tree on a branch ("" for a detached HEAD, which is moved), by compare-and-swap from old. Where
+	// the branch is checked out the working tree follows as git would; it is refused with ErrConflict, unchanged, where
+	// local changes are in the way. The objects must be durable.
+	Land(ctx context.Context, branch string, old CommitID, tree TreeID, message string) (CommitID, error)
+	// Patch writes the difference of two file trees to the working tree, uncommitted, the index untouched; refused with
+	// ErrConflict, unchanged, where a path that it must write is not as in from.
+	Patch(ctx context.Context, from, to TreeID) error
+	// CheckedOut returns the directory of the worktree that has the ref checked out, "" for none.
+	CheckedOut(ctx context.Context, ref Ref) (string, error)
+	// Detach leaves the worktree in dir on the commit that its HEAD names, without a branch.
+	Detach(ctx context.Context, dir string) error
+}
+
+// Current is the state of the user's checkout.
+type Current struct {
+	Branch  string   // short name; "" when HEAD is detached
+	Tip     CommitID // "" on an unborn branch
+	Dirty   []string // tracked paths that differ from HEAD
+	Busy    string   // "rebase", "merge", "bisect", …: an operation of git's is under way
+	Bare    bool
+	Actor   string // "name <address>" of the user
+	Shallow bool
+}
+
+// Local is what this clone knows and never shares.
+type Local interface {
+	// Clone is the id of this clone.
+	Clone() string
+	// Allowed tells whether content with this hash may run here.
+	Allowed(hash string) bool
+	// Allow remembers that it may; what is a line for people.
+	Allow(hash, what string) error
+	// Hold takes the lock that shows that a process is alive; ErrBusy where another holds it.
+	Hold(process ProcessID) (release func(), err error)
+}
+
+// Event is one line of progress. Nothing depends on it.
+type Event struct {
+	Kind    string // "absorb", "task", "plan", "open", "job", "say", "settle", "gate", "collapse", "discard", "land", "notice"
+	Task    TaskID
+	Process ProcessID
+	Job     JobID
+	Text    string
+	Verdict Verdict
+	Took    time.Duration
+}
