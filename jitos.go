@@ -147,6 +147,9 @@ type Snapshot interface {
 	Files
 	// Commit is the commit itself, with its record.
 	Commit() Commit
+	// Fabric returns the files below .jitos/ that are no nodes, edges or record (fabric.json, policy.yaml, methods/*.yaml),
+	// by path.
+	Fabric(ctx context.Context) (map[string][]byte, error)
 }
 
 // Commit is one commit of a fabric's line, or of the user's history. Record is nil for a plain commit of the user's.
@@ -336,15 +339,15 @@ type Step struct {
 
 // Process is one attempt at one plan. The jobs, claims and settlements of it live in its workspace until the collapse.
 type Process struct {
-	Task     TaskID   `json:"task"`
-	Slap     SlapID   `json:"slap"`
-	SWS      string   `json:"sws"`      // name of the workspace
-	Snapshot CommitID `json:"snapshot"` // the system commit that it started from: the process commit's first parent
-	Owner    string   `json:"owner"`    // id of the clone that runs it
-	Actor    string   `json:"actor"`
-	Grants   []string `json:"grants,omitempty"` // capabilities
-	Quota    Quota    `json:"quota"`
-	Hand     bool     `json:"hand,omitempty"` // a person's: no job runs by itself
+	Task   TaskID   `json:"task"`
+	Slap   SlapID   `json:"slap"`
+	SWS    string   `json:"sws"`   // name of the workspace
+	Tree   TreeID   `json:"tree"`  // the file tree of its snapshot
+	Owner  string   `json:"owner"` // id of the clone that runs it
+	Actor  string   `json:"actor"`
+	Grants []string `json:"grants,omitempty"` // capabilities
+	Quota  Quota    `json:"quota"`
+	Hand   bool     `json:"hand,omitempty"` // a person's: no job runs by itself
 }
 
 // Quota bounds a process. Zero fields mean the defaults of Policy.
@@ -517,16 +520,17 @@ type Merger interface {
 	Changed(ctx context.Context, a, b TreeID) ([]string, error)
 }
 
-// Planner turns intents into plans. It is deterministic: the same snapshot and task give the same answer.
+// Planner turns intents into plans. It is deterministic: the same snapshot and task give the same answer. Its library is
+// what is built in and what Snapshot.Fabric adds.
 type Planner interface {
 	// Match finds the task of the library that the words mean; where none does, Match.Task.Name is "" and Nearest is given.
-	Match(ctx context.Context, intent string, args map[string]string) (Match, error)
+	Match(ctx context.Context, at Snapshot, intent string, args map[string]string) (Match, error)
 	// Plan returns the candidates, best first, and why the other methods were not used. No candidate is no error.
 	Plan(ctx context.Context, at Snapshot, id TaskID, task Task) ([]Slap, Planning, error)
 	// Gate resolves a gate to the steps whose verdicts make it up; none where nothing here can run it.
-	Gate(ctx context.Context, at Files, gate GateRef) ([]Step, error)
+	Gate(ctx context.Context, at Snapshot, gate GateRef) ([]Step, error)
 	// Observe returns the toolchain nodes of a file tree.
-	Observe(ctx context.Context, at Files) ([]Node, error)
+	Observe(ctx context.Context, at Snapshot) ([]Node, error)
 }
 
 // Match is what an intent was understood as.
