@@ -1,0 +1,207 @@
+package overlay
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/filemode"
+	"github.com/go-git/go-git/v5/plumbing/object"
+
+	"github.com/jitos/jitos"
+)
+
+// leaf is one side's version of what is not a directory: a file, a symbolic link or a gitlink. The zero leaf is none.
+type leaf struct {
+	mode filemode.FileMode
+	id   plumbing.Hash
+}
+
+func (l leaf) absent() bool { return l == leaf{} }
+
+// isFile tells a file, which has lines to merge, from links and from none.
+func (l leaf) isFile() bool { return l.mode.IsFile() && l.mode != filemode.Symlink }
+
+func (l leaf) String() string { return textOf(l.id) }
+
+// slot is what one side has under a name: a leaf or a directory (the zero hash: none). The two are merged apart, so that a
+// file added below a directory that the other side made a file is found out, and so is every file lost below it.
+type slot struct {
+	leaf leaf
+	dir  plumbing.Hash
+}
+
+// slots reads a directory of each version and sorts what they have by name.
+func slots(ctx context.Context, objects Objects, dirs three[plumbing.Hash]) (names []string, at map[string]three[slot], err error) {
+	at = map[string]three[slot]{}
+	read := func(id plumbing.Hash, side func(*three[slot]) *slot) {
+		var entries []object.TreeEntry
+		if err == nil {
+			entries, err = objects.Tree(ctx, id)
+		}
+		for _, e := range entries {
+			v, known := at[e.Name]
+			if !known {
+				names = append(names, e.Name)
+			}
+			if e.Mode == filemode.Dir {
+				side(&v).dir = e.Hash
+			} else {
+				side(&v).leaf = leaf{e.Mode, e.Hash}
+			}
+			at[e.Name] = v
+		}
+	}
+	read(dirs.base, func(v *three[slot]) *slot { return &v.base })
+	read(dirs.ours, func(v *three[slot]) *slot { return &v.ours })
+	read(dirs.theirs, func(v *three[slot]) *slot { return &v.theirs })
+	slices.Sort(names)
+	return names, at, err
+}
+
+// Files merges three file trees; the package comment has the rules. On any conflict the tree is "" and nothing was written.
+// The tree "" is the empty one.
+func (m *Merger) Files(ctx context.Context, base, ours, theirs jitos.TreeID) (jitos.TreeID, []jitos.Conflict, error) {
+	ids, err := hashes(base, ours, theirs)
+	if err != nil {
+		return "", nil, fmt.Errorf("merge files: %w", err)
+	}
+	f := filesMerge{objects: m.objects}
+	merged, err := f.dir(ctx, "", ids)
+	if err != nil {
+		return "", nil, fmt.Errorf("merge files: %w", err)
+	}
+	if f.conflicts != nil {
+		return "", f.conflicts, nil
+	}
+	if merged.absent() {
+		merged = draft{mode: filemode.Dir} // no file is left: the empty tree must be there to be named
+	}
+	entry, err := merged.write(m.objects)
+	if err != nil {
+		return "", nil, fmt.Errorf("merge files: %w", err)
+	}
+	return jitos.TreeID(entry.Hash.String()), nil, nil
+}
+
+// filesMerge is one merge of file trees under way.
+type filesMerge struct {
+	objects   Objects
+	conflicts []jitos.Conflict
+}
+
+func (f *filesMerge) conflict(name string, v three[leaf], why string) {
+	f.conflicts = append(f.conflicts, jitos.Conflict{
+		Path: name, Why: why, Base: v.base.String(), Ours: v.ours.String(), Theirs: v.theirs.String(),
+	})
+}
+
+// dir merges a directory. It reads nothing where two of the three hashes are equal.
+func (f *filesMerge) dir(ctx context.Context, name string, dirs three[plumbing.Hash]) (draft, error) {
+	if id, ok := pick(dirs); ok {
+		if id.IsZero() {
+			return draft{}, nil
+		}
+		return draft{name: path.Base(name), mode: filemode.Dir, id: id}, nil
+	}
+	names, at, err := slots(ctx, f.objects, dirs)
+	if err != nil {
+		return draft{}, fmt.Errorf("%s: %w", name, err)
+	}
+	merged := draft{name: path.Base(name), mode: filemode.Dir}
+	for _, n := range names {
+		below, v := path.Join(name, n), at[n]
+		leaves := each(v, func(s slot) leaf { return s.leaf })
+		file, err := f.leaf(ctx, below, leaves)
+		if err != nil {
+			return draft{}, err
+		}
+		sub, err := f.dir(ctx, below, each(v, func(s slot) plumbing.Hash { return s.dir }))
+		if err != nil {
+			return draft{}, err
+		}
+		switch {
+		case !file.absent() && !sub.absent():
+			f.conflict(below, leaves, "a file on one side, a directory on the other")
+		case !file.absent():
+			merged.below = append(merged.below, file)
+		case !sub.absent():
+			merged.below = append(merged.below, sub)
+		}
+	}
+	if merged.below == nil {
+		return draft{}, nil
+	}
+	return merged, nil
+}
+
+// leaf merges a file, a symbolic link or a gitlink. A conflict is noted, and gives no draft.
+func (f *filesMerge) leaf(ctx context.Context, name string, v three[leaf]) (draft, error) {
+	if one, ok := pick(v); ok {
+		return draft{name: path.Base(name), mode: one.mode, id: one.id}, nil
+	}
+	mode, modeOK := pick(each(v, func(l leaf) filemode.FileMode { return l.mode }))
+	id, idOK := pick(each(v, leaf.String))
+	added := v.base.absent()
+	switch {
+	case v.ours.absent():
+		f.conflict(name, v, "deleted by ours, changed by theirs")
+	case v.theirs.absent():
+		f.conflict(name, v, "changed by ours, deleted by theirs")
+	case !v.ours.isFile() || !v.theirs.isFile() || !added && !v.base.isFile():
+		f.conflict(name, v, whyAtomic(v))
+	case added && !idOK:
+		f.conflict(name, v, "both sides added it with different content")
+	case !modeOK:
+		f.conflict(name, v, fmt.Sprintf("both sides changed its mode, to %o and %o", v.ours.mode, v.theirs.mode))
+	case idOK:
+		return draft{name: path.Base(name), mode: mode, id: plumbing.NewHash(id)}, nil
+	default:
+		data, why, err := f.content(ctx, name, v)
+		if err != nil || why == "" {
+			return draft{name: path.Base(name), mode: mode, data: data}, err
+		}
+		f.conflict(name, v, why)
+	}
+	return draft{}, nil
+}
+
+// whyAtomic says why something that has no lines is in conflict.
+func whyAtomic(v three[leaf]) string {
+	kind := func(l leaf) string {
+		switch l.mode {
+		case filemode.Symlink:
+			return "symbolic link"
+		case filemode.Submodule:
+			return "submodule"
+		}
+		return "file"
+	}
+	if ours, theirs := kind(v.ours), kind(v.theirs); ours != theirs {
+		return fmt.Sprintf("a %s on our side, a %s on theirs", ours, theirs)
+	}
+	return "both sides changed the " + kind(v.ours)
+}
+
+// content merges three versions of a file's bytes.
+func (f *filesMerge) content(ctx context.Context, name string, v three[leaf]) (data []byte, why string, err error) {
+	texts, err := readThree(ctx, f.objects, each(v, func(l leaf) plumbing.Hash { return l.id }))
+	if err != nil {
+		return nil, "", fmt.Errorf("%s: %w", name, err)
+	}
+	data, why = contentMerge(name)(texts)
+	return data, why, nil
+}
+
+// readThree reads three blobs; the zero hash is no bytes.
+func readThree(ctx context.Context, objects Objects, ids three[plumbing.Hash]) (texts three[[]byte], err error) {
+	read := func(id plumbing.Hash) (data []byte) {
+		if err == nil && !id.IsZero() {
+			data, err = objects.Blob(ctx, id)
+		}
+		return data
+	}
+	return each(ids, read), err
+}
