@@ -600,10 +600,11 @@ type Repository interface {
 	Dirty(ctx context.Context) (TreeID, error)
 	// Contains tells whether a commit is an ancestor of, or equal to, another.
 	Contains(ctx context.Context, tip, ancestor CommitID) (bool, error)
-	// Land commits a file tree on a branch ("" for a detached HEAD, which is moved), by compare-and-swap from old. Where
+	// Land commits a file tree with the given parent on a branch ("" for a detached HEAD, which is moved), by compare-and-swap
+	// from old ("": the branch must not exist). parent "" makes a commit without one. Where
 	// the branch is checked out the working tree follows as git would; it is refused with ErrConflict, unchanged, where
 	// local changes are in the way. The objects must be durable.
-	Land(ctx context.Context, branch string, old CommitID, tree TreeID, message string) (CommitID, error)
+	Land(ctx context.Context, branch string, old, parent CommitID, tree TreeID, message string) (CommitID, error)
 	// Patch writes the difference of two file trees to the working tree, uncommitted, the index untouched; refused with
 	// ErrConflict, unchanged, where a path that it must write is not as in from.
 	Patch(ctx context.Context, from, to TreeID) error

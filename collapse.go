@@ -1,0 +1,288 @@
+package jitos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// ---- 5. Collapse ----
+
+// CollapseOptions for a collapse.
+type CollapseOptions struct {
+	Preview bool   // compute and prove nothing, write nothing: say what would be merged
+	NoGate  string // why a workspace made by hand is merged without a gate
+}
+
+// Collapsed is what a collapse did, or would do.
+type Collapsed struct {
+	Commit    CommitID
+	Files     []string // that change on the system line
+	Rewrite   Rewrite  // against the system line as it was
+	Conflicts []Conflict
+	Evidence  []Evidence
+}
+
+// Collapse merges a workspace into the system WARP, all or nothing: the merge is made against the system line as it is,
+// the gates are proven on exactly the tree that it gives, and the line is moved by compare-and-swap; where the line moved
+// meanwhile, all of that is done again. A merge that conflicts gives a *ConflictError and a record of both sides, a gate
+// that does not hold a *jobFailed; nothing else changes then.
+func (k *Kernel) Collapse(ctx context.Context, p ProcessView, o CollapseOptions) (Collapsed, error) {
+	for {
+		done, at, ws, err := k.merge(ctx, p)
+		if err != nil || o.Preview {
+			return done, err
+		}
+		if len(done.Conflicts) > 0 {
+			err := &ConflictError{done.Conflicts}
+			if p.Process.Hand || !err.onlyReads() {
+				return done, errors.Join(err, k.recordConflict(ctx, p, done.Conflicts))
+			}
+			return done, err
+		}
+		list, err := k.required(ctx, at, p, o)
+		if err != nil {
+			return done, err
+		}
+		resolve := at
+		if p.Process.Hand {
+			resolve = ws // what a person adds may bring the first toolchain
+		}
+		pr, err := k.satisfy(ctx, resolve, p, done.Rewrite.Tree, list, ws, at)
+		done.Evidence = pr.evidence
+		if err != nil {
+			return done, err
+		}
+		if pr.missed != nil {
+			return done, pr.missed
+		}
+		after, err := k.collapse(ctx, p, at, ws, done, o)
+		if errors.Is(err, ErrStale) && ctx.Err() == nil {
+			continue
+		}
+		if err != nil {
+			return done, err
+		}
+		done.Commit = after.Commit().ID
+		k.notify(Event{Kind: "collapse", Task: p.Process.Task, Process: p.ID, Text: string(done.Commit), Verdict: Pass})
+		return done, k.drop(ctx, p, ws.Commit().ID)
+	}
+}
+
+// merge computes what a collapse would write, and reads both sides once.
+func (k *Kernel) merge(ctx context.Context, p ProcessView) (done Collapsed, at, ws Snapshot, err error) {
+	if at, err = k.System(ctx); err != nil {
+		return
+	}
+	if ws, err = k.workspace(ctx, p); err != nil {
+		return
+	}
+	base, err := k.snapshotOf(ctx, ws)
+	if err != nil {
+		return
+	}
+	done.Rewrite, done.Conflicts, err = k.Merger.Merge(ctx, base, at, ws)
+	if err == nil && len(done.Conflicts) == 0 {
+		done.Files, err = k.Merger.Changed(ctx, at.Tree(), done.Rewrite.Tree)
+	}
+	return
+}
+
+// required lists the gates that a collapse must satisfy.
+func (k *Kernel) required(ctx context.Context, at Snapshot, p ProcessView, o CollapseOptions) ([]demand, error) {
+	task, err := Get[Task](ctx, at, p.Process.Task.Node())
+	if err != nil {
+		return nil, err
+	}
+	list := demands(task, k.policy)
+	if !p.Process.Hand {
+		return list, nil
+	}
+	if strings.TrimSpace(o.NoGate) != "" {
+		return nil, nil
+	}
+	if len(list) == 0 {
+		list = []demand{{gate: DefaultGate}}
+	}
+	return list, nil
+}
+
+// DefaultGate is what a workspace made by hand must hold where neither its task nor the policy names a gate.
+var DefaultGate = GateRef{Gate: "tests-pass"}
+
+// collapse writes the merge commit. ErrStale where the system line has moved since at.
+func (k *Kernel) collapse(ctx context.Context, p ProcessView, at, ws Snapshot, done Collapsed, o CollapseOptions) (Snapshot, error) {
+	return k.record(ctx, func(now Snapshot) ([]Rewrite, error) {
+		if now.Commit().ID != at.Commit().ID {
+			return nil, ErrStale
+		}
+		rw := k.rule(RuleCollapse, p.Process.Task, p.ID, collapseWords(p, done.Files))
+		rw.Set, rw.Edges, rw.Drop, rw.Fabric, rw.Tree = done.Rewrite.Set, done.Rewrite.Edges, done.Rewrite.Drop, done.Rewrite.Fabric, done.Rewrite.Tree
+		rw.Parents = []CommitID{ws.Commit().ID}
+		end := Collapse{Task: p.Process.Task, Process: p.ID, Tip: ws.Commit().ID, Tree: rw.Tree, NoGate: o.NoGate}
+		id := NodeID{KindCollapse, string(p.ID)}
+		for _, e := range done.Evidence {
+			if e.Verdict == CouldNot {
+				continue
+			}
+			if e.Tree == rw.Tree {
+				end.Evidence = append(end.Evidence, e.Name())
+			}
+			if err := rw.put(NodeID{KindEvidence, e.Name()}, e); err != nil {
+				return nil, err
+			}
+			rw.Edges = append(rw.Edges, Edge{From: id, Label: LabelEvidence, To: NodeID{KindEvidence, e.Name()}})
+		}
+		rw.Why = proofWords(done.Evidence, rw.Tree, o.NoGate)
+		rw.Edges = append(rw.Edges, Edge{From: p.ID.Node(), Label: LabelEnd, To: id})
+		return rw.with(id, end)
+	})
+}
+
+func collapseWords(p ProcessView, files []string) string {
+	if p.Process.Hand {
+		return fmt.Sprintf("%s, %s by hand", p.Process.SWS, plural(len(files), "file"))
+	}
+	return fmt.Sprintf("%s changed by %s", plural(len(files), "file"), p.ID)
+}
+
+func proofWords(evidence []Evidence, tree TreeID, noGate string) string {
+	if noGate != "" {
+		return "Without a gate: " + noGate
+	}
+	var proven []string
+	for _, e := range evidence {
+		if e.Tree == tree && e.Verdict == Pass {
+			proven = append(proven, e.Gate)
+		}
+	}
+	if len(proven) == 0 {
+		return ""
+	}
+	return "Proven on exactly this tree: " + strings.Join(proven, ", ") + "."
+}
+
+// onlyReads tells whether nothing but what was relied on has moved: then the jobs can run again on the new base.
+func (e *ConflictError) onlyReads() bool {
+	for _, c := range e.Conflicts {
+		if !c.ReadMoved() {
+			return false
+		}
+	}
+	return len(e.Conflicts) > 0
+}
+
+// ReadMovedWhy opens Why of a conflict in which nothing clashes but what was relied on has changed.
+const ReadMovedWhy = "what it relied on has changed"
+
+// ReadMoved tells whether the conflict is about something that was only read.
+func (c Conflict) ReadMoved() bool { return strings.HasPrefix(c.Why, ReadMovedWhy) }
+
+// recordConflict keeps both sides of a refused collapse as nodes, so that the next plan sees them.
+func (k *Kernel) recordConflict(ctx context.Context, p ProcessView, conflicts []Conflict) error {
+	_, err := k.record(ctx, func(at Snapshot) ([]Rewrite, error) {
+		rw := k.rule(RuleConflict, p.Process.Task, p.ID, plural(len(conflicts), "conflict")+" of "+p.Process.SWS)
+		rw.Why = (&ConflictError{conflicts}).Error()
+		return k.conflictNodes(ctx, at, p, rw, conflicts)
+	})
+	return err
+}
+
+func (k *Kernel) conflictNodes(ctx context.Context, at Snapshot, p ProcessView, rw Rewrite, conflicts []Conflict) ([]Rewrite, error) {
+	fresh := false
+	for _, c := range conflicts {
+		c.Process = p.ID
+		id := NodeID{KindConflict, DerivedName("conflict "+c.Path+string(c.Item), HashOf(c))}
+		ok, err := Has(ctx, at, id)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			continue
+		}
+		fresh = true
+		if err := rw.put(id, c); err != nil {
+			return nil, err
+		}
+		rw.Edges = append(rw.Edges, Edge{From: p.ID.Node(), Label: LabelConflict, To: id})
+	}
+	if !fresh {
+		return nil, nil
+	}
+	return []Rewrite{rw}, nil
+}
+
+// ---- 6. Discard ----
+
+// Discard gives a process up. The reason is never empty; the tip stays reachable through the archive, and what the attempt
+// found out (findings, evidence, the attempt itself) becomes nodes of the system WARP.
+func (k *Kernel) Discard(ctx context.Context, p ProcessView, kind, reason string) error {
+	if strings.TrimSpace(reason) == "" {
+		return fmt.Errorf("discard %s: %w: say why, so that the next attempt can learn from it", p.Process.SWS, ErrInvalid)
+	}
+	ws, err := k.workspace(ctx, p)
+	if err != nil {
+		return err
+	}
+	tip := ws.Commit().ID
+	if err := k.Store.Archive(ctx, tip, string(p.ID)+": "+firstLine(reason)); err != nil {
+		return fmt.Errorf("discard %s: %w", p.Process.SWS, err)
+	}
+	_, err = k.record(ctx, func(at Snapshot) ([]Rewrite, error) {
+		slap, err := Get[Slap](ctx, at, p.Process.Slap.Node())
+		if err != nil {
+			return nil, err
+		}
+		rw := k.rule(RuleDiscard, p.Process.Task, p.ID, p.Process.SWS+": "+firstLine(reason))
+		rw.Why = reason
+		if err := k.keepKnowledge(ctx, &rw, p, ws); err != nil {
+			return nil, err
+		}
+		id := NodeID{KindAttempt, string(p.ID)}
+		rw.Edges = append(rw.Edges, Edge{From: p.ID.Node(), Label: LabelEnd, To: id})
+		return rw.with(id, Attempt{Of: p.Process.Task, Process: p.ID, Slap: p.Process.Slap, Method: slap.Methods,
+			At: p.Process.Tree, Tip: tip, Kind: kind, Reason: reason})
+	})
+	if err != nil {
+		return err
+	}
+	k.notify(Event{Kind: "discard", Task: p.Process.Task, Process: p.ID, Text: reason, Verdict: Fail})
+	return k.drop(ctx, p, tip)
+}
+
+// keepKnowledge carries findings and evidence of a workspace into a rewrite of the system line.
+func (k *Kernel) keepKnowledge(ctx context.Context, rw *Rewrite, p ProcessView, ws Snapshot) error {
+	for f, err := range Targets[Finding](ctx, ws, p.ID.Node(), LabelFinding) {
+		if err != nil {
+			return err
+		}
+		if err := rw.put(f.ID, f.Record); err != nil {
+			return err
+		}
+		rw.Edges = append(rw.Edges, Edge{From: p.ID.Node(), Label: LabelFinding, To: f.ID})
+	}
+	jobs, err := jobsOf(ctx, ws, p.ID)
+	if err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		for _, c := range j.claims {
+			for e, err := range Targets[Evidence](ctx, ws, NodeID{KindSettlement, c.name}, LabelEvidence) {
+				if err != nil {
+					return err
+				}
+				if err := rw.put(e.ID, e.Record); err != nil {
+					return err
+				}
+				rw.Edges = append(rw.Edges, Edge{From: p.ID.Node(), Label: LabelEvidence, To: e.ID})
+			}
+		}
+	}
+	return nil
+}
+
+func firstLine(s string) string {
+	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
+	return s
+}

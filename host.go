@@ -1,0 +1,190 @@
+package jitos
+
+import (
+	"context"
+	"iter"
+	"strings"
+)
+
+// host is what a running job may ask of the kernel. It holds no more than the job's process.
+type host struct {
+	k   *Kernel
+	p   ProcessView
+	job JobID
+}
+
+var _ Host = (*host)(nil)
+
+func (h *host) Say(line string) {
+	h.k.notify(Event{Kind: "say", Task: h.p.Process.Task, Process: h.p.ID, Job: h.job, Text: line})
+}
+
+func (h *host) History(ctx context.Context) iter.Seq2[Commit, error] {
+	return func(yield func(Commit, error) bool) {
+		at, err := h.k.System(ctx)
+		if err != nil {
+			yield(Commit{}, err)
+			return
+		}
+		sync, err := Get[Sync](ctx, at, SyncNode)
+		if err != nil {
+			yield(Commit{}, err)
+			return
+		}
+		if sync.Commit == "" {
+			return
+		}
+		for c, err := range h.k.Store.Log(ctx, sync.Commit) {
+			if !yield(c, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func (h *host) Try(ctx context.Context, tree TreeID, step Step) (Result, error) {
+	if err := Admit(step, h.k.grants(h.p), h.k.policy, h.k.Local.Allowed); err != nil {
+		return Result{}, err
+	}
+	return h.k.Executor.Execute(ctx, Action{Process: h.p.ID, Job: h.job, Step: step, Tree: tree, Args: step.Args, Grants: step.Needs}, h)
+}
+
+func (h *host) Merge(ctx context.Context, base, ours, theirs TreeID) (TreeID, []Conflict, error) {
+	return h.k.Merger.Files(ctx, base, ours, theirs)
+}
+
+func (h *host) Failing() *Report {
+	ctx := context.Background()
+	at, err := h.k.System(ctx)
+	if err != nil {
+		return nil
+	}
+	task, err := Get[Task](ctx, at, h.p.Process.Task.Node())
+	if err != nil || task.Goal == nil {
+		return nil
+	}
+	e, _, err := h.k.prove(ctx, at, h.p, h.p.Process.Tree, *task.Goal)
+	if err != nil {
+		return nil
+	}
+	return e.Report
+}
+
+// ---- Small things that the kernel's methods share ----
+
+// System opens the system WARP as it is, and reads its policy. ErrNotFound where this repository has no fabric.
+func (k *Kernel) System(ctx context.Context) (Snapshot, error) {
+	head, err := k.Store.Head(ctx, SystemRef)
+	if err != nil {
+		return nil, err
+	}
+	at, err := k.Store.Open(ctx, head)
+	if err != nil {
+		return nil, err
+	}
+	policy, err := k.policyAt(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	k.mu.Lock()
+	k.policy = policy
+	k.mu.Unlock()
+	return at, nil
+}
+
+// Query opens the WARP at a commit, the system's as it is for "". Every answer of one query comes from one snapshot.
+func (k *Kernel) Query(ctx context.Context, at CommitID) (Snapshot, error) {
+	if at == "" {
+		return k.System(ctx)
+	}
+	return k.Store.Open(ctx, at)
+}
+
+func (k *Kernel) policyAt(ctx context.Context, at Snapshot) (Policy, error) {
+	files, err := at.Fabric(ctx)
+	if err != nil {
+		return Policy{}, err
+	}
+	raw, ok := files["policy.yaml"]
+	if !ok || k.ParsePolicy == nil {
+		return DefaultPolicy(), nil
+	}
+	return k.ParsePolicy(raw)
+}
+
+// grants are what a process holds.
+func (k *Kernel) grants(p ProcessView) []string {
+	if p.ID == "" { // a gate on the system's own tree
+		return k.policy.Grants
+	}
+	return p.Process.Grants
+}
+
+func (k *Kernel) sideBySide() int {
+	if k.Jobs > 0 {
+		return k.Jobs
+	}
+	return 2
+}
+
+func (k *Kernel) notify(e Event) {
+	if k.Notify != nil {
+		k.Notify(e)
+	}
+}
+
+// rule starts a rewrite of the system line.
+func (k *Kernel) rule(rule string, task TaskID, process ProcessID, what string) Rewrite {
+	return Rewrite{Rule: rule, Actor: k.Actor, Task: task, Process: process, What: what}
+}
+
+// rewrite starts a rewrite of a process's workspace.
+func (k *Kernel) rewrite(rule string, p ProcessView, what string) Rewrite {
+	return k.rule(rule, p.Process.Task, p.ID, what)
+}
+
+// put sets the node of a record.
+func (rw *Rewrite) put(id NodeID, record any) error {
+	n, err := MakeNode(id, record)
+	if err == nil {
+		rw.Set = append(rw.Set, n)
+	}
+	return err
+}
+
+// with is put for a rewrite that stands alone.
+func (rw Rewrite) with(id NodeID, record any) ([]Rewrite, error) {
+	err := rw.put(id, record)
+	return []Rewrite{rw}, err
+}
+
+func (s Step) words() string {
+	if s.Title != "" {
+		return s.Name + ": " + s.Title
+	}
+	return s.Name
+}
+
+func (r Read) words() string {
+	switch {
+	case r.Pattern != nil:
+		return "the " + r.Pattern.Kind + " nodes"
+	case r.Path != "":
+		return r.Path
+	}
+	return string(r.Item)
+}
+
+func actorName(actor string) string {
+	name, _, _ := strings.Cut(actor, " <")
+	return name
+}
+
+// slugOf drops the last part of a derived name.
+func slugOf(id SlapID) string {
+	s := string(id)
+	if i := strings.LastIndexByte(s, '-'); i > 0 {
+		return s[:i]
+	}
+	return s
+}

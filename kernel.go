@@ -1,0 +1,597 @@
+package jitos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Kernel decides; everything else is mechanism that it is lent. Its methods are safe for concurrent use, and several
+// kernels may work on one fabric: every move of a ref is a compare-and-swap.
+type Kernel struct {
+	Store      Store
+	Merger     Merger
+	Planner    Planner
+	Executor   Executor
+	Repository Repository
+	Local      Local
+	// ParsePolicy reads .jitos/policy.yaml.
+	ParsePolicy func(raw []byte) (Policy, error)
+	Actor       string // "name <address>": whoever gives the commands
+	Jobs        int    // run side by side; 0 means 2
+	Notify      func(Event)
+
+	mu     sync.Mutex
+	policy Policy // of the system head that was opened last
+}
+
+// Request is an intent as given.
+type Request struct {
+	Intent string
+	Args   map[string]string
+	Gates  []string // shell commands: each must pass on the result; the first is the goal of an intent that nothing matches
+	Mode   AbsorbMode
+	Land   bool
+}
+
+// Outcome is what became of a task; its JSON is a promise to scripts.
+type Outcome struct {
+	Task     TaskID         `json:"task"`
+	Outcome  string         `json:"outcome"` // "collapsed", "already-true", "failed", "no-plan", "cancelled", "conflict", "exhausted", "waiting", "denied"
+	Process  ProcessID      `json:"process,omitempty"`
+	Commit   CommitID       `json:"commit,omitempty"` // the collapse
+	Slap     SlapID         `json:"slap,omitempty"`
+	Attempts []AttemptEnd   `json:"attempts"`
+	Evidence []EvidenceLine `json:"evidence"`
+	Files    []string       `json:"files"`
+	Reason   string         `json:"reason,omitempty"`
+	Nearest  []string       `json:"nearest,omitempty"`
+	Landed   CommitID       `json:"landed,omitempty"`
+}
+
+// AttemptEnd is one attempt of an Outcome.
+type AttemptEnd struct {
+	Process ProcessID `json:"process"`
+	Slap    SlapID    `json:"slap"`
+	Outcome string    `json:"outcome"`
+	Reason  string    `json:"reason,omitempty"`
+}
+
+// EvidenceLine is one piece of evidence of an Outcome.
+type EvidenceLine struct {
+	Gate    string  `json:"gate"`
+	Tree    TreeID  `json:"tree"`
+	Verdict Verdict `json:"verdict"`
+	Name    string  `json:"name"`
+}
+
+// Do is the whole life of an intent: absorb, declare, plan, try, prove, collapse, and land where asked. The error says how
+// it ended where it did not end well; the outcome is filled in either way.
+func (k *Kernel) Do(ctx context.Context, r Request) (Outcome, error) {
+	if err := k.Heal(ctx); err != nil {
+		return Outcome{Outcome: "failed"}, err
+	}
+	if _, err := k.Absorb(ctx, "", r.Mode); err != nil {
+		return Outcome{Outcome: outcomeOf(err), Reason: err.Error()}, err
+	}
+	id, match, err := k.SubmitIntent(ctx, r)
+	if err != nil {
+		return Outcome{Outcome: outcomeOf(err), Reason: err.Error()}, err
+	}
+	out, err := k.Run(ctx, id, RunOptions{})
+	if out.Outcome == "no-plan" {
+		out.Nearest = match.Nearest
+	}
+	if err == nil && r.Land && out.Outcome == "collapsed" {
+		landed, lerr := k.Land(ctx, LandOptions{})
+		out.Landed, err = landed.Commit, lerr
+	}
+	return out, err
+}
+
+// ---- 1. Declare ----
+
+// SubmitIntent matches the words to a task of the library and writes the TASK. Words that match nothing are kept as a task
+// all the same, without a name; the match then carries the nearest phrases.
+func (k *Kernel) SubmitIntent(ctx context.Context, r Request) (TaskID, Match, error) {
+	at, err := k.System(ctx)
+	if err != nil {
+		return "", Match{}, err
+	}
+	match, err := k.Planner.Match(ctx, at, r.Intent, r.Args)
+	if err != nil {
+		return "", match, err
+	}
+	task := match.Task
+	task.Intent, task.Actor = strings.TrimSpace(r.Intent), k.Actor
+	for i, run := range r.Gates {
+		gate := GateRef{Run: run, Origin: HashOf(run)}
+		if err := k.Local.Allow(gate.Origin, "gate given on the command line: "+run); err != nil {
+			return "", match, err
+		}
+		if i == 0 && task.Goal == nil && task.Name == "" {
+			task.Goal = &gate
+		} else {
+			task.Gates = append(task.Gates, gate)
+		}
+	}
+	id := TaskID(NewName(task.Intent))
+	_, err = k.record(ctx, func(Snapshot) ([]Rewrite, error) {
+		rw := k.rule(RuleTask, id, "", task.Intent)
+		return rw.with(id.Node(), task)
+	})
+	k.notify(Event{Kind: "task", Task: id, Text: task.Intent})
+	return id, match, err
+}
+
+// Withdraw takes a task back. Its open attempts must be discarded first.
+func (k *Kernel) Withdraw(ctx context.Context, id TaskID, why string) error {
+	if strings.TrimSpace(why) == "" {
+		why = "no longer wanted"
+	}
+	_, err := k.record(ctx, func(at Snapshot) ([]Rewrite, error) {
+		v, err := ViewTask(ctx, at, id, k.Local.Clone())
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range v.Processes {
+			if p.Open() {
+				return nil, Hint(fmt.Errorf("task %s: %w: attempt %s is open", id, ErrBusy, p.ID), "jitos sws discard %s -m WHY", p.Process.SWS)
+			}
+		}
+		if v.Status == Withdrawn {
+			return nil, nil
+		}
+		rw := k.rule(RuleWithdraw, id, "", string(id))
+		rw.Why = why
+		return rw.with(NodeID{KindWithdrawal, string(id)}, Withdrawal{Task: id, Why: why})
+	})
+	return err
+}
+
+// ---- 2. Plan ----
+
+// Plan asks the planner for candidates and records them, with why the other methods were not used. The same answer as
+// before writes nothing. No candidate is no error: the planning says why.
+func (k *Kernel) Plan(ctx context.Context, id TaskID) (Found[Planning], []Found[Slap], error) {
+	var found Found[Planning]
+	var slaps []Found[Slap]
+	if err := k.observe(ctx); err != nil {
+		return found, nil, err
+	}
+	_, err := k.record(ctx, func(at Snapshot) ([]Rewrite, error) {
+		task, err := Get[Task](ctx, at, id.Node())
+		if err != nil {
+			return nil, fmt.Errorf("task %s: %w", id, err)
+		}
+		candidates, planning, err := k.Planner.Plan(ctx, at, id, task)
+		if err != nil {
+			return nil, fmt.Errorf("plan %s: %w", id, err)
+		}
+		var rw Rewrite
+		if rw, found, slaps, err = k.planned(id, candidates, planning); err != nil {
+			return nil, err
+		}
+		if ok, err := Has(ctx, at, found.ID); ok || err != nil {
+			return nil, err
+		}
+		return []Rewrite{rw}, nil
+	})
+	return found, slaps, err
+}
+
+// planned makes the rewrite of one planning. Ids come from the content, so that it can be run again and compared.
+func (k *Kernel) planned(id TaskID, candidates []Slap, planning Planning) (Rewrite, Found[Planning], []Found[Slap], error) {
+	rw := k.rule(RulePlan, id, "", plural(len(candidates), "candidate")+" for "+string(id))
+	var slaps []Found[Slap]
+	for _, s := range candidates {
+		s.Task = id
+		slap := SlapID(DerivedName(s.Title, string(id), HashOf(s)))
+		slaps = append(slaps, Found[Slap]{slap.Node(), s})
+		planning.Slaps = append(planning.Slaps, slap)
+		if err := rw.put(slap.Node(), s); err != nil {
+			return rw, Found[Planning]{}, nil, err
+		}
+		rw.Edges = append(rw.Edges, Edge{From: id.Node(), Label: LabelPlan, To: slap.Node()})
+	}
+	planning.Task = id
+	found := Found[Planning]{NodeID{KindPlanning, DerivedName("planning", string(id), HashOf(planning))}, planning}
+	rw.Edges = append(rw.Edges, Edge{From: id.Node(), Label: LabelPlanning, To: found.ID})
+	err := rw.put(found.ID, planning)
+	return rw, found, slaps, err
+}
+
+// SubmitPlan records a plan that a person or an agent wrote. It is allowed in this clone, since it was given here.
+func (k *Kernel) SubmitPlan(ctx context.Context, id TaskID, s Slap) (SlapID, error) {
+	s.Task, s.By = id, k.Actor
+	slap := SlapID(DerivedName(s.Title, string(id), HashOf(s)))
+	for _, step := range s.Steps {
+		origins := []string{step.Origin}
+		if step.Gate != nil {
+			origins = append(origins, step.Gate.Origin)
+		}
+		for _, o := range origins {
+			if o == "" {
+				continue
+			}
+			if err := k.Local.Allow(o, "plan "+string(slap)); err != nil {
+				return "", err
+			}
+		}
+	}
+	_, err := k.record(ctx, func(at Snapshot) ([]Rewrite, error) {
+		if ok, err := Has(ctx, at, slap.Node()); ok || err != nil {
+			return nil, err
+		}
+		rw := k.rule(RulePlan, id, "", "a plan by "+actorName(k.Actor)+" for "+string(id))
+		rw.Edges = append(rw.Edges, Edge{From: id.Node(), Label: LabelPlan, To: slap.Node()})
+		if s.Parent != "" {
+			rw.Edges = append(rw.Edges, Edge{From: s.Parent.Node(), Label: LabelRevision, To: slap.Node()})
+		}
+		return rw.with(slap.Node(), s)
+	})
+	return slap, err
+}
+
+// ---- 3. Open ----
+
+// Open starts an attempt: it checks what the plan relied on against the system WARP as it is, writes the process there,
+// and forks the workspace from exactly that commit, with the DAG of jobs as its first rewrite. A plan whose facts have
+// moved is refused with ErrStale: plan again.
+func (k *Kernel) Open(ctx context.Context, id SlapID, name string) (ProcessView, error) {
+	v := ProcessView{ID: ProcessID(NewName(slugOf(id)))}
+	if name == "" {
+		name = string(v.ID)
+	}
+	at, err := k.record(ctx, func(at Snapshot) ([]Rewrite, error) {
+		slap, err := Get[Slap](ctx, at, id.Node())
+		if err != nil {
+			return nil, fmt.Errorf("plan %s: %w", id, err)
+		}
+		for _, r := range slap.Reads {
+			if now, err := Look(ctx, at, r); err != nil {
+				return nil, err
+			} else if now != r.Is {
+				return nil, fmt.Errorf("plan %s: %w: %s has changed since it was made", id, ErrStale, r.words())
+			}
+		}
+		v.Process = Process{Task: slap.Task, Slap: id, SWS: name, Tree: at.Tree(), Owner: k.Local.Clone(), Actor: k.Actor,
+			Grants: k.policy.Grants, Quota: k.policy.Quota, Hand: isHand(slap)}
+		rw := k.rule(RuleProcess, slap.Task, v.ID, slap.Title)
+		rw.Edges = append(rw.Edges, Edge{From: slap.Task.Node(), Label: LabelAttempt, To: v.ID.Node()},
+			Edge{From: id.Node(), Label: LabelProcess, To: v.ID.Node()})
+		return rw.with(v.ID.Node(), v.Process)
+	})
+	if err != nil {
+		return v, err
+	}
+	k.notify(Event{Kind: "open", Task: v.Process.Task, Process: v.ID, Text: name})
+	return v, k.fork(ctx, v, at)
+}
+
+// ---- 4. Run ----
+
+// RunOptions choose among the candidates of a task.
+type RunOptions struct {
+	Slap SlapID // try only this one
+}
+
+// Run tries candidates until one collapses. An attempt that was interrupted is resumed first. When all candidates of a
+// planning have failed, the planner is asked again, now knowing what failed.
+func (k *Kernel) Run(ctx context.Context, id TaskID, o RunOptions) (Outcome, error) {
+	out := Outcome{Task: id, Attempts: []AttemptEnd{}, Evidence: []EvidenceLine{}, Files: []string{}}
+	err := k.run(ctx, id, o, &out)
+	if err != nil {
+		out.Outcome, out.Reason = outcomeOf(err), err.Error()
+	}
+	return out, err
+}
+
+func (k *Kernel) run(ctx context.Context, id TaskID, o RunOptions, out *Outcome) error {
+	if err := k.Heal(ctx); err != nil {
+		return err
+	}
+	at, err := k.System(ctx)
+	if err != nil {
+		return err
+	}
+	v, err := ViewTask(ctx, at, id, k.Local.Clone())
+	if err != nil {
+		return err
+	}
+	switch v.Status {
+	case Done:
+		return k.alreadyDone(ctx, at, v, out)
+	case Withdrawn:
+		return fmt.Errorf("task %s: %w: it was withdrawn", id, ErrInvalid)
+	case Elsewhere:
+		return fmt.Errorf("task %s: %w: an attempt is open in another clone", id, ErrBusy)
+	case ByHand:
+		return fmt.Errorf("task %s: %w: workspace %s is worked on by hand", id, ErrWaiting, v.Processes[len(v.Processes)-1].Process.SWS)
+	case Open:
+		for _, p := range v.Processes {
+			if p.Open() {
+				if done, err := k.attempt(ctx, p, out); done || err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if done, err := k.alreadyTrue(ctx, at, v, out); done || err != nil {
+		return err
+	}
+	return k.tryCandidates(ctx, id, o, out)
+}
+
+// maxRounds bounds how often one run asks the planner anew.
+const maxRounds = 8
+
+func (k *Kernel) tryCandidates(ctx context.Context, id TaskID, o RunOptions, out *Outcome) error {
+	for range maxRounds {
+		slaps, err := k.candidates(ctx, id, o)
+		if err != nil {
+			return err
+		}
+		if len(slaps) == 0 {
+			break
+		}
+		for _, s := range slaps {
+			p, err := k.Open(ctx, s, "")
+			if errors.Is(err, ErrStale) {
+				break // what it relied on has moved: plan again
+			}
+			if err != nil {
+				return err
+			}
+			if done, err := k.attempt(ctx, p, out); done || err != nil {
+				return err
+			}
+			if out.Attempts[len(out.Attempts)-1].Outcome == "conflict" {
+				break // the system line has moved on: plan again
+			}
+		}
+	}
+	return k.noMore(ctx, id, out)
+}
+
+// candidates plans and returns the plans that were not tried on the present files: the library's, then those that were
+// handed in.
+func (k *Kernel) candidates(ctx context.Context, id TaskID, o RunOptions) ([]SlapID, error) {
+	planning, _, err := k.Plan(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	at, err := k.System(ctx)
+	if err != nil {
+		return nil, err
+	}
+	v, err := ViewTask(ctx, at, id, k.Local.Clone())
+	if err != nil {
+		return nil, err
+	}
+	order := slices.Clone(planning.Record.Slaps)
+	for _, s := range v.Slaps {
+		if s.Record.By != "planner" {
+			order = append([]SlapID{SlapID(s.ID.Name)}, order...)
+		}
+	}
+	if o.Slap != "" {
+		order = []SlapID{o.Slap}
+	}
+	return slices.DeleteFunc(order, func(s SlapID) bool {
+		for _, p := range v.Processes {
+			if p.Process.Slap == s && p.Attempt != nil && p.Attempt.At == at.Tree() {
+				return true
+			}
+		}
+		return false
+	}), nil
+}
+
+// attempt runs one process to its end: collapsed (true), or discarded (false) so that the next candidate may be tried. An
+// error leaves it open, to be resumed.
+func (k *Kernel) attempt(ctx context.Context, p ProcessView, out *Outcome) (bool, error) {
+	release, err := k.Local.Hold(p.ID)
+	if err != nil {
+		return false, fmt.Errorf("process %s: %w", p.ID, err)
+	}
+	defer release()
+	if dir, err := k.Repository.CheckedOut(ctx, p.ref()); err != nil {
+		return false, err
+	} else if dir != "" {
+		return false, Hint(fmt.Errorf("workspace %s: %w: it is checked out in %s, so it runs no jobs", p.Process.SWS, ErrBusy, dir),
+			"remove that worktree, or check out something else in it")
+	}
+	if err := k.restore(ctx, p); err != nil {
+		return false, err
+	}
+	end := AttemptEnd{Process: p.ID, Slap: p.Process.Slap, Outcome: "collapsed"}
+	commit, err := k.finish(ctx, p, out)
+	var failed *jobFailed
+	var conflict *ConflictError
+	switch {
+	case err == nil:
+		out.Outcome, out.Process, out.Commit, out.Slap = "collapsed", p.ID, commit, p.Process.Slap
+		out.Attempts = append(out.Attempts, end)
+		return true, nil
+	case errors.As(err, &failed):
+		end.Outcome, end.Reason = failed.kind, failed.Error()
+	case errors.As(err, &conflict):
+		end.Outcome, end.Reason = "conflict", conflict.Error()
+	default:
+		return false, err
+	}
+	out.Attempts = append(out.Attempts, end)
+	return false, k.Discard(context.WithoutCancel(ctx), p, end.Outcome, end.Reason)
+}
+
+// finish runs the jobs and collapses; where the collapse finds that something a job read has moved, the workspace is
+// rebased and only such jobs run again, at most three times.
+func (k *Kernel) finish(ctx context.Context, p ProcessView, out *Outcome) (CommitID, error) {
+	for try := 0; ; try++ {
+		if err := k.advance(ctx, p); err != nil {
+			return "", err
+		}
+		done, err := k.Collapse(ctx, p, CollapseOptions{})
+		out.Files, out.Evidence = done.Files, evidenceLines(done.Evidence)
+		var conflict *ConflictError
+		if err == nil || !errors.As(err, &conflict) || !conflict.onlyReads() || try == 3 {
+			return done.Commit, err
+		}
+		if err := k.Rebase(ctx, p); err != nil {
+			return "", err
+		}
+	}
+}
+
+// dispatch hands one claimed job to the executor: a directory and a job, never a store and never a .git.
+func (k *Kernel) dispatch(ctx context.Context, p ProcessView, ws Snapshot, jobs []jobState, j jobState) outcome {
+	o := outcome{job: j, claim: j.claims[len(j.claims)-1].name, base: ws}
+	k.notify(Event{Kind: "job", Task: p.Process.Task, Process: p.ID, Job: j.id, Text: j.step.words()})
+	start := time.Now()
+	defer func() {
+		if o.result.Took == 0 {
+			o.result.Took = time.Since(start)
+		}
+	}()
+	if err := Admit(j.step, k.grants(p), k.policy, k.Local.Allowed); err != nil {
+		o.result = Result{Tree: ws.Tree(), Verdict: Fail, Exit: exitDenied, Reason: err.Error(),
+			Findings: []Finding{{About: "denied", Text: err.Error()}}}
+		return o
+	}
+	if j.step.Gate != nil {
+		o.result, o.proof, o.from, o.err = k.dispatchGate(ctx, p, ws, j.step)
+		return o
+	}
+	action := Action{Process: p.ID, Job: j.id, Step: j.step, Tree: ws.Tree(), Grants: j.step.Needs}
+	if action.Args, o.err = arguments(j.step, jobs); o.err == nil {
+		o.result, o.err = k.Executor.Execute(ctx, action, &host{k: k, p: p, job: j.id})
+	}
+	if o.err == nil {
+		o.err = ctx.Err() // what a cancelled job returns is no result
+	}
+	return o
+}
+
+// dispatchGate proves the workspace's tree for a gate that is a step of the plan.
+func (k *Kernel) dispatchGate(ctx context.Context, p ProcessView, ws Snapshot, step Step) (Result, *Evidence, string, error) {
+	at, err := k.System(ctx)
+	if err != nil {
+		return Result{}, nil, "", err
+	}
+	if step.Expect != "" && step.Expect != "pass" {
+		e, known, err := k.prove(ctx, at, p, ws.Tree(), *step.Gate, ws)
+		r := Result{Tree: ws.Tree(), Verdict: Pass, Report: e.Report, Output: e.Output}
+		switch {
+		case e.Verdict == CouldNot:
+			r.Verdict, r.Reason = CouldNot, e.Reason
+		case step.Expect == "fail" && e.Verdict == Pass:
+			r.Verdict, r.Reason = Fail, e.Gate+" passes, and was expected to fail"
+		}
+		return r, &e, reused(e, known), err
+	}
+	task, err := Get[Task](ctx, at, p.Process.Task.Node())
+	if err != nil {
+		return Result{}, nil, "", err
+	}
+	isGoal := task.Goal != nil && HashOf(task.Goal) == HashOf(step.Gate)
+	pr, err := k.satisfy(ctx, at, p, ws.Tree(), []demand{{*step.Gate, isGoal}}, ws)
+	if err != nil {
+		return Result{}, nil, "", err
+	}
+	e := pr.evidence[0]
+	r := Result{Tree: ws.Tree(), Verdict: Pass, Report: e.Report, Output: e.Output}
+	if pr.missed != nil {
+		r.Verdict, r.Reason = Fail, pr.missed.reason
+		if pr.missed.kind == "could-not-run" {
+			r.Verdict = CouldNot
+		}
+	}
+	_, err = Get[Evidence](ctx, ws, NodeID{KindEvidence, e.Name()})
+	return r, &e, reused(e, err == nil), nil
+}
+
+func reused(e Evidence, known bool) string {
+	if known {
+		return KindEvidence + "/" + e.Name()
+	}
+	return ""
+}
+
+// arguments are the step's, and the artifacts of the steps before it that its inputs name.
+func arguments(step Step, jobs []jobState) (map[string]string, error) {
+	args := map[string]string{}
+	for k, v := range step.Args {
+		args[k] = v
+	}
+	for name, from := range step.Inputs {
+		i := strings.LastIndexByte(from, '.')
+		if i < 0 {
+			return nil, fmt.Errorf("input %s: %w: want step.artifact, have %q", name, ErrInvalid, from)
+		}
+		found := false
+		for _, j := range jobs {
+			if j.step.Name == from[:i] && j.passed() {
+				args[name], found = j.last().settled.Artifacts[from[i+1:]]
+			}
+		}
+		if !found {
+			return nil, fmt.Errorf("input %s: %w: step %s left no artifact %s", name, ErrInvalid, from[:i], from[i+1:])
+		}
+	}
+	return args, nil
+}
+
+// ---- The one writer of the system line ----
+
+// record writes to the system line: the only function that does. It shows fn the newest snapshot, checks what fn returns
+// (Apply) and appends it by compare-and-swap, and starts again where another writer was faster. No rewrites: nothing is
+// written. It returns the snapshot that resulted.
+func (k *Kernel) record(ctx context.Context, fn func(at Snapshot) ([]Rewrite, error)) (Snapshot, error) {
+	for {
+		at, err := k.System(ctx)
+		if err != nil {
+			return nil, err
+		}
+		rewrites, err := fn(at)
+		if err != nil || len(rewrites) == 0 {
+			return at, err
+		}
+		if err := applyAll(ctx, at, rewrites, true); err != nil {
+			return nil, err
+		}
+		if err := k.release(ctx); err != nil {
+			return nil, err
+		}
+		head := at.Commit().ID
+		ids, err := k.Store.Append(ctx, SystemRef, head, head, rewrites...)
+		if errors.Is(err, ErrStale) && ctx.Err() == nil {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		return k.Store.Open(ctx, ids[len(ids)-1])
+	}
+}
+
+// applyAll checks a chain of rewrites, each on the graph that the ones before it make.
+func applyAll(ctx context.Context, at Graph, chain []Rewrite, system bool) error {
+	after := staged{at, map[NodeID]Node{}}
+	for _, rw := range chain {
+		if IsSystemRule(rw.Rule) != system {
+			return fmt.Errorf("rewrite %s: %w: it does not belong on this line", rw.Rule, ErrInvalid)
+		}
+		if err := Apply(ctx, after, rw); err != nil {
+			return err
+		}
+		for _, n := range rw.Set {
+			after.set[n.ID] = n
+		}
+	}
+	return nil
+}

@@ -1,0 +1,77 @@
+package jitos_test
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// Every arrow between packages points down: this is the whole list of those that may exist. A package that is not here
+// fails the test, so that its place is decided and not drifted into.
+var mayImport = map[string][]string{
+	"":           {},
+	"warpgit":    {""},
+	"overlay":    {"", "warpgit"},
+	"methods":    {""},
+	"planner":    {"", "methods"},
+	"runner":     {"", "warpgit", "overlay", "planner", "methods"},
+	"server":     {"", "warpgit", "overlay", "planner", "methods"},
+	"cmd/jitos":  {"", "warpgit", "overlay", "planner", "methods", "runner", "server"},
+	"cmd/jitosd": {"", "warpgit", "overlay", "planner", "methods", "runner", "server"},
+}
+
+const module = "github.com/jitos/jitos"
+
+func TestLayers(t *testing.T) {
+	goTool, err := exec.LookPath("go")
+	if err != nil {
+		t.Skip("no go command")
+	}
+	cmd := exec.Command(goTool, "list", "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "./...")
+	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for line := range strings.Lines(string(out)) {
+		words := strings.Fields(line)
+		pkg := strings.TrimPrefix(strings.TrimPrefix(words[0], module), "/")
+		allowed, known := mayImport[place(pkg)]
+		if !known {
+			t.Errorf("package %q has no place in the layers", pkg)
+			continue
+		}
+		for _, imp := range words[1:] {
+			if imp != module && !strings.HasPrefix(imp, module+"/") {
+				if pkg == "" && strings.Contains(imp, ".") {
+					t.Errorf("the root package imports %s: it may import only the standard library", imp)
+				}
+				continue
+			}
+			to := place(strings.TrimPrefix(strings.TrimPrefix(imp, module), "/"))
+			if to != place(pkg) && !contains(allowed, to) {
+				t.Errorf("%s imports %s: that arrow does not point down", words[0], imp)
+			}
+		}
+	}
+}
+
+// place is the package of the list that a package belongs to: itself, or the one whose folder it is in.
+func place(pkg string) string {
+	for p := range mayImport {
+		if p != "" && strings.HasPrefix(pkg, p+"/") {
+			return p
+		}
+	}
+	return pkg
+}
+
+func contains(list []string, s string) bool {
+	for _, e := range list {
+		if e == s {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,89 @@
+package jitos
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// DefaultTimeout bounds a job that names no timeout of its own.
+const DefaultTimeout = 10 * time.Minute
+
+// Policy bounds everything in a fabric: .jitos/policy.yaml, or DefaultPolicy.
+type Policy struct {
+	// Grants are the capabilities that a process may hold.
+	Grants []string `json:"grants" yaml:"grants"`
+	// Gates must hold for every collapse, whatever the task.
+	Gates []GateRef `json:"gates,omitempty" yaml:"gates"`
+	// Quota bounds each process.
+	Quota Quota `json:"quota" yaml:"quota"`
+}
+
+// DefaultPolicy holds where the fabric has none of its own.
+func DefaultPolicy() Policy {
+	return Policy{
+		Grants: []string{"fs.read:**", "fs.write:**", "exec:*", "net:*", "history:read"},
+		Quota:  Quota{Jobs: 200, Seconds: 4 * 60 * 60, TTL: 14 * 24},
+	}
+}
+
+// Denial is a refusal by policy. It Is ErrDenied.
+type Denial struct {
+	What string // the capability or the origin's hash
+	Why  string
+}
+
+func (d *Denial) Error() string        { return fmt.Sprintf("%s: %s", d.What, d.Why) }
+func (d *Denial) Is(target error) bool { return target == ErrDenied }
+
+// Admit decides whether a step may run in a process: what brought its command must be allowed in this clone, and every
+// capability that it needs must be held by the process and be within the policy. It returns nil or a *Denial.
+//
+// A capability is "verb:scope". A grant covers a need of the same verb whose scope is equal, or matches the grant's as a
+// path pattern; "*" and "**" cover all. A need without a scope asks for the whole verb.
+func Admit(step Step, grants []string, policy Policy, allowed func(hash string) bool) error {
+	origins := []string{step.Origin}
+	if step.Gate != nil {
+		origins = append(origins, step.Gate.Origin)
+	}
+	for _, origin := range origins {
+		if origin != "" && !allowed(origin) {
+			return Hint(&Denial{What: "step " + step.Name, Why: "its definition " + origin + " was not allowed in this clone"},
+				"read it with `jitos method show`, then `jitos allow %s`", origin)
+		}
+	}
+	for _, need := range step.Needs {
+		if !covered(need, grants) {
+			return &Denial{What: need, Why: "step " + step.Name + " needs it and the process does not hold it"}
+		}
+		if !covered(need, policy.Grants) {
+			return &Denial{What: need, Why: "step " + step.Name + " needs it and the fabric's policy does not grant it"}
+		}
+	}
+	return nil
+}
+
+func covered(need string, grants []string) bool {
+	verb, scope, _ := strings.Cut(need, ":")
+	for _, g := range grants {
+		gverb, gscope, scoped := strings.Cut(g, ":")
+		if verb != gverb {
+			continue
+		}
+		if !scoped || gscope == "*" || gscope == "**" || gscope == scope || scope != "" && MatchPath(gscope, scope) {
+			return true
+		}
+	}
+	return false
+}
+
+// unsafeToRepeat tells whether a step that was interrupted may have done something that running it again would do twice.
+func unsafeToRepeat(step Step) bool {
+	for _, need := range step.Needs {
+		verb, _, _ := strings.Cut(need, ":")
+		if verb == "net" || verb == "secret" {
+			return true
+		}
+	}
+	return false
+}

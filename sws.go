@@ -1,0 +1,459 @@
+package jitos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+func (p ProcessView) ref() Ref { return Ref(SWSPrefix + p.Process.SWS) }
+
+// fork makes the workspace of a process at its commit on the system line, the DAG of its jobs as the first rewrite.
+func (k *Kernel) fork(ctx context.Context, p ProcessView, at Snapshot) error {
+	chain, err := k.compile(ctx, p, at)
+	if err != nil {
+		return err
+	}
+	if err := applyAll(ctx, at, chain, false); err != nil {
+		return err
+	}
+	_, err = k.Store.Append(ctx, p.ref(), "", at.Commit().ID, chain...)
+	if errors.Is(err, ErrStale) {
+		return fmt.Errorf("workspace %s: %w: there is one of that name", p.Process.SWS, ErrBusy)
+	}
+	return err
+}
+
+// compile turns a plan into a DAG of jobs. Ids come from the process and the step, so that it can be run again.
+func (k *Kernel) compile(ctx context.Context, p ProcessView, at Graph) ([]Rewrite, error) {
+	slap, err := Get[Slap](ctx, at, p.Process.Slap.Node())
+	if err != nil {
+		return nil, err
+	}
+	id := func(step string) JobID { return JobID(DerivedName(step, string(p.ID), step)) }
+	rw := k.rewrite(RuleCompile, p, plural(len(slap.Steps), "job")+" of "+string(p.Process.Slap))
+	for _, step := range slap.Steps {
+		job := id(step.Name)
+		if err := rw.put(job.Node(), Job{Process: p.ID, Step: step}); err != nil {
+			return nil, err
+		}
+		rw.Edges = append(rw.Edges, Edge{From: p.ID.Node(), Label: LabelJob, To: job.Node()})
+		for _, dep := range step.After {
+			rw.Edges = append(rw.Edges, Edge{From: id(dep).Node(), Label: LabelThen, To: job.Node()})
+		}
+	}
+	return []Rewrite{rw}, nil
+}
+
+// restore makes the workspace of an open process where a crash came between its commit and its branch.
+func (k *Kernel) restore(ctx context.Context, p ProcessView) error {
+	_, err := k.Store.Head(ctx, p.ref())
+	if !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	head, err := k.Store.Head(ctx, SystemRef)
+	if err != nil {
+		return err
+	}
+	for c, err := range k.Store.Log(ctx, head) {
+		if err != nil {
+			return err
+		}
+		if c.Record != nil && c.Record.Rule == RuleProcess && c.Record.Process == p.ID {
+			at, err := k.Store.Open(ctx, c.ID)
+			if err != nil {
+				return err
+			}
+			return k.fork(ctx, p, at)
+		}
+	}
+	return fmt.Errorf("process %s: %w: its commit is not on the system line", p.ID, ErrNotFound)
+}
+
+// workspace opens the tip of a process's workspace.
+func (k *Kernel) workspace(ctx context.Context, p ProcessView) (Snapshot, error) {
+	head, err := k.Store.Head(ctx, p.ref())
+	if err != nil {
+		return nil, fmt.Errorf("workspace %s: %w", p.Process.SWS, err)
+	}
+	return k.Store.Open(ctx, head)
+}
+
+// extend appends rewrites to a workspace that is at ws. ErrStale where it has moved.
+func (k *Kernel) extend(ctx context.Context, p ProcessView, ws Snapshot, chain ...Rewrite) (Snapshot, error) {
+	if err := applyAll(ctx, ws, chain, false); err != nil {
+		return nil, err
+	}
+	head := ws.Commit().ID
+	ids, err := k.Store.Append(ctx, p.ref(), head, head, chain...)
+	if err != nil {
+		return nil, err
+	}
+	return k.Store.Open(ctx, ids[len(ids)-1])
+}
+
+// snapshotOf finds the system commit that a workspace is based on: the one merged in by its last rebase, or the one that
+// it was forked from, which is the first commit back that the kernel wrote to the system line.
+func (k *Kernel) snapshotOf(ctx context.Context, ws Snapshot) (Snapshot, error) {
+	for c, err := range k.Store.Log(ctx, ws.Commit().ID) {
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case c.Record == nil:
+		case c.Record.Rule == RuleRebase && len(c.Parents) == 2:
+			return k.Store.Open(ctx, c.Parents[1])
+		case IsSystemRule(c.Record.Rule):
+			return k.Store.Open(ctx, c.ID)
+		}
+	}
+	return nil, fmt.Errorf("workspace at %s: %w: it does not come from the system line", ws.Commit().ID, ErrInvalid)
+}
+
+// Workspace is an open SWS.
+type Workspace struct {
+	Name    string
+	Process ProcessView
+	Base    CommitID // its snapshot
+	Tip     CommitID
+}
+
+// Workspaces lists the open workspaces, in order of their names.
+func (k *Kernel) Workspaces(ctx context.Context) ([]Workspace, error) {
+	var list []Workspace
+	for ref, tip := range k.Store.Refs(ctx, SWSPrefix) {
+		w, err := k.openWorkspace(ctx, strings.TrimPrefix(string(ref), SWSPrefix), tip)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, w)
+	}
+	return list, nil
+}
+
+// Workspace finds an open workspace by its name or a unique prefix of it.
+func (k *Kernel) Workspace(ctx context.Context, name string) (Workspace, error) {
+	var found []Workspace
+	for ref, tip := range k.Store.Refs(ctx, SWSPrefix) {
+		short := strings.TrimPrefix(string(ref), SWSPrefix)
+		if short == name {
+			return k.openWorkspace(ctx, short, tip)
+		}
+		if strings.HasPrefix(short, name) {
+			found = append(found, Workspace{Name: short, Tip: tip})
+		}
+	}
+	switch len(found) {
+	case 0:
+		return Workspace{}, fmt.Errorf("workspace %q: %w", name, ErrNotFound)
+	case 1:
+		return k.openWorkspace(ctx, found[0].Name, found[0].Tip)
+	}
+	names := make([]string, len(found))
+	for i, w := range found {
+		names[i] = w.Name
+	}
+	return Workspace{}, fmt.Errorf("workspace %q: %w: it could be %s", name, ErrInvalid, strings.Join(names, ", "))
+}
+
+func (k *Kernel) openWorkspace(ctx context.Context, name string, tip CommitID) (Workspace, error) {
+	w := Workspace{Name: name, Tip: tip}
+	ws, err := k.Store.Open(ctx, tip)
+	if err != nil {
+		return w, err
+	}
+	base, err := k.snapshotOf(ctx, ws)
+	if err != nil {
+		return w, err
+	}
+	w.Base = base.Commit().ID
+	for c, err := range k.Store.Log(ctx, tip) {
+		if err != nil {
+			return w, err
+		}
+		if c.Record != nil && c.Record.Process != "" {
+			p, err := Get[Process](ctx, ws, c.Record.Process.Node())
+			if err != nil {
+				return w, err
+			}
+			if p.SWS != name {
+				break
+			}
+			w.Process = ProcessView{ID: c.Record.Process, Process: p}
+			return w, nil
+		}
+		if c.Record != nil && IsSystemRule(c.Record.Rule) {
+			break
+		}
+	}
+	return w, k.adopted(ctx, &w)
+}
+
+// adopted finds the process of a workspace whose commits were made before it: plain commits that were found on the system
+// line and moved aside.
+func (k *Kernel) adopted(ctx context.Context, w *Workspace) error {
+	at, err := k.System(ctx)
+	if err != nil {
+		return err
+	}
+	open, err := OpenProcesses(ctx, at)
+	for _, p := range open {
+		if p.Process.SWS == w.Name {
+			w.Process = p
+			return nil
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("workspace %s: %w: no process of this fabric made it", w.Name, ErrNotFound)
+}
+
+// NewWorkspace makes a workspace for a person: a task, a one-step plan, and a process of theirs.
+func (k *Kernel) NewWorkspace(ctx context.Context, name, intent string) (ProcessView, error) {
+	if name == "" {
+		name = NewName("try")
+	}
+	if err := CheckName(name); err != nil {
+		return ProcessView{}, err
+	}
+	if _, err := k.Store.Head(ctx, Ref(SWSPrefix+name)); err == nil {
+		return ProcessView{}, Hint(fmt.Errorf("workspace %s: %w: there is one of that name", name, ErrBusy), "jitos sws show %s", name)
+	}
+	slap, err := k.handPlan(ctx, name, intent)
+	if err != nil {
+		return ProcessView{}, err
+	}
+	return k.Open(ctx, slap, name)
+}
+
+// handPlan records the task and the one-step plan of a workspace made by hand, in one move.
+func (k *Kernel) handPlan(ctx context.Context, name, intent string) (SlapID, error) {
+	if intent == "" {
+		intent = "work by hand in " + name
+	}
+	task := TaskID(NewName(intent))
+	s := Slap{Task: task, By: k.Actor, Title: "by hand", Steps: []Step{{Name: "work", Title: "work by hand in " + name, Worker: "human"}}}
+	slap := SlapID(DerivedName(name, string(task), HashOf(s)))
+	_, err := k.record(ctx, func(at Snapshot) ([]Rewrite, error) {
+		declare := k.rule(RuleTask, task, "", intent)
+		if err := declare.put(task.Node(), Task{Intent: intent, Actor: k.Actor}); err != nil {
+			return nil, err
+		}
+		plan := k.rule(RulePlan, task, "", "one step by hand")
+		plan.Edges = append(plan.Edges, Edge{From: task.Node(), Label: LabelPlan, To: slap.Node()})
+		if err := plan.put(slap.Node(), s); err != nil {
+			return nil, err
+		}
+		return []Rewrite{declare, plan}, nil
+	})
+	return slap, err
+}
+
+// isHand tells whether a plan is one step of a person's.
+func isHand(s Slap) bool {
+	return len(s.Steps) == 1 && s.Steps[0].Worker == "human" && s.By != "planner"
+}
+
+// Save commits a person's file tree to their workspace.
+func (k *Kernel) Save(ctx context.Context, p ProcessView, tree TreeID, message string) (Snapshot, error) {
+	what := firstLine(message)
+	if what == "" {
+		return nil, fmt.Errorf("save %s: %w: say in a message what was done", p.Process.SWS, ErrInvalid)
+	}
+	ws, err := k.workspace(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	if ws.Tree() == tree {
+		return ws, nil
+	}
+	rw := k.rewrite(RuleSave, p, what)
+	rw.Why = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(message), what))
+	rw.Tree = tree
+	changed, err := k.Merger.Changed(ctx, ws.Tree(), tree)
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range changed {
+		was, err := ws.PathID(ctx, path)
+		if err != nil {
+			return nil, err
+		}
+		rw.Reads = append(rw.Reads, Read{Path: path, Is: was})
+	}
+	return k.extend(ctx, p, ws, rw)
+}
+
+// Rebase merges the system line as it is into a workspace. In a workspace made by hand the merge must be clean. In
+// another, the changes of the jobs whose reads still hold are carried over, and the others will be claimed anew.
+func (k *Kernel) Rebase(ctx context.Context, p ProcessView) error {
+	at, err := k.System(ctx)
+	if err != nil {
+		return err
+	}
+	ws, err := k.workspace(ctx, p)
+	if err != nil {
+		return err
+	}
+	base, err := k.snapshotOf(ctx, ws)
+	if err != nil {
+		return err
+	}
+	if base.Commit().ID == at.Commit().ID {
+		return nil
+	}
+	merged, conflicts, err := k.Merger.Merge(ctx, base, ws, at)
+	if err != nil {
+		return err
+	}
+	var hard []Conflict
+	for _, c := range conflicts {
+		if !c.ReadMoved() && (p.Process.Hand || c.Path == "") {
+			hard = append(hard, c)
+		}
+	}
+	if len(hard) > 0 {
+		return &ConflictError{hard}
+	}
+	if len(conflicts) > 0 { // the rewrite of a merge with conflicts is not whole: take the system's graph side alone
+		if merged, _, err = k.Merger.Merge(ctx, base, base, at); err != nil {
+			return err
+		}
+	}
+	rw := k.rewrite(RuleRebase, p, "onto system "+short(at.Commit().ID))
+	rw.Set, rw.Edges, rw.Drop, rw.Fabric, rw.Tree = merged.Set, merged.Edges, merged.Drop, merged.Fabric, merged.Tree
+	rw.Parents = []CommitID{at.Commit().ID}
+	if !p.Process.Hand {
+		if err := k.replay(ctx, &rw, p, base, at, ws); err != nil {
+			return err
+		}
+	}
+	_, err = k.extend(ctx, p, ws, rw)
+	return err
+}
+
+func short(id CommitID) string { return string(id[:min(10, len(id))]) }
+
+// replay builds the files of a rebased workspace: the system's, then the change of each settled job whose reads still hold,
+// in the order in which they were settled. Every other job, and what comes after it, gets a stale settlement, so that it is
+// claimed anew.
+func (k *Kernel) replay(ctx context.Context, rw *Rewrite, p ProcessView, base, at, ws Snapshot) error {
+	jobs, err := jobsOf(ctx, ws, p.ID)
+	if err != nil {
+		return err
+	}
+	changes, err := k.settledChanges(ctx, ws)
+	if err != nil {
+		return err
+	}
+	stale := map[string]string{} // step → why
+	rw.Tree = at.Tree()
+	for _, c := range changes {
+		j := jobOfClaim(jobs, c.claim)
+		if j == nil || !j.passed() || j.last().name != c.claim {
+			continue
+		}
+		why := staleBefore(*j, stale)
+		if why == "" {
+			moved, err := Moved(ctx, base, at, c.reads)
+			if err != nil {
+				return err
+			}
+			if len(moved) > 0 {
+				why = ReadMovedWhy + ": " + moved[0].words()
+			}
+		}
+		if why == "" && c.before != c.after {
+			tree, conflicts, err := k.Merger.Files(ctx, c.before, rw.Tree, c.after)
+			if err != nil {
+				return err
+			}
+			if len(conflicts) > 0 {
+				why = (&ConflictError{conflicts}).Error()
+			} else {
+				rw.Tree = tree
+			}
+		}
+		if why == "" {
+			continue
+		}
+		stale[j.step.Name] = why
+		if err := k.markStale(rw, *j, why); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settledChange is what one settlement did to the files.
+type settledChange struct {
+	claim         string
+	before, after TreeID
+	reads         []Read
+}
+
+// settledChanges lists them, oldest first.
+func (k *Kernel) settledChanges(ctx context.Context, ws Snapshot) ([]settledChange, error) {
+	var newest []settledChange
+	var after *settledChange // waits for its first parent's tree
+	for c, err := range k.Store.Log(ctx, ws.Commit().ID) {
+		if err != nil {
+			return nil, err
+		}
+		if after != nil {
+			after.before = c.Tree
+			newest, after = append(newest, *after), nil
+		}
+		if c.Record != nil && IsSystemRule(c.Record.Rule) {
+			break
+		}
+		if c.Record == nil || c.Record.Rule != RuleSettle {
+			continue
+		}
+		for item := range c.Record.Set {
+			if claim, ok := strings.CutPrefix(string(item), KindSettlement+"/"); ok && !strings.Contains(claim, "#") {
+				after = &settledChange{claim: claim, after: c.Tree, reads: c.Record.Reads}
+			}
+		}
+	}
+	oldest := make([]settledChange, 0, len(newest))
+	for i := len(newest) - 1; i >= 0; i-- {
+		oldest = append(oldest, newest[i])
+	}
+	return oldest, nil
+}
+
+func jobOfClaim(jobs []jobState, claim string) *jobState {
+	for i := range jobs {
+		for _, c := range jobs[i].claims {
+			if c.name == claim {
+				return &jobs[i]
+			}
+		}
+	}
+	return nil
+}
+
+func staleBefore(j jobState, stale map[string]string) string {
+	for _, dep := range j.step.After {
+		if stale[dep] != "" {
+			return "it comes after " + dep + ", which runs again"
+		}
+	}
+	return ""
+}
+
+func (k *Kernel) markStale(rw *Rewrite, j jobState, why string) error {
+	last := j.claims[len(j.claims)-1]
+	number := last.claim.Number + 1
+	claim := NodeID{KindClaim, fmt.Sprintf("%s.%d", j.id, number)}
+	settlement := NodeID{KindSettlement, claim.Name}
+	if err := rw.put(claim, Claim{Job: j.id, Number: number, Base: rw.Tree}); err != nil {
+		return err
+	}
+	rw.Edges = append(rw.Edges, Edge{From: j.id.Node(), Label: LabelClaim, To: claim},
+		Edge{From: claim, Label: LabelSettlement, To: settlement})
+	return rw.put(settlement, Settlement{Claim: claim.Name, Job: j.id, Stale: true, Verdict: CouldNot, Reason: why})
+}

@@ -1,0 +1,235 @@
+package jitos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// AbsorbMode says what to do about uncommitted changes.
+type AbsorbMode int
+
+const (
+	AskAboutDirty AbsorbMode = iota // stop, and name them
+	TakeDirty                       // take tracked changes along
+	LeaveDirty                      // work from the commit
+)
+
+// emptyTree is git's hash of a tree without entries.
+const emptyTree TreeID = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+
+// Init makes the fabric, and absorbs HEAD where there is a commit. It tells whether it was made by this call; on a
+// repository that has one it changes nothing.
+func (k *Kernel) Init(ctx context.Context, fabric []byte) (bool, error) {
+	if _, err := k.Store.Head(ctx, SystemRef); err == nil {
+		return false, nil
+	} else if !errors.Is(err, ErrNotFound) {
+		return false, err
+	}
+	birth := k.rule(RuleBirth, "", "", "the fabric of this repository")
+	birth.Fabric = map[string][]byte{"fabric.json": fabric}
+	birth.Tree = emptyTree
+	if err := Apply(ctx, nothing{}, birth); err != nil {
+		return false, err
+	}
+	_, err := k.Store.Append(ctx, SystemRef, "", "", birth)
+	if errors.Is(err, ErrStale) {
+		return false, nil // another was faster
+	}
+	if err != nil {
+		return false, err
+	}
+	_, err = k.Absorb(ctx, "", LeaveDirty)
+	return true, err
+}
+
+// Absorbed is what an absorb brought in.
+type Absorbed struct {
+	Commit CommitID // on the system line, "" where nothing was new
+	From   CommitID
+	Branch string
+	Files  []string
+}
+
+// Absorb brings the user's commits into the system WARP: base = the files of the commit last synced, ours = the system's,
+// theirs = the branch's. So it also holds after an amend, a rebase or a switch of branch. branch "" is what is checked out.
+func (k *Kernel) Absorb(ctx context.Context, branch string, mode AbsorbMode) (Absorbed, error) {
+	var done Absorbed
+	cur, err := k.Repository.Current(ctx)
+	if err != nil {
+		return done, err
+	}
+	tip, dirty, err := k.source(ctx, cur, &branch, mode)
+	if err != nil {
+		return done, err
+	}
+	done.From, done.Branch = tip, branch
+	after, err := k.record(ctx, func(at Snapshot) ([]Rewrite, error) {
+		done.Commit, done.Files = "", nil
+		old, theirs, err := k.theirs(ctx, at, tip, dirty)
+		if err != nil {
+			return nil, err
+		}
+		next := Sync{Commit: tip, Branch: branch, Tree: theirs, Dirty: dirty != ""}
+		if old == next {
+			return nil, nil
+		}
+		if err := k.followable(ctx, at, old, next); err != nil {
+			return nil, err
+		}
+		tree, conflicts, err := k.Merger.Files(ctx, old.Tree, at.Tree(), theirs)
+		if err != nil {
+			return nil, err
+		}
+		if len(conflicts) > 0 {
+			return nil, Hint(fmt.Errorf("absorb %s: %w", branch, &ConflictError{conflicts}),
+				"collapsed work that was not landed and your commits change the same lines: `jitos land --branch NAME` gives the former as a branch to merge")
+		}
+		if done.Files, err = k.Merger.Changed(ctx, at.Tree(), tree); err != nil {
+			return nil, err
+		}
+		rw := k.rule(RuleAbsorb, "", "", absorbWords(next, cur))
+		rw.Tree = tree
+		if tip != "" {
+			rw.Parents = []CommitID{tip}
+		}
+		done.Commit = "new"
+		return rw.with(SyncNode, next)
+	})
+	if err != nil {
+		return done, err
+	}
+	if done.Commit != "" {
+		done.Commit = after.Commit().ID
+		k.notify(Event{Kind: "absorb", Text: after.Commit().Subject})
+	}
+	return done, k.observe(ctx)
+}
+
+// source finds the commit to absorb, and the tree of uncommitted changes where they come along.
+func (k *Kernel) source(ctx context.Context, cur Current, branch *string, mode AbsorbMode) (tip CommitID, dirty TreeID, err error) {
+	if *branch != "" && *branch != cur.Branch {
+		tip, err = k.Repository.Tip(ctx, *branch)
+		return tip, "", err
+	}
+	*branch = cur.Branch
+	if len(cur.Dirty) == 0 || mode == LeaveDirty {
+		return cur.Tip, "", nil
+	}
+	if mode == AskAboutDirty {
+		return "", "", Hint(fmt.Errorf("%w: uncommitted changes in %s", ErrInvalid, few(cur.Dirty)),
+			"--dirty takes them along, --committed leaves them out")
+	}
+	dirty, err = k.Repository.Dirty(ctx)
+	return cur.Tip, dirty, err
+}
+
+// theirs returns the sync record and the tree of the user's side.
+func (k *Kernel) theirs(ctx context.Context, at Snapshot, tip CommitID, dirty TreeID) (Sync, TreeID, error) {
+	old, err := Get[Sync](ctx, at, SyncNode)
+	if errors.Is(err, ErrNotFound) {
+		old = Sync{Tree: emptyTree}
+	} else if err != nil {
+		return old, "", err
+	}
+	switch {
+	case dirty != "":
+		return old, dirty, nil
+	case tip == "":
+		return old, emptyTree, nil
+	}
+	user, err := k.Store.Open(ctx, tip)
+	if err != nil {
+		return old, "", err
+	}
+	return old, user.Tree(), nil
+}
+
+// followable refuses to follow another branch while work that started from the old one is open or not landed.
+func (k *Kernel) followable(ctx context.Context, at Snapshot, old, next Sync) error {
+	if old.Branch == next.Branch || old.Commit == "" {
+		return nil
+	}
+	what := ""
+	open, err := OpenProcesses(ctx, at)
+	if err != nil {
+		return err
+	}
+	if len(open) > 0 {
+		what = "workspace " + open[0].Process.SWS + " is open"
+	} else if at.Tree() != old.Tree {
+		what = "collapsed work is not landed"
+	}
+	if what == "" {
+		return nil
+	}
+	return Hint(fmt.Errorf("%w: the fabric follows branch %s, where %s, and %s is checked out", ErrBusy, branchWords(old.Branch), what, branchWords(next.Branch)),
+		"land or discard that work, or check out %s again", branchWords(old.Branch))
+}
+
+func branchWords(branch string) string {
+	if branch == "" {
+		return "(detached HEAD)"
+	}
+	return branch
+}
+
+func absorbWords(s Sync, cur Current) string {
+	what := branchWords(s.Branch)
+	if s.Commit == "" {
+		return what + ", which has no commit yet"
+	}
+	what += " at " + short(s.Commit)
+	if s.Dirty {
+		what += " with uncommitted changes in " + plural(len(cur.Dirty), "file")
+	}
+	return what
+}
+
+// observe records what the system's files are recognised as, where that has changed.
+func (k *Kernel) observe(ctx context.Context) error {
+	_, err := k.record(ctx, func(at Snapshot) ([]Rewrite, error) {
+		seen, err := k.Planner.Observe(ctx, at)
+		if err != nil {
+			return nil, err
+		}
+		rw := k.rule(RuleObserve, "", "", "")
+		var names []string
+		have := map[NodeID]bool{}
+		for _, n := range seen {
+			have[n.ID] = true
+			names = append(names, n.ID.Name)
+			if same, err := sameNode(ctx, at, n); err != nil {
+				return nil, err
+			} else if !same {
+				rw.Set = append(rw.Set, n)
+			}
+		}
+		for n, err := range at.Nodes(ctx, KindToolchain) {
+			if err != nil {
+				return nil, err
+			}
+			if !have[n.ID] {
+				rw.Drop = append(rw.Drop, n.ID.Item())
+			}
+		}
+		if len(rw.Set) == 0 && len(rw.Drop) == 0 {
+			return nil, nil
+		}
+		rw.What = "no toolchain is recognised any more"
+		if len(names) > 0 {
+			rw.What = "this is " + strings.Join(names, " and ")
+		}
+		return []Rewrite{rw}, nil
+	})
+	return err
+}
+
+func sameNode(ctx context.Context, at Graph, n Node) (bool, error) {
+	old, err := at.Node(ctx, n.ID)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && HashOf(old.Fields) == HashOf(n.Fields), err
+}

@@ -1,0 +1,446 @@
+package jitos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sort"
+	"strconv"
+	"time"
+)
+
+// jobState is a job with its claims, as an SWS's graph tells them.
+type jobState struct {
+	id     JobID
+	step   Step
+	claims []claimState
+}
+
+type claimState struct {
+	name    string
+	claim   Claim
+	settled *Settlement
+}
+
+// last is the newest claim that was not found stale, nil where there is none.
+func (j jobState) last() *claimState {
+	for i := len(j.claims) - 1; i >= 0; i-- {
+		if c := &j.claims[i]; c.settled == nil || !c.settled.Stale {
+			return c
+		}
+		if i == len(j.claims)-1 {
+			return nil // the newest was stale: what came before it is out of date as well
+		}
+	}
+	return nil
+}
+
+func (j jobState) passed() bool {
+	c := j.last()
+	return c != nil && c.settled != nil && c.settled.Verdict == Pass
+}
+
+// failure is the settlement by which the job has failed for good, nil where it has not.
+func (j jobState) failure() *Settlement {
+	c := j.last()
+	if c == nil || c.settled == nil || c.settled.Verdict == Pass {
+		return nil
+	}
+	tries := 0
+	for _, c := range j.claims {
+		if c.settled != nil && !c.settled.Stale {
+			tries++
+		}
+	}
+	if c.settled.Verdict == Fail && tries <= j.step.Retries {
+		return nil
+	}
+	return c.settled
+}
+
+// interrupted is a claim that nobody settled.
+func (j jobState) interrupted() *claimState {
+	if c := j.last(); c != nil && c.settled == nil {
+		return c
+	}
+	return nil
+}
+
+// jobsOf reads the jobs of a process from its workspace, in the order of their names.
+func jobsOf(ctx context.Context, ws Graph, id ProcessID) ([]jobState, error) {
+	var jobs []jobState
+	for j, err := range Targets[Job](ctx, ws, id.Node(), LabelJob) {
+		if err != nil {
+			return nil, err
+		}
+		state := jobState{id: JobID(j.ID.Name), step: j.Record.Step}
+		for c, err := range Targets[Claim](ctx, ws, j.ID, LabelClaim) {
+			if err != nil {
+				return nil, err
+			}
+			cs := claimState{name: c.ID.Name, claim: c.Record}
+			if s, err := Get[Settlement](ctx, ws, NodeID{KindSettlement, c.ID.Name}); err == nil {
+				cs.settled = &s
+			} else if !errors.Is(err, ErrNotFound) {
+				return nil, err
+			}
+			state.claims = append(state.claims, cs)
+		}
+		sort.Slice(state.claims, func(a, b int) bool { return state.claims[a].claim.Number < state.claims[b].claim.Number })
+		jobs = append(jobs, state)
+	}
+	return jobs, nil
+}
+
+// chosen picks the jobs to claim now: dependencies passed, not running, resource free, at most room many.
+func chosen(jobs []jobState, running map[JobID]bool, room int) []jobState {
+	passed, held := map[string]bool{}, map[string]bool{}
+	for _, j := range jobs {
+		passed[j.step.Name] = j.passed() && !running[j.id]
+		if running[j.id] && j.step.Resource != "" {
+			held[j.step.Resource] = true
+		}
+	}
+	var pick []jobState
+next:
+	for _, j := range jobs {
+		if len(pick) >= room || running[j.id] || j.passed() || j.failure() != nil || held[j.step.Resource] && j.step.Resource != "" {
+			continue
+		}
+		for _, dep := range j.step.After {
+			if !passed[dep] {
+				continue next
+			}
+		}
+		if j.step.Resource != "" {
+			held[j.step.Resource] = true
+		}
+		pick = append(pick, j)
+	}
+	return pick
+}
+
+// jobFailed ends a process: a job failed for good. It Is ErrExhausted's cause for one candidate.
+type jobFailed struct {
+	job    JobID
+	step   string
+	kind   string // of the attempt: "job", "gate", "could-not-run", "denied"
+	reason string
+}
+
+func (e *jobFailed) Error() string { return e.step + ": " + e.reason }
+
+// outcome is a result on its way to its settlement.
+type outcome struct {
+	job    jobState
+	claim  string
+	number int
+	base   Snapshot // the workspace as it was when the job was claimed
+	result Result
+	proof  *Evidence
+	from   string
+	err    error
+}
+
+// advance runs the jobs of an open process until all have passed: tick after tick, it chooses, claims, dispatches and
+// settles. A *jobFailed says that the plan did not work; ErrWaiting that a person must act first. After ctx ended it
+// settles what had finished and returns the context's error; what ran is claimed anew on resume.
+func (k *Kernel) advance(ctx context.Context, p ProcessView) error {
+	running := map[JobID]bool{}
+	results := make(chan outcome)
+	keep := context.WithoutCancel(ctx)
+	spent := map[JobID]bool{} // claims made by this call
+	for {
+		ws, err := k.workspace(keep, p)
+		if err != nil {
+			return err
+		}
+		jobs, err := jobsOf(keep, ws, p.ID)
+		if err != nil {
+			return err
+		}
+		stop := stopped(ctx, jobs)
+		if stop == nil {
+			if err := k.parked(jobs, spent); err != nil && len(running) == 0 {
+				return err
+			}
+			batch := runnable(chosen(jobs, running, k.sideBySide()-len(running)), spent)
+			if len(batch) > 0 {
+				if ws, err = k.claim(keep, p, ws, batch); err != nil {
+					return err
+				}
+			}
+			for _, j := range batch {
+				running[j.id], spent[j.id] = true, true
+				go func() { results <- k.dispatch(ctx, p, ws, jobs, j) }()
+			}
+		}
+		if len(running) == 0 {
+			return finished(stop, jobs)
+		}
+		done := []outcome{<-results}
+		for more := true; more; { // those ready together share a pack and a ref move
+			select {
+			case o := <-results:
+				done = append(done, o)
+			default:
+				more = false
+			}
+		}
+		if err := k.settle(keep, ctx, p, done, running); err != nil {
+			return errors.Join(err, drain(results, running))
+		}
+	}
+}
+
+// drain waits for jobs that nobody will settle, so that no goroutine and no directory outlives the call.
+func drain(results chan outcome, running map[JobID]bool) error {
+	for range running {
+		<-results
+	}
+	return nil
+}
+
+func stopped(ctx context.Context, jobs []jobState) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		if s := j.failure(); s != nil {
+			return &jobFailed{j.id, j.step.Name, failureKind(j.step, *s), s.Reason}
+		}
+	}
+	return nil
+}
+
+func failureKind(step Step, s Settlement) string {
+	switch {
+	case s.Verdict == CouldNot:
+		return "could-not-run"
+	case s.Exit == exitDenied:
+		return "denied"
+	case step.Gate != nil:
+		return "gate"
+	}
+	return "job"
+}
+
+// exitDenied marks the settlement of a job that was not admitted.
+const exitDenied = -8
+
+func finished(stop error, jobs []jobState) error {
+	if stop != nil {
+		return stop
+	}
+	for _, j := range jobs {
+		if !j.passed() {
+			return fmt.Errorf("step %s cannot start: the steps that it comes after have not passed", j.step.Name)
+		}
+	}
+	return nil
+}
+
+// parked says which job only a person can take further.
+func (k *Kernel) parked(jobs []jobState, spent map[JobID]bool) error {
+	for _, j := range chosen(jobs, nil, len(jobs)) {
+		if j.step.Worker == "human" {
+			return fmt.Errorf("step %s: %w: %s", j.step.Name, ErrWaiting, j.step.Title)
+		}
+		if c := j.interrupted(); c != nil && !spent[j.id] && unsafeToRepeat(j.step) {
+			return Hint(fmt.Errorf("step %s: %w: it was interrupted and may have acted on the network, so it is not run again by itself",
+				j.step.Name, ErrWaiting), "look at what it did, then discard the workspace and run the task again")
+		}
+	}
+	return nil
+}
+
+func runnable(jobs []jobState, spent map[JobID]bool) []jobState {
+	var out []jobState
+	for _, j := range jobs {
+		if j.step.Worker == "human" || j.interrupted() != nil && !spent[j.id] && unsafeToRepeat(j.step) {
+			continue
+		}
+		out = append(out, j)
+	}
+	return out
+}
+
+// claim writes that jobs are about to run, and returns the workspace that they are dispatched from.
+func (k *Kernel) claim(ctx context.Context, p ProcessView, ws Snapshot, batch []jobState) (Snapshot, error) {
+	what := batch[0].step.Name
+	if len(batch) > 1 {
+		what += " and " + strconv.Itoa(len(batch)-1) + " more"
+	}
+	rw := k.rewrite(RuleClaim, p, what)
+	for i, j := range batch {
+		number := 1
+		if n := len(j.claims); n > 0 {
+			number = j.claims[n-1].claim.Number + 1
+		}
+		name := string(j.id) + "." + strconv.Itoa(number)
+		n, err := MakeNode(NodeID{KindClaim, name}, Claim{Job: j.id, Number: number, Base: ws.Tree()})
+		if err != nil {
+			return nil, err
+		}
+		rw.Set = append(rw.Set, n)
+		rw.Edges = append(rw.Edges, Edge{From: j.id.Node(), Label: LabelClaim, To: n.ID})
+		batch[i].claims = append(j.claims[:len(j.claims):len(j.claims)], claimState{name: name, claim: Claim{j.id, number, ws.Tree()}})
+	}
+	return k.extend(ctx, p, ws, rw)
+}
+
+// settle writes the results that are ready, each as one rewrite, all in one move of the workspace's ref. Where another
+// writer moved the workspace meanwhile it looks again and merges again.
+func (k *Kernel) settle(keep, ctx context.Context, p ProcessView, done []outcome, running map[JobID]bool) error {
+	for _, o := range done {
+		delete(running, o.job.id)
+	}
+	var failed error
+	finished := done[:0]
+	for _, o := range done {
+		switch {
+		case o.err == nil:
+			finished = append(finished, o)
+		case ctx.Err() == nil:
+			failed = errors.Join(failed, fmt.Errorf("step %s: %w", o.job.step.Name, o.err))
+		}
+	}
+	for len(finished) > 0 {
+		ws, err := k.workspace(keep, p)
+		if err != nil {
+			return err
+		}
+		tree := ws.Tree()
+		var chain []Rewrite
+		for _, o := range finished {
+			rw, err := k.settlement(keep, p, ws, tree, o)
+			if err != nil {
+				return err
+			}
+			chain = append(chain, rw)
+			tree = rw.Tree
+		}
+		if _, err = k.extend(keep, p, ws, chain...); err == nil {
+			break
+		}
+		if !errors.Is(err, ErrStale) {
+			return err
+		}
+	}
+	return failed
+}
+
+// settlement turns a result into its rewrite: the files are merged into the workspace as it now is.
+func (k *Kernel) settlement(ctx context.Context, p ProcessView, ws Snapshot, tree TreeID, o outcome) (Rewrite, error) {
+	r := o.result
+	s := Settlement{Claim: o.claim, Job: o.job.id, Exit: r.Exit, Verdict: r.Verdict, Reason: r.Reason, Output: r.Output,
+		Artifacts: r.Artifacts, Report: r.Report, Millis: r.Took.Milliseconds(), From: o.from}
+	if o.proof != nil { // told once, by the evidence
+		s.Output, s.Report = "", nil
+	}
+	rw := k.rewrite(RuleSettle, p, "")
+	rw.Tree = tree
+	var reads []Read
+	for _, path := range o.job.step.Reads {
+		reads = append(reads, Read{Path: path})
+	}
+	base := o.base.Tree()
+	if r.Tree != "" && r.Tree != base && r.Verdict == Pass {
+		var err error
+		if s.Paths, err = k.Merger.Changed(ctx, base, r.Tree); err != nil {
+			return rw, err
+		}
+		if len(reads) == 0 {
+			for _, path := range s.Paths {
+				reads = append(reads, Read{Path: path})
+			}
+		}
+		merged, conflicts, err := k.Merger.Files(ctx, base, tree, r.Tree)
+		if err != nil {
+			return rw, err
+		}
+		if len(conflicts) > 0 {
+			s.Stale, s.Reason = true, (&ConflictError{conflicts}).Error()
+		} else {
+			rw.Tree = merged
+		}
+	}
+	if len(o.job.step.Reads) > 0 && tree != base { // declared inputs must be as they were; changed paths are the merge's
+		moved, err := Moved(ctx, o.base, ws, reads)
+		if err != nil {
+			return rw, err
+		}
+		if len(moved) > 0 {
+			s.Stale, s.Reason, rw.Tree = true, "what it read has changed: "+moved[0].Path, tree
+		}
+	}
+	for i := range reads {
+		var err error
+		if reads[i].Is, err = Look(ctx, o.base, reads[i]); err != nil {
+			return rw, err
+		}
+	}
+	rw.Reads = reads
+	if s.Stale {
+		s.Paths = nil
+	}
+	rw.What = settledWords(o.job.step, s)
+	if s.Reason != "" {
+		rw.Why = s.Reason
+	}
+	return k.settlementNodes(p, rw, s, o)
+}
+
+func (k *Kernel) settlementNodes(p ProcessView, rw Rewrite, s Settlement, o outcome) (Rewrite, error) {
+	claim := NodeID{KindClaim, s.Claim}
+	n, err := MakeNode(NodeID{KindSettlement, s.Claim}, s)
+	if err != nil {
+		return rw, err
+	}
+	rw.Set = append(rw.Set, n)
+	rw.Edges = append(rw.Edges, Edge{From: claim, Label: LabelSettlement, To: n.ID})
+	if o.proof != nil && o.proof.Verdict != CouldNot {
+		e, err := MakeNode(NodeID{KindEvidence, o.proof.Name()}, o.proof)
+		if err != nil {
+			return rw, err
+		}
+		rw.Set = append(rw.Set, e)
+		rw.Edges = append(rw.Edges, Edge{From: n.ID, Label: LabelEvidence, To: e.ID})
+	}
+	for i, f := range o.result.Findings {
+		f.Process, f.Job = p.ID, o.job.id
+		n, err := MakeNode(NodeID{KindFinding, DerivedName(f.About, s.Claim, strconv.Itoa(i))}, f)
+		if err != nil {
+			return rw, err
+		}
+		rw.Set = append(rw.Set, n)
+		rw.Edges = append(rw.Edges, Edge{From: p.ID.Node(), Label: LabelFinding, To: n.ID})
+	}
+	k.notify(Event{Kind: "settle", Task: p.Process.Task, Process: p.ID, Job: o.job.id, Text: rw.What, Verdict: s.Verdict,
+		Took: time.Duration(s.Millis) * time.Millisecond})
+	return rw, nil
+}
+
+func settledWords(step Step, s Settlement) string {
+	name := step.Name
+	switch {
+	case s.Stale:
+		return name + " is stale and will run again"
+	case s.Verdict == CouldNot:
+		return name + " could not run"
+	case s.Verdict == Fail:
+		return name + " failed"
+	case len(s.Paths) > 0:
+		return fmt.Sprintf("%s passed and changed %s", name, plural(len(s.Paths), "file"))
+	case s.From != "":
+		return name + " passed, by an earlier result"
+	}
+	return name + " passed"
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return strconv.Itoa(n) + " " + word + "s"
+}
