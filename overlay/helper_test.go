@@ -13,23 +13,24 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/object"
+	"github.com/go-git/go-git/v5/plumbing/storer"
 	"github.com/go-git/go-git/v5/storage/memory"
 
 	"github.com/jitos/jitos"
 )
 
-// objects are git objects in memory that count what is asked of them.
+// objects are git objects, in memory or of a repository, that count what is asked of them.
 type objects struct {
-	*memory.Storage
+	storer.EncodedObjectStorer
 	read    []plumbing.Hash
 	written int
 }
 
-func newObjects() *objects { return &objects{Storage: memory.NewStorage()} }
+func newObjects() *objects { return &objects{EncodedObjectStorer: memory.NewStorage()} }
 
 func (o *objects) Blob(_ context.Context, id plumbing.Hash) ([]byte, error) {
 	o.read = append(o.read, id)
-	b, err := object.GetBlob(o.Storage, id)
+	b, err := object.GetBlob(o, id)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +46,7 @@ func (o *objects) Tree(_ context.Context, id plumbing.Hash) ([]object.TreeEntry,
 		return nil, nil
 	}
 	o.read = append(o.read, id)
-	t, err := object.GetTree(o.Storage, id)
+	t, err := object.GetTree(o, id)
 	if err != nil {
 		return nil, err
 	}

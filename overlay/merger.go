@@ -33,7 +33,6 @@ type Merger struct {
 	history History
 }
 
-
 // New returns a merger of what is in objects. Files, Changed and DiffFiles need no history: it may be nil for those.
 func New(objects Objects, history History) *Merger { return &Merger{objects, history} }
 
