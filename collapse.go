@@ -95,7 +95,7 @@ func (k *Kernel) required(ctx context.Context, at Snapshot, p ProcessView, o Col
 	if err != nil {
 		return nil, err
 	}
-	list := demands(task, k.policy)
+	list := demands(task, k.bounds())
 	if !p.Process.Hand {
 		return list, nil
 	}

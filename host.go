@@ -43,7 +43,7 @@ func (h *host) History(ctx context.Context) iter.Seq2[Commit, error] {
 }
 
 func (h *host) Try(ctx context.Context, tree TreeID, step Step) (Result, error) {
-	if err := Admit(step, h.k.grants(h.p), h.k.policy, h.k.Local.Allowed); err != nil {
+	if err := Admit(step, h.k.grants(h.p), h.k.bounds(), h.k.Local.Allowed); err != nil {
 		return Result{}, err
 	}
 	return h.k.Executor.Execute(ctx, Action{Process: h.p.ID, Job: h.job, Step: step, Tree: tree, Args: step.Args, Grants: step.Needs}, h)
@@ -112,10 +112,17 @@ func (k *Kernel) policyAt(ctx context.Context, at Snapshot) (Policy, error) {
 	return k.ParsePolicy(raw)
 }
 
+// bounds is the policy of the system WARP that was opened last.
+func (k *Kernel) bounds() Policy {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.policy
+}
+
 // grants are what a process holds.
 func (k *Kernel) grants(p ProcessView) []string {
 	if p.ID == "" { // a gate on the system's own tree
-		return k.policy.Grants
+		return k.bounds().Grants
 	}
 	return p.Process.Grants
 }

@@ -260,7 +260,7 @@ func (k *Kernel) Open(ctx context.Context, id SlapID, name string) (ProcessView,
 			}
 		}
 		v.Process = Process{Task: slap.Task, Slap: id, SWS: name, Tree: at.Tree(), Owner: k.Local.Clone(), Actor: k.Actor,
-			Grants: k.policy.Grants, Quota: k.policy.Quota, Hand: isHand(slap)}
+			Grants: k.bounds().Grants, Quota: k.bounds().Quota, Hand: isHand(slap)}
 		rw := k.rule(RuleProcess, slap.Task, v.ID, slap.Title)
 		rw.Edges = append(rw.Edges, Edge{From: slap.Task.Node(), Label: LabelAttempt, To: v.ID.Node()},
 			Edge{From: id.Node(), Label: LabelProcess, To: v.ID.Node()})
@@ -458,7 +458,7 @@ func (k *Kernel) dispatch(ctx context.Context, p ProcessView, ws Snapshot, jobs 
 			o.result.Took = time.Since(start)
 		}
 	}()
-	if err := Admit(j.step, k.grants(p), k.policy, k.Local.Allowed); err != nil {
+	if err := Admit(j.step, k.grants(p), k.bounds(), k.Local.Allowed); err != nil {
 		o.result = Result{Tree: ws.Tree(), Verdict: Fail, Exit: exitDenied, Reason: err.Error(),
 			Findings: []Finding{{About: "denied", Text: err.Error()}}}
 		return o

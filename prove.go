@@ -80,7 +80,7 @@ func (k *Kernel) prove(ctx context.Context, at Snapshot, p ProcessView, tree Tre
 
 // measure runs one step of a gate and adds what it says to the evidence.
 func (k *Kernel) measure(ctx context.Context, p ProcessView, tree TreeID, step Step, e *Evidence) error {
-	if err := Admit(step, k.grants(p), k.policy, k.Local.Allowed); err != nil {
+	if err := Admit(step, k.grants(p), k.bounds(), k.Local.Allowed); err != nil {
 		return err
 	}
 	step.Gate = &GateRef{Gate: e.Gate} // what runs as a gate changes no file
@@ -145,6 +145,8 @@ func (k *Kernel) satisfy(ctx context.Context, at Snapshot, p ProcessView, tree T
 		reason := ""
 		switch {
 		case after.Verdict == Pass && p.Process.Hand:
+		case after.Verdict == CouldNot && p.Process.Hand:
+			reason = "could not run: " + after.Reason + "; say --no-gate and why to merge without it"
 		case d.goal && after.Verdict != Pass:
 			reason = failing(after)
 		default:

@@ -40,7 +40,7 @@ func (k *Kernel) Init(ctx context.Context, fabric []byte) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	_, err = k.Absorb(ctx, "", LeaveDirty)
+	_, err = k.absorb(ctx, "", LeaveDirty)
 	return true, err
 }
 
@@ -53,8 +53,20 @@ type Absorbed struct {
 }
 
 // Absorb brings the user's commits into the system WARP: base = the files of the commit last synced, ours = the system's,
-// theirs = the branch's. So it also holds after an amend, a rebase or a switch of branch. branch "" is what is checked out.
+// theirs = the branch's. So it also holds after an amend, a rebase or a switch of branch. branch "" is what is checked out;
+// in the middle of a rebase or a merge of the user's that is refused with ErrBusy.
 func (k *Kernel) Absorb(ctx context.Context, branch string, mode AbsorbMode) (Absorbed, error) {
+	cur, err := k.Repository.Current(ctx)
+	if err != nil {
+		return Absorbed{}, err
+	}
+	if cur.Busy != "" && (branch == "" || branch == cur.Branch) {
+		return Absorbed{}, Hint(fmt.Errorf("absorb: %w: a %s is under way in this repository", ErrBusy, cur.Busy), "finish or abort it first")
+	}
+	return k.absorb(ctx, branch, mode)
+}
+
+func (k *Kernel) absorb(ctx context.Context, branch string, mode AbsorbMode) (Absorbed, error) {
 	var done Absorbed
 	cur, err := k.Repository.Current(ctx)
 	if err != nil {
