@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/methods"
+	"github.com/jitos/jitos/overlay"
+	"github.com/jitos/jitos/planner"
+	"github.com/jitos/jitos/runner"
+	"github.com/jitos/jitos/warpgit"
+)
+
+// app is one call of the program.
+type app struct {
+	ui  *ui
+	dir string // -C
+
+	opened *fabric
+}
+
+// fabric is an open repository with everything wired: what commands work with.
+type fabric struct {
+	repo     *warpgit.Repo
+	store    *warpgit.Store
+	merger   *overlay.Merger
+	planner  *planner.Planner
+	executor *runner.Executor
+	kernel   *jitos.Kernel
+}
+
+// open opens the repository that the program was called in, whether it has a fabric or not.
+func (a *app) open(ctx context.Context) (*fabric, error) {
+	if a.opened != nil {
+		return a.opened, nil
+	}
+	dir := a.dir
+	if dir == "" {
+		dir = "."
+	}
+	repo, err := warpgit.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	f := &fabric{repo: repo, store: repo.Store, planner: planner.New()}
+	f.merger = overlay.New(f.store.Objects, f.store)
+	lib := &library{fabric: f}
+	f.executor = &runner.Executor{
+		Objects:   f.store.Objects,
+		Toolchain: lib.toolchain,
+		Allowed:   repo.Allowed,
+		Repo:      repo.Worktree(),
+	}
+	current, err := repo.Current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	f.kernel = &jitos.Kernel{
+		Store:       f.store,
+		Merger:      f.merger,
+		Planner:     f.planner,
+		Executor:    f.executor,
+		Repository:  repo,
+		Local:       repo,
+		ParsePolicy: methods.LoadPolicy,
+		Actor:       current.Actor,
+	}
+	a.opened = f
+	return f, nil
+}
+
+// fabric opens the repository and its system WARP. Without one the error says how to make it.
+func (a *app) fabric(ctx context.Context) (*fabric, jitos.Snapshot, error) {
+	f, err := a.open(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	at, err := f.kernel.System(ctx)
+	if errors.Is(err, jitos.ErrNotFound) {
+		err = jitos.Hint(fmt.Errorf("this repository has no fabric: %w", jitos.ErrNotFound), "`jitos init` makes one; `jitos fetch` takes that of a remote")
+	}
+	return f, at, err
+}
+
+// writing is fabric for a command that changes something: what a crash or plain git left halfway is finished first, and
+// progress is shown until stop is called.
+func (a *app) writing(ctx context.Context) (f *fabric, stop func(), err error) {
+	if f, _, err = a.fabric(ctx); err != nil {
+		return nil, nil, err
+	}
+	f.kernel.Notify, stop = a.ui.progress()
+	if err = f.kernel.Heal(ctx); err != nil {
+		stop()
+	}
+	return f, stop, err
+}
+
+// close puts things in order before the program ends.
+func (a *app) close() {
+	if a.opened == nil {
+		return
+	}
+	if err := a.opened.executor.Close(); err != nil {
+		a.ui.notef("jitos: notice: %s", clean(err.Error()))
+	}
+	if err := a.opened.repo.Tidy(context.Background()); err != nil {
+		a.ui.notef("jitos: notice: %s", clean(err.Error()))
+	}
+}
+
+// library finds toolchains in the method library of the fabric as it is.
+type library struct {
+	fabric *fabric
+	mu     sync.Mutex
+	at     jitos.CommitID
+	loaded *methods.Library
+}
+
+func (l *library) toolchain(name string) (methods.Toolchain, bool) {
+	lib, err := l.load(context.Background())
+	if err != nil {
+		return methods.Toolchain{}, false
+	}
+	return lib.Toolchain(name)
+}
+
+func (l *library) load(ctx context.Context) (*methods.Library, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	head, err := l.fabric.store.Head(ctx, jitos.SystemRef)
+	if err != nil {
+		return nil, err
+	}
+	if l.loaded != nil && l.at == head {
+		return l.loaded, nil
+	}
+	at, err := l.fabric.store.Open(ctx, head)
+	if err != nil {
+		return nil, err
+	}
+	lib, err := libraryAt(ctx, at)
+	if err == nil {
+		l.at, l.loaded = head, lib
+	}
+	return lib, err
+}
+
+// libraryAt loads the method library as the fabric has it at a snapshot.
+func libraryAt(ctx context.Context, at jitos.Snapshot) (*methods.Library, error) {
+	files, err := at.Fabric(ctx)
+	if err != nil {
+		return nil, err
+	}
+	extra := map[string][]byte{}
+	for path, raw := range files {
+		if strings.HasPrefix(path, "methods/") {
+			extra[path] = raw
+		}
+	}
+	return methods.Load(extra)
+}
+
+// allowedByEnv is JITOS_ALLOW: hashes of content that may run here, for CI.
+func allowedByEnv() []string {
+	return strings.FieldsFunc(os.Getenv("JITOS_ALLOW"), func(r rune) bool { return r == ',' || r == ' ' || r == '\n' })
+}

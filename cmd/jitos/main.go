@@ -1,0 +1,45 @@
+// Command jitos runs work in a git repository as a careful engineer would: it writes down what is wanted, plans it, tries
+// the plan in a workspace that can be thrown away, proves the result, and only then makes it real.
+//
+// This package wires the parts together and speaks to people and scripts; it decides nothing. From the outside in:
+//
+//	main.go      run: arguments in, exit code out
+//	commands.go  the list of commands, and help
+//	args.go      flags may stand before or after arguments
+//	ui.go        what is printed where: the rules of the interface
+//	progress.go  progress of a run, live or in lines
+//	exit.go      errors to exit codes, in one switch
+//	ids.go       unique prefixes to ids
+//	app.go       opening the repository and wiring the kernel
+//
+// and one file for each command, named after it.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() { os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr)) }
+
+// run is the whole program: arguments (the first is the program's name) in, exit code out. An interrupt cancels what is
+// under way; a second one ends the program at once, as the system would.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	go func() {
+		<-ctx.Done()
+		stop()
+	}()
+	a := &app{ui: newUI(stdin, stdout, stderr)}
+	defer a.close()
+	program := a.program()
+	args, err := flagsFirst(program, args)
+	if err == nil {
+		err = program.RunContext(ctx, args)
+	}
+	return a.ui.fail(err)
+}

@@ -1,0 +1,224 @@
+package main
+
+// The rules of this interface, for people and for scripts:
+//
+//   - Data goes to stdout. Progress, notices, errors and hints go to stderr.
+//   - Colour and live progress appear on a terminal only, and not where NO_COLOR is set or TERM is dumb. Data in colour
+//     says nothing that it would not say without.
+//   - --json prints one documented object on stdout and nothing else there. Its field names are stable; unknown ones may
+//     be added. Errors go to stderr as always, and the exit code is the same.
+//   - Nothing asks a question or opens an editor.
+//   - Long output on a terminal goes through JITOS_PAGER, else PAGER, else less where there is one. JITOS_PAGER="" or
+//     "cat" turns that off.
+//   - Text that came from the repository (names, subjects, intents, output of jobs) is printed with its control
+//     characters escaped, so that a commit message cannot move the cursor, set the title or hide a line.
+//   - Errors are lower case, without a period: `jitos: error: what and why`. Where something would help, a line
+//     `jitos: hint: …` follows. A hint never holds a complete command that destroys something.
+//   - What changes nothing says so; what changes something says what, and what to do next.
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+)
+
+// ui is where a command reads and writes. Its methods are safe for concurrent use.
+type ui struct {
+	in        io.Reader
+	out, err  io.Writer
+	outTTY    bool // stdout is a terminal
+	errTTY    bool
+	outColour bool
+	errColour bool
+
+	mu   sync.Mutex
+	live *live // the region at the foot of the terminal, nil where there is none
+}
+
+func newUI(in io.Reader, out, err io.Writer) *ui {
+	u := &ui{in: in, out: out, err: err, outTTY: isTerminal(out), errTTY: isTerminal(err)}
+	colour := os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	u.outColour, u.errColour = u.outTTY && colour, u.errTTY && colour
+	return u
+}
+
+func isTerminal(w any) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// printf writes data.
+func (u *ui) printf(format string, args ...any) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.live.clear()
+	fmt.Fprintf(u.out, format, args...)
+	u.live.draw()
+}
+
+// notef writes a line of progress, or a notice.
+func (u *ui) notef(format string, args ...any) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.live.clear()
+	fmt.Fprintf(u.err, format+"\n", args...)
+	u.live.draw()
+}
+
+// json writes one object as data.
+func (u *ui) json(v any) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.live.clear()
+	e := json.NewEncoder(u.out)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// fail ends the program: it prints the error, with its hint, and returns the exit code.
+func (u *ui) fail(err error) int {
+	if err != nil {
+		u.notef("%s %s", u.red("jitos: error:"), clean(err.Error()))
+		if hint := hintOf(err); hint != "" {
+			u.notef("%s %s", u.yellow("jitos: hint:"), clean(hint))
+		}
+	}
+	return exitCode(err)
+}
+
+// page runs f with a writer that goes to a pager where stdout is a terminal. A pager that was quit early is no error.
+func (u *ui) page(f func(w io.Writer) error) error {
+	command := pager()
+	if !u.outTTY || command == "" {
+		return f(u.out)
+	}
+	cmd := exec.Command("sh", "-c", command)
+	cmd.Stdout, cmd.Stderr = u.out, u.err
+	if os.Getenv("LESS") == "" {
+		cmd.Env = append(os.Environ(), "LESS=FRX")
+	}
+	pipe, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return f(u.out)
+	}
+	ferr := f(&quittable{w: pipe})
+	pipe.Close()
+	cmd.Wait()
+	return ferr
+}
+
+func pager() string {
+	if p, set := os.LookupEnv("JITOS_PAGER"); set {
+		if p == "cat" {
+			return ""
+		}
+		return p
+	}
+	if p := os.Getenv("PAGER"); p != "" && p != "cat" {
+		return p
+	}
+	if _, err := exec.LookPath("less"); err == nil {
+		return "less"
+	}
+	return ""
+}
+
+// quittable drops what is written after the reader went away.
+type quittable struct {
+	w    io.Writer
+	gone bool
+}
+
+func (q *quittable) Write(p []byte) (int, error) {
+	if !q.gone {
+		if _, err := q.w.Write(p); err != nil {
+			q.gone = true
+		}
+	}
+	return len(p), nil
+}
+
+// width is that of the terminal that progress goes to; 100 where there is none.
+func (u *ui) width() int {
+	if f, ok := u.err.(*os.File); ok && u.errTTY {
+		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 20 {
+			return w
+		}
+	}
+	return 100
+}
+
+// clean escapes the control characters of text that came from outside, except line breaks and tabs, and what would
+// change the direction of the text around it.
+func clean(s string) string {
+	if !strings.ContainsFunc(s, unsafe) && utf8.ValidString(s) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == utf8.RuneError && n == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case unsafe(r):
+			q := strconv.QuoteRune(r)
+			b.WriteString(q[1 : len(q)-1])
+		default:
+			b.WriteRune(r)
+		}
+		i += n
+	}
+	return b.String()
+}
+
+// line is clean for text that must stay on one line.
+func line(s string) string {
+	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
+	return strings.ReplaceAll(clean(s), "\t", " ")
+}
+
+func unsafe(r rune) bool {
+	if r == '\n' || r == '\t' {
+		return false
+	}
+	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)
+}
+
+// Colours of stderr.
+func (u *ui) red(s string) string    { return paint(u.errColour, "31;1", s) }
+func (u *ui) yellow(s string) string { return paint(u.errColour, "33", s) }
+func (u *ui) green(s string) string  { return paint(u.errColour, "32", s) }
+func (u *ui) faint(s string) string  { return paint(u.errColour, "2", s) }
+
+// bold and dim are for data on stdout.
+func (u *ui) bold(s string) string { return paint(u.outColour, "1", s) }
+func (u *ui) dim(s string) string  { return paint(u.outColour, "2", s) }
+
+// paint puts a colour (the numbers of an SGR sequence) around a text.
+func paint(on bool, sgr, s string) string {
+	if !on || s == "" {
+		return s
+	}
+	return "\x1b[" + sgr + "m" + s + "\x1b[0m"
+}
+
+// plural is a number and its noun.
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return strconv.Itoa(n) + " " + word + "s"
+}
