@@ -1,0 +1,253 @@
+package warpgit
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"sort"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/filemode"
+
+	"github.com/jitos/jitos"
+)
+
+// change is a rewrite's effect on .jitos/: items by their new blobs. Append makes one of a rewrite, Verify of a record; so
+// what is written and what is replayed cannot differ.
+type change struct {
+	set  map[jitos.ItemID]plumbing.Hash
+	drop []jitos.ItemID
+}
+
+// plan is a change sorted by the directories that it touches.
+type plan struct {
+	nodes   map[string][]leafChange                  // by kind
+	edges   map[jitos.NodeID]map[string][]leafChange // by source and label
+	methods []leafChange
+	files   []leafChange // directly below .jitos/
+	added   []jitos.ItemParts
+	removed []jitos.NodeID
+}
+
+func (p *plan) add(parts jitos.ItemParts, blob plumbing.Hash) {
+	e := leafChange{Mode: filemode.Regular, Hash: blob}
+	switch {
+	case parts.File != "" && path.Dir(parts.File) == methodsDir:
+		e.Name = path.Base(parts.File)
+		p.methods = append(p.methods, e)
+	case parts.File != "":
+		e.Name = parts.File
+		p.files = append(p.files, e)
+	case parts.Label == "":
+		e.Name = nodeLeaf(parts.Node.Name)
+		p.nodes[parts.Node.Kind] = append(p.nodes[parts.Node.Kind], e)
+	default:
+		e.Name = edgeLeaf(parts.Edge)
+		labels := p.edges[parts.Node]
+		if labels == nil {
+			labels = map[string][]leafChange{}
+			p.edges[parts.Node] = labels
+		}
+		labels[parts.Label] = append(labels[parts.Label], e)
+	}
+}
+
+// change applies to a .jitos/ tree and returns the new one. It reads only what it touches. The error Is jitos.ErrInvalid
+// where something to drop is not there, or where an edge would be left without one of its ends.
+func (o *Objects) change(ctx context.Context, fabric plumbing.Hash, c change) (plumbing.Hash, error) {
+	p, err := o.sortChange(ctx, fabric, c)
+	if err != nil {
+		return plumbing.ZeroHash, err
+	}
+	entries, err := o.Tree(ctx, fabric)
+	if err != nil {
+		return plumbing.ZeroHash, err
+	}
+	for _, dir := range []struct {
+		name  string
+		apply func(context.Context, plumbing.Hash) (plumbing.Hash, error)
+	}{
+		{nodesDir, func(ctx context.Context, id plumbing.Hash) (plumbing.Hash, error) {
+			return o.changeNodes(ctx, id, p.nodes)
+		}},
+		{edgesDir, func(ctx context.Context, id plumbing.Hash) (plumbing.Hash, error) {
+			return o.changeEdges(ctx, id, p.edges)
+		}},
+		{methodsDir, func(ctx context.Context, id plumbing.Hash) (plumbing.Hash, error) {
+			return o.changeDir(ctx, id, p.methods)
+		}},
+	} {
+		old, _ := find(entries, dir.name)
+		id, err := dir.apply(ctx, old.Hash)
+		if err != nil {
+			return plumbing.ZeroHash, err
+		}
+		if id != old.Hash {
+			entries = with(entries, dir.name, filemode.Dir, id)
+		}
+	}
+	for _, f := range p.files {
+		entries = with(entries, f.Name, f.Mode, f.Hash)
+	}
+	if len(entries) == 0 {
+		return plumbing.ZeroHash, fmt.Errorf("%s: %w: it would be empty", fabricDir, jitos.ErrInvalid)
+	}
+	id, err := o.PutTree(entries)
+	if err != nil {
+		return id, err
+	}
+	return id, o.checkEnds(ctx, id, p)
+}
+
+func (o *Objects) sortChange(ctx context.Context, fabric plumbing.Hash, c change) (*plan, error) {
+	p := &plan{nodes: map[string][]leafChange{}, edges: map[jitos.NodeID]map[string][]leafChange{}}
+	for item, blob := range c.set {
+		parts, err := item.Parse()
+		if err != nil {
+			return nil, err
+		}
+		if parts.Label != "" {
+			p.added = append(p.added, parts)
+		}
+		p.add(parts, blob)
+	}
+	seen := map[jitos.ItemID]bool{}
+	for _, item := range c.drop {
+		parts, err := item.Parse()
+		if err != nil {
+			return nil, err
+		}
+		if _, both := c.set[item]; both || seen[item] {
+			return nil, fmt.Errorf("item %s: %w: named twice in one rewrite", item, jitos.ErrInvalid)
+		}
+		seen[item] = true
+		old, err := o.item(ctx, fabric, parts)
+		if err != nil {
+			return nil, err
+		}
+		if old.IsZero() {
+			return nil, fmt.Errorf("drop %s: %w: it is not there", item, jitos.ErrInvalid)
+		}
+		if parts.File == fabricFile {
+			return nil, fmt.Errorf("drop %s: %w: no fabric is without it", item, jitos.ErrInvalid)
+		}
+		if parts.File == "" && parts.Label == "" {
+			p.removed = append(p.removed, parts.Node)
+		}
+		p.add(parts, plumbing.ZeroHash)
+	}
+	sort.Slice(p.added, func(i, j int) bool { return edgeOrder(p.added[i]) < edgeOrder(p.added[j]) })
+	return p, nil
+}
+
+func edgeOrder(p jitos.ItemParts) string {
+	return strings.Join([]string{p.Node.String(), p.Label, p.Edge}, "/")
+}
+
+func (o *Objects) changeNodes(ctx context.Context, nodes plumbing.Hash, kinds map[string][]leafChange) (plumbing.Hash, error) {
+	var dirs []leafChange
+	for kind, leaves := range kinds {
+		old, err := o.child(ctx, nodes, kind)
+		if err != nil {
+			return old, err
+		}
+		id, err := o.updateLeaves(ctx, old, 0, leaves)
+		if err != nil {
+			return id, err
+		}
+		dirs = append(dirs, leafChange{Name: kind, Mode: filemode.Dir, Hash: id})
+	}
+	return o.changeDir(ctx, nodes, dirs)
+}
+
+func (o *Objects) changeEdges(ctx context.Context, edges plumbing.Hash, sources map[jitos.NodeID]map[string][]leafChange) (plumbing.Hash, error) {
+	kinds := map[string][]leafChange{}
+	for from, labels := range sources {
+		kind, err := o.child(ctx, edges, from.Kind)
+		if err != nil {
+			return kind, err
+		}
+		old, _, err := o.leaf(ctx, kind, fromLeaf(from.Name))
+		if err != nil {
+			return kind, err
+		}
+		var dirs []leafChange
+		for label, leaves := range labels {
+			was, err := o.child(ctx, old.Hash, label)
+			if err != nil {
+				return was, err
+			}
+			id, err := o.updateLeaves(ctx, was, 0, leaves)
+			if err != nil {
+				return id, err
+			}
+			dirs = append(dirs, leafChange{Name: label, Mode: filemode.Dir, Hash: id})
+		}
+		id, err := o.changeDir(ctx, old.Hash, dirs)
+		if err != nil {
+			return id, err
+		}
+		kinds[from.Kind] = append(kinds[from.Kind], leafChange{Name: fromLeaf(from.Name), Mode: filemode.Dir, Hash: id})
+	}
+	return o.changeNodes(ctx, edges, kinds)
+}
+
+// changeDir applies changes to a directory that is not sharded; an empty one vanishes.
+func (o *Objects) changeDir(ctx context.Context, dir plumbing.Hash, changes []leafChange) (plumbing.Hash, error) {
+	if len(changes) == 0 {
+		return dir, nil
+	}
+	entries, err := o.Tree(ctx, dir)
+	if err != nil {
+		return plumbing.ZeroHash, err
+	}
+	entries = mergeLeaves(entries, changes)
+	if len(entries) == 0 {
+		return plumbing.ZeroHash, nil
+	}
+	return o.PutTree(entries)
+}
+
+// checkEnds refuses a graph with an edge that hangs in the air: the ends of each new edge are looked up, and a node that goes
+// may not leave edges of its own behind. That nothing else points to it is checked where the reverse index is at hand.
+func (o *Objects) checkEnds(ctx context.Context, fabric plumbing.Hash, p *plan) error {
+	there := map[jitos.NodeID]bool{}
+	for _, parts := range p.added {
+		blob, err := o.item(ctx, fabric, parts)
+		if err != nil {
+			return err
+		}
+		data, err := o.Blob(ctx, blob)
+		if err != nil {
+			return err
+		}
+		e, err := decodeEdge(parts.Node, parts.Label, parts.Edge, data)
+		if err != nil {
+			return err
+		}
+		for _, end := range []jitos.NodeID{e.From, e.To} {
+			if there[end] {
+				continue
+			}
+			node, err := o.item(ctx, fabric, jitos.ItemParts{Node: end})
+			if err != nil {
+				return err
+			}
+			if node.IsZero() {
+				return fmt.Errorf("edge %s to %s: %w: there is no node %s", e.Item(), e.To, jitos.ErrInvalid, end)
+			}
+			there[end] = true
+		}
+	}
+	for _, id := range p.removed {
+		left, err := o.edgesOf(ctx, fabric, id)
+		if err != nil {
+			return err
+		}
+		if !left.IsZero() {
+			return fmt.Errorf("drop %s: %w: edges still leave it", id, jitos.ErrInvalid)
+		}
+	}
+	return nil
+}

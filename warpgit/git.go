@@ -1,0 +1,141 @@
+package warpgit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+)
+
+// GitError is a git command that failed.
+type GitError struct {
+	Args   []string
+	Exit   int    // -1 where it could not be started or was killed
+	Stderr string // what it said, trimmed
+	Err    error
+}
+
+func (e *GitError) Error() string {
+	what := e.Stderr
+	if what == "" {
+		what = e.Err.Error()
+	}
+	command := "git"
+	for _, a := range e.Args {
+		if !strings.HasPrefix(a, "-") {
+			command += " " + a
+			break
+		}
+	}
+	what = strings.TrimPrefix(strings.TrimPrefix(what, "fatal: "), "error: ")
+	return command + ": " + what
+}
+
+func (e *GitError) Unwrap() error { return e.Err }
+
+// passed are the variables of git's that reach the commands that we run: who the user is, how to reach a remote, where the
+// configuration is. The others would point git at another repository, index or object directory than ours.
+var passed = []string{
+	"GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL",
+	"GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT", "GIT_ASKPASS", "GIT_PROXY_COMMAND", "GIT_SSL_NO_VERIFY", "GIT_SSL_CAINFO",
+	"GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_PARAMETERS", "GIT_EXEC_PATH", "GIT_TEMPLATE_DIR",
+	"GIT_ALLOW_PROTOCOL", "GIT_PROTOCOL_FROM_USER",
+}
+
+// gitEnv is the environment of the git commands that we run: the process's, without most of git's own variables.
+func gitEnv(extra ...string) []string {
+	var env []string
+	for _, kv := range os.Environ() {
+		name, _, _ := strings.Cut(kv, "=")
+		if strings.HasPrefix(name, "GIT_") && !slices.Contains(passed, name) && !strings.HasPrefix(name, "GIT_CONFIG_KEY_") &&
+			!strings.HasPrefix(name, "GIT_CONFIG_VALUE_") && name != "GIT_CONFIG_COUNT" || name == "LANGUAGE" {
+			continue
+		}
+		env = append(env, kv)
+	}
+	env = append(env, "LC_ALL=C", "GIT_TERMINAL_PROMPT=0", "GIT_PAGER=cat", "GIT_EDITOR=:", "GIT_MERGE_AUTOEDIT=no", "GIT_OPTIONAL_LOCKS=0")
+	return append(env, extra...)
+}
+
+// fixed are the settings of every command: no hook of the user's runs, git starts no gc, refs are on the disk when it ends.
+var fixed = []string{"-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0", "-c", "maintenance.auto=false",
+	"-c", "core.fsync=committed,reference", "-c", "advice.detachedHead=false"}
+
+// gitCommand describes one run of git.
+type gitCommand struct {
+	dir   string // where it runs
+	env   []string
+	input []byte
+	args  []string
+}
+
+// run returns what git prints. The error is a *GitError.
+func (c gitCommand) run(ctx context.Context) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, "git", append(slices.Clone(fixed), c.args...)...)
+	cmd.Dir = c.dir
+	cmd.Env = gitEnv(c.env...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if c.input != nil {
+		cmd.Stdin = bytes.NewReader(c.input)
+	}
+	err := cmd.Run()
+	if err == nil {
+		return stdout.Bytes(), nil
+	}
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	e := &GitError{Args: c.args, Exit: -1, Stderr: strings.TrimSpace(stderr.String()), Err: err}
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		e.Exit = exit.ExitCode()
+	}
+	return stdout.Bytes(), e
+}
+
+// Git runs the system's git in this repository, at the root of its working tree where it has one, and returns what it
+// prints. No hook, pager, editor or prompt starts; nothing of the caller's environment points git elsewhere. The error is a
+// *GitError.
+func (r *Repo) Git(ctx context.Context, args ...string) ([]byte, error) {
+	return r.git(ctx, gitCommand{args: args})
+}
+
+func (r *Repo) git(ctx context.Context, c gitCommand) ([]byte, error) {
+	if c.dir == "" {
+		c.dir = r.Worktree
+	}
+	if c.dir == "" {
+		c.dir = r.GitDir
+	}
+	env := []string{"GIT_DIR=" + r.GitDir}
+	if r.Worktree != "" {
+		env = append(env, "GIT_WORK_TREE="+r.Worktree)
+	}
+	c.env = append(env, c.env...)
+	return c.run(ctx)
+}
+
+// gitLine runs git for one line of output.
+func (r *Repo) gitLine(ctx context.Context, args ...string) (string, error) {
+	out, err := r.Git(ctx, args...)
+	return strings.TrimSpace(string(out)), err
+}
+
+// exitCode is the exit code of a git command that failed, -1 for any other error.
+func exitCode(err error) int {
+	var e *GitError
+	if errors.As(err, &e) {
+		return e.Exit
+	}
+	return -1
+}
+
+// said tells whether a failed git command said something like text.
+func said(err error, text string) bool {
+	var e *GitError
+	return errors.As(err, &e) && strings.Contains(e.Stderr, text)
+}

@@ -1,0 +1,247 @@
+package warpgit
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/jitos/jitos"
+)
+
+// packWriter puts packs where git reads them, so that neither a kill nor a git gc beside it can harm:
+//
+//	write and fsync pack and index in <common>/jitos/tmp, which git never tidies
+//	create pack-X.keep, which names the lock of this process, so that gc leaves the pack alone
+//	rename pack-X.pack and then pack-X.idx to objects/pack, fsync that directory
+//
+// The caller moves the ref and then lets the .keep go. A process that was killed leaves files that sweep takes away.
+type packWriter struct {
+	objects string // the object directory
+	own     string // <common>/jitos
+	perm    perm
+	alive   *alive       // nil until the first pack
+	locks   atomic.Int64 // numbers the lock files, see reflock.go
+}
+
+// keepMark is the first word of our .keep files; the name of the writer's lock follows.
+const keepMark = "jitos"
+
+func (p *packWriter) packDir() string { return filepath.Join(p.objects, "pack") }
+func (p *packWriter) tmpDir() string  { return filepath.Join(p.own, "tmp") }
+
+// start makes the directories and the lock that tells other processes that our files are in use.
+func (p *packWriter) start() error {
+	if p.alive != nil {
+		return nil
+	}
+	for _, dir := range []string{p.own, p.tmpDir(), p.packDir()} {
+		if err := p.perm.mkdirAll(dir); err != nil {
+			return err
+		}
+	}
+	a, err := newAlive(p.tmpDir())
+	if err != nil {
+		return err
+	}
+	p.alive = a
+	return nil
+}
+
+// write makes the objects durable in one pack and returns its path without extension. It is held by a .keep.
+func (p *packWriter) write(objects map[plumbing.Hash]rawObject) (string, error) {
+	if err := p.start(); err != nil {
+		return "", fmt.Errorf("write pack: %w", err)
+	}
+	tmp := filepath.Join(p.tmpDir(), p.alive.name+".pack")
+	name, idx, err := p.encode(tmp, objects)
+	if err != nil {
+		os.Remove(tmp)
+		return "", fmt.Errorf("write pack: %w", err)
+	}
+	tmpIdx := filepath.Join(p.tmpDir(), p.alive.name+".idx")
+	if err := p.perm.writeSynced(tmpIdx, idx, 0o444); err != nil {
+		return "", fmt.Errorf("write pack index: %w", err)
+	}
+	path := filepath.Join(p.packDir(), "pack-"+name.String())
+	if err := p.hold(path + ".keep"); err != nil {
+		return "", err
+	}
+	if err := os.Rename(tmp, path+".pack"); err != nil {
+		return "", fmt.Errorf("place pack: %w", err)
+	}
+	if err := os.Rename(tmpIdx, path+".idx"); err != nil {
+		return "", fmt.Errorf("place pack index: %w", err)
+	}
+	if err := syncDir(p.packDir()); err != nil {
+		return "", err
+	}
+	// The mark is what Tidy counts; to lose it costs nothing, so it is not synced.
+	if err := p.perm.mkdirAll(p.markDir()); err != nil {
+		return "", err
+	}
+	return path, p.perm.write(filepath.Join(p.markDir(), name.String()), nil, 0o666)
+}
+
+// hold creates the .keep. Two processes that write the same objects write the same pack: the second waits, so that neither
+// lets go what the other still needs.
+func (p *packWriter) hold(keep string) error {
+	for wait := time.Millisecond; ; wait *= 2 {
+		f, err := p.perm.open(keep, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o444)
+		if errors.Is(err, fs.ErrExist) && wait < 4*time.Second {
+			time.Sleep(wait)
+			continue
+		}
+		if errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("hold pack: %w: %s exists", jitos.ErrBusy, filepath.Base(keep))
+		}
+		if err != nil {
+			return fmt.Errorf("hold pack: %w", err)
+		}
+		if _, err = f.WriteString(keepMark + " " + p.alive.name + "\n"); err != nil {
+			f.Close()
+			return fmt.Errorf("hold pack: %w", err)
+		}
+		return f.Close()
+	}
+}
+
+func (p *packWriter) markDir() string { return filepath.Join(p.own, "packs") }
+
+// encode writes the pack: commits first, then trees, then blobs, as git would.
+func (p *packWriter) encode(tmp string, objects map[plumbing.Hash]rawObject) (plumbing.Hash, []byte, error) {
+	f, err := p.perm.open(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o444)
+	if err != nil {
+		return plumbing.ZeroHash, nil, err
+	}
+	defer f.Close()
+	w := bufio.NewWriterSize(f, 1<<16)
+	e, err := newPackEncoder(w, len(objects))
+	if err != nil {
+		return plumbing.ZeroHash, nil, err
+	}
+	ids := make([]plumbing.Hash, 0, len(objects))
+	for id := range objects {
+		ids = append(ids, id)
+	}
+	sort.Slice(ids, func(i, j int) bool {
+		a, b := objects[ids[i]].kind, objects[ids[j]].kind
+		if a != b {
+			return a < b
+		}
+		return ids[i].String() < ids[j].String()
+	})
+	for _, id := range ids {
+		if err := e.add(id, objects[id]); err != nil {
+			return plumbing.ZeroHash, nil, err
+		}
+	}
+	name, err := e.finish(w)
+	if err != nil {
+		return name, nil, err
+	}
+	if err := w.Flush(); err != nil {
+		return name, nil, err
+	}
+	if err := f.Sync(); err != nil {
+		return name, nil, err
+	}
+	return name, e.index(name), f.Close()
+}
+
+// release lets git treat a pack as any other.
+func (p *packWriter) release(path string) error {
+	err := os.Remove(path + ".keep")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// sweep takes away what killed processes left: their .keep files and their files in tmp. What another process is still
+// using is told by that process's lock.
+func (p *packWriter) sweep() error {
+	names, err := os.ReadDir(p.tmpDir())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look for leftovers: %w", err)
+	}
+	graves := map[string]*os.File{} // the locks of the dead, nil for the living
+	defer func() {
+		for _, lock := range graves {
+			if lock != nil {
+				os.Remove(lock.Name()) // last: whatever else it left is gone by now
+				lock.Close()
+			}
+		}
+	}()
+	if err := p.sweepKeeps(graves); err != nil {
+		return err
+	}
+	for _, n := range names {
+		owner, ext, _ := strings.Cut(n.Name(), ".")
+		if strings.HasPrefix(owner, alivePrefix) && ext != "alive" && p.dead(graves, owner) {
+			path := filepath.Join(p.tmpDir(), n.Name())
+			if !lockTwin(path) {
+				os.Remove(path)
+			}
+		} else if ext == "alive" {
+			p.dead(graves, owner)
+		}
+	}
+	return nil
+}
+
+func (p *packWriter) sweepKeeps(graves map[string]*os.File) error {
+	keeps, err := filepath.Glob(filepath.Join(p.packDir(), "*.keep"))
+	if err != nil {
+		return err
+	}
+	for _, keep := range keeps {
+		text, err := os.ReadFile(keep)
+		if err != nil {
+			continue // somebody else's, or gone
+		}
+		mark, owner, _ := strings.Cut(strings.TrimSpace(string(text)), " ")
+		if mark == keepMark && strings.HasPrefix(owner, alivePrefix) && p.dead(graves, owner) {
+			os.Remove(keep)
+		}
+	}
+	return nil
+}
+
+// dead tells whether a writer is gone: nobody holds its lock, which it takes before its first file and gives up after its last.
+func (p *packWriter) dead(graves map[string]*os.File, owner string) bool {
+	if p.alive != nil && owner == p.alive.name {
+		return false
+	}
+	if lock, known := graves[owner]; known {
+		return lock != nil
+	}
+	lock, err := lockFile(filepath.Join(p.tmpDir(), owner+".alive"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return true
+	}
+	graves[owner] = lock // nil where it is held
+	return err == nil
+}
+
+// close gives up the lock, after everything that it protects.
+func (p *packWriter) close() error {
+	if p.alive == nil {
+		return nil
+	}
+	a := p.alive
+	p.alive = nil
+	return a.release()
+}

@@ -1,0 +1,167 @@
+package warpgit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/jitos/jitos"
+)
+
+// refLock is a <ref>.lock of ours. It and twin are one file under two names.
+type refLock struct {
+	path string // "" once it was renamed into place
+	twin string
+}
+
+// drop removes the lock where it was not renamed into place, and then its twin.
+func (l *refLock) drop() {
+	if l.path != "" {
+		os.Remove(l.path)
+	}
+	os.Remove(l.twin)
+}
+
+// lockRef locks a ref with its new value in the lock file.
+func (d *diskRefs) lockRef(ctx context.Context, name string, new plumbing.Hash) (*refLock, error) {
+	value := []byte(new.String() + "\n")
+	path := d.path(name)
+	for range 10 {
+		if err := d.perm.mkdirAll(filepath.Dir(path)); err != nil {
+			return nil, nameTaken(name, err)
+		}
+		lock, err := d.link(ctx, path+".lock", value)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // git removed the directory, empty as it was, at this moment
+		}
+		return lock, err
+	}
+	return nil, fmt.Errorf("lock: %w: its directory keeps vanishing", jitos.ErrBusy)
+}
+
+// nameTaken says in words why a directory cannot be made: refs/heads/jitos is a branch.
+func nameTaken(name string, err error) error {
+	if notDir(err) || errors.Is(err, fs.ErrExist) {
+		return jitos.Hint(fmt.Errorf("%w: another ref has a name that %s starts with", jitos.ErrInvalid, name),
+			"rename the branch that stands where jitos keeps its own, as git branch -m does")
+	}
+	return err
+}
+
+func notDir(err error) bool { return errors.Is(err, syscall.ENOTDIR) }
+
+// link makes a lock file, waiting while another holds it.
+func (d *diskRefs) link(ctx context.Context, path string, value []byte) (*refLock, error) {
+	n := d.packs.locks.Add(1)
+	twin := filepath.Join(d.packs.tmpDir(), fmt.Sprintf("%s.%d.ref", d.packs.alive.name, n))
+	if err := d.perm.writeSynced(twin, value, 0o666); err != nil {
+		return nil, err
+	}
+	deadline := time.Now().Add(patience)
+	for wait := time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
+		err := os.Link(twin, path)
+		if err == nil {
+			return &refLock{path, twin}, nil
+		}
+		if noLinks(err) {
+			if err = d.linkless(path, value); err == nil {
+				return &refLock{path, twin}, nil
+			}
+		}
+		if !errors.Is(err, fs.ErrExist) {
+			os.Remove(twin)
+			return nil, err
+		}
+		if d.removeStale(path) {
+			continue
+		}
+		if time.Now().After(deadline) {
+			os.Remove(twin)
+			return nil, jitos.Hint(fmt.Errorf("%w: %s is held", jitos.ErrBusy, path),
+				"another git command is at work; if none is, one was killed and left this file: look at it and remove it")
+		}
+		select {
+		case <-ctx.Done():
+			os.Remove(twin)
+			return nil, ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}
+
+// linkless is for file systems without hard links: the lock is as good, only a killed process's cannot be told from git's.
+func (d *diskRefs) linkless(path string, value []byte) error {
+	f, err := d.perm.open(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	if _, err = f.Write(value); err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+func noLinks(err error) bool {
+	return errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOTSUP) || errors.Is(err, syscall.ENOSYS) || errors.Is(err, syscall.EMLINK)
+}
+
+// removeStale removes a lock that a killed process of ours left: the same file as one in tmp whose writer is dead. We hold
+// the flock that every writer of ours takes first, so no living process of ours can own it.
+func (d *diskRefs) removeStale(path string) bool {
+	lock, err := os.Lstat(path)
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	twins, err := filepath.Glob(filepath.Join(d.packs.tmpDir(), alivePrefix+"*.ref"))
+	if err != nil {
+		return false
+	}
+	for _, twin := range twins {
+		owner, _, _ := strings.Cut(filepath.Base(twin), ".")
+		info, err := os.Lstat(twin)
+		if err == nil && os.SameFile(lock, info) && owner != d.packs.alive.name {
+			return os.Remove(path) == nil
+		}
+	}
+	return false
+}
+
+// removeEmpty removes a directory in which there are only empty directories; anything else stays.
+func removeEmpty(dir string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if !e.IsDir() {
+			return
+		}
+		removeEmpty(filepath.Join(dir, e.Name()))
+	}
+	os.Remove(dir)
+}
+
+// pruneDirs removes empty directories from dir up to stop, which stays.
+func pruneDirs(dir, stop string) {
+	for dir != stop && strings.HasPrefix(dir, stop) && os.Remove(dir) == nil {
+		dir = filepath.Dir(dir)
+	}
+}
+
+// lockTwin tells whether a file in tmp has a second name: then a lock may still stand that only it shows to be ours.
+func lockTwin(path string) bool {
+	info, err := os.Lstat(path)
+	if err != nil || !strings.HasSuffix(path, ".ref") {
+		return false
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && stat.Nlink > 1
+}

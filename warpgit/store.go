@@ -1,0 +1,197 @@
+package warpgit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	gitmemory "github.com/go-git/go-git/v5/storage/memory"
+
+	"github.com/jitos/jitos"
+)
+
+// Store keeps WARPs in a repository, or in memory: see NewMemory and Repo.Store. It is safe for concurrent use.
+type Store struct {
+	Objects *Objects
+
+	refs      refs
+	who       func(context.Context) (string, error) // the committer, "name <address>"
+	now       func() time.Time                      // tests pin it
+	shallow   func(plumbing.Hash) (bool, error)     // is it an edge of a shallow clone? nil: none are
+	index     *reverseIndex                         // nil: reverse look-ups read every edge
+	views     cache[plumbing.Hash, *view]
+	standings cache[plumbing.Hash, standing]
+}
+
+var _ jitos.Store = (*Store)(nil)
+
+// NewMemory returns a store that keeps everything in memory. It is complete: the tests of what is built on stores use it.
+func NewMemory() *Store {
+	objects := newObjects(memory{gitmemory.NewStorage()}, nil)
+	nobody := func(context.Context) (string, error) { return "jitos <jitos@localhost>", nil }
+	return newStore(objects, &memRefs{all: map[string]plumbing.Hash{}}, nobody)
+}
+
+func newStore(objects *Objects, refs refs, who func(context.Context) (string, error)) *Store {
+	s := &Store{
+		Objects:   objects,
+		refs:      refs,
+		who:       who,
+		now:       time.Now,
+		views:     cache[plumbing.Hash, *view]{limit: 100_000},
+		standings: cache[plumbing.Hash, standing]{limit: 10_000},
+	}
+	objects.lost = s.findTree
+	return s
+}
+
+// Head implements jitos.Store.
+func (s *Store) Head(ctx context.Context, ref jitos.Ref) (jitos.CommitID, error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	id, err := s.refs.read(string(ref))
+	return commitID(id), err
+}
+
+// Open implements jitos.Store. A commit that changed .jitos/ without being a rewrite is an error that Is jitos.ErrCorrupt, a
+// fabric of an unknown format one that Is jitos.ErrInvalid.
+func (s *Store) Open(ctx context.Context, id jitos.CommitID) (jitos.Snapshot, error) {
+	snap, err := s.open(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", id, err)
+	}
+	return snap, nil
+}
+
+func (s *Store) open(ctx context.Context, id jitos.CommitID) (*snapshot, error) {
+	hash, err := parseID(id)
+	if err != nil {
+		return nil, err
+	}
+	v, err := s.view(ctx, hash)
+	if err != nil {
+		return nil, err
+	}
+	st, err := s.standing(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	snap := &snapshot{objects: s.Objects, commit: s.export(v, st.record), tree: v.tree}
+	s.Objects.trees.put(v.tree, v.files, len(v.files)+1)
+	if st.fabric {
+		snap.fabric = v.fabric
+	}
+	return snap, nil
+}
+
+// Delete implements jitos.Store.
+func (s *Store) Delete(ctx context.Context, ref jitos.Ref, old jitos.CommitID) error {
+	if err := checkFabricRef(ref); err != nil {
+		return err
+	}
+	hash, err := parseID(old)
+	if err != nil {
+		return err
+	}
+	if _, err := s.refs.read(string(ref)); isNotFound(err) {
+		return nil
+	}
+	return s.refs.move(ctx, string(ref), hash, plumbing.ZeroHash)
+}
+
+// checkFabricRef keeps jitos away from the user's branches.
+func checkFabricRef(ref jitos.Ref) error {
+	if ref != jitos.SystemRef && !strings.HasPrefix(string(ref), jitos.SWSPrefix) && !strings.HasPrefix(string(ref), jitos.ArchivePrefix) {
+		return fmt.Errorf("ref %s: %w: not one of the fabric's", ref, jitos.ErrInvalid)
+	}
+	return checkRef(string(ref))
+}
+
+// Refs implements jitos.Store. A prefix outside the fabric's refs yields nothing.
+func (s *Store) Refs(ctx context.Context, prefix string) iter.Seq2[jitos.Ref, jitos.CommitID] {
+	return func(yield func(jitos.Ref, jitos.CommitID) bool) {
+		list, err := s.refs.list("refs/heads/jitos/")
+		if err != nil {
+			return
+		}
+		for _, r := range list {
+			if strings.HasPrefix(r.name, prefix) && !yield(jitos.Ref(r.name), commitID(r.id)) {
+				return
+			}
+		}
+	}
+}
+
+// Log implements jitos.Store. In a shallow clone it ends at the edge. A commit whose record does not fit it has none.
+func (s *Store) Log(ctx context.Context, from jitos.CommitID) iter.Seq2[jitos.Commit, error] {
+	return func(yield func(jitos.Commit, error) bool) {
+		hash, err := parseID(from)
+		if err != nil {
+			yield(jitos.Commit{}, err)
+			return
+		}
+		for {
+			v, err := s.view(ctx, hash)
+			if err != nil {
+				yield(jitos.Commit{}, fmt.Errorf("log: %w", err))
+				return
+			}
+			st, err := s.standing(ctx, v)
+			if err != nil && !errors.Is(err, jitos.ErrCorrupt) {
+				yield(jitos.Commit{}, fmt.Errorf("log: %w", err))
+				return
+			}
+			if !yield(s.export(v, st.record), nil) || len(v.parents) == 0 {
+				return
+			}
+			hash = v.parents[0]
+		}
+	}
+}
+
+// findTree looks for a tree that is nowhere stored: the file tree of a commit exists only as a hash in records, until the
+// commit's root is taken apart. So it looks along the lines of the fabric for a commit whose files have this hash.
+func (s *Store) findTree(ctx context.Context, id plumbing.Hash) bool {
+	list, err := s.refs.list("refs/heads/jitos/")
+	if err != nil {
+		return false
+	}
+	var next []plumbing.Hash
+	for _, r := range list {
+		next = append(next, r.id)
+	}
+	seen := map[plumbing.Hash]bool{}
+	for len(next) > 0 {
+		at := next[len(next)-1]
+		next = next[:len(next)-1]
+		if seen[at] {
+			continue
+		}
+		seen[at] = true
+		c, err := s.Objects.Commit(ctx, at)
+		if err != nil {
+			continue
+		}
+		root, err := s.Objects.storedTree(ctx, c.TreeHash)
+		if err != nil {
+			continue
+		}
+		fabric, files, tree := splitRoot(root)
+		if tree == id {
+			_, err := s.Objects.PutTree(files)
+			return err == nil
+		}
+		switch {
+		case !fabric.IsZero() && len(c.ParentHashes) > 0:
+			next = append(next, c.ParentHashes[0])
+		case c.TreeHash == EmptyTree: // the archive: its second parents are tips of given up workspaces
+			next = append(next, c.ParentHashes...)
+		}
+	}
+	return false
+}
