@@ -1,0 +1,151 @@
+package runner
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ownSession starts a command in a session of its own, and has its shell die when jitos does.
+func ownSession() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+}
+
+// waitExited returns when the process has ended. It stays a zombie, so that its number is not given to another.
+func waitExited(pid int) bool {
+	for {
+		err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if !errors.Is(err, unix.EINTR) {
+			return err == nil
+		}
+	}
+}
+
+// family is every process of a job. One belongs to it that is in the session of the job's leader, carries the job's mark
+// in its environment, descends from one of those, or was left an orphan at work in the job's place. So a daemon that left
+// its session and its parent is still found; one that also drops its environment and leaves the directory is not: only a
+// sandbox holds that.
+type family struct {
+	place  place
+	leader int // 0 where it is not known: the job of a jitos that was killed
+}
+
+// killMarked kills what a job left running in a place.
+func killMarked(p place) { (&family{place: p}).kill() }
+
+// signal sends a signal to every process of the family, and returns how many there were.
+func (f *family) signal(sig syscall.Signal) int {
+	n := 0
+	for _, pid := range f.members() {
+		p, err := os.FindProcess(pid) // holds on to this very process, whoever gets its number later
+		if err != nil {
+			continue
+		}
+		if sig != syscall.SIGKILL || f.alive(pid) {
+			if p.Signal(sig) == nil {
+				n++
+			}
+		}
+		_ = p.Release()
+	}
+	return n
+}
+
+// kill kills until nobody is left: a process may fork while it is looked for. It gives up after some seconds on
+// processes that the system cannot end (waiting for a dead network disk).
+func (f *family) kill() {
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
+		if f.signal(syscall.SIGKILL) == 0 {
+			return
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+// reaped is called when the leader was waited for: its number may be somebody else's now.
+func (f *family) reaped() { f.leader = 0 }
+
+// process is what /proc tells of one.
+type process struct {
+	pid, parent, session int
+	state                byte
+}
+
+func (f *family) alive(pid int) bool {
+	p, ok := readProcess(pid)
+	return ok && p.state != 'Z' && p.state != 'X'
+}
+
+func (f *family) members() []int {
+	names, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil
+	}
+	var all []process
+	for _, n := range names {
+		if pid, err := strconv.Atoi(n.Name()); err == nil && pid != os.Getpid() {
+			if p, ok := readProcess(pid); ok {
+				all = append(all, p)
+			}
+		}
+	}
+	in := map[int]bool{}
+	for _, p := range all {
+		if f.leader != 0 && (p.pid == f.leader || p.session == f.leader) || f.marked(p.pid) || f.stray(p) {
+			in[p.pid] = true
+		}
+	}
+	for grew := true; grew; {
+		grew = false
+		for _, p := range all {
+			if in[p.parent] && !in[p.pid] {
+				in[p.pid], grew = true, true
+			}
+		}
+	}
+	var members []int
+	for _, p := range all {
+		if in[p.pid] && p.state != 'Z' && p.state != 'X' {
+			members = append(members, p.pid)
+		}
+	}
+	return members
+}
+
+// marked tells whether the job's mark is in the environment that the process was started with.
+func (f *family) marked(pid int) bool {
+	env, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "environ"))
+	return err == nil && bytes.Contains(append([]byte{0}, env...), []byte("\x00"+marker+"="+string(f.place)+"\x00"))
+}
+
+// stray tells whether the process was left by its parent and works in the place. One with a parent that lives (a
+// person's shell, looking around) is nobody's stray.
+func (f *family) stray(p process) bool {
+	if p.parent != 1 || f.leader == 0 {
+		return false
+	}
+	dir, err := os.Readlink(filepath.Join("/proc", strconv.Itoa(p.pid), "cwd"))
+	return err == nil && inside(strings.TrimSuffix(dir, " (deleted)"), string(f.place))
+}
+
+// readProcess reads /proc/<pid>/stat: "pid (name) state parent group session …"; the name may hold anything.
+func readProcess(pid int) (process, bool) {
+	raw, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	if err != nil {
+		return process{}, false
+	}
+	fields := strings.Fields(string(raw[bytes.LastIndexByte(raw, ')')+1:]))
+	if len(fields) < 4 {
+		return process{}, false
+	}
+	parent, err1 := strconv.Atoi(fields[1])
+	session, err2 := strconv.Atoi(fields[3])
+	return process{pid, parent, session, fields[0][0]}, err1 == nil && err2 == nil
+}

@@ -1,0 +1,31 @@
+//go:build unix && !linux
+
+package runner
+
+import "syscall"
+
+// ownSession starts a command in a session, and so a process group, of its own.
+func ownSession() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
+
+// waitExited cannot wait without reaping here: false.
+func waitExited(int) bool { return false }
+
+// family is every process in the group of a job's leader. One that left the group is not found: on Linux it is.
+type family struct {
+	place  place
+	leader int
+}
+
+// killMarked does nothing here: processes are known by their group alone.
+func killMarked(place) {}
+
+func (f *family) signal(sig syscall.Signal) {
+	if f.leader != 0 {
+		_ = syscall.Kill(-f.leader, sig) // an error says that nobody is left
+	}
+}
+
+func (f *family) kill() { f.signal(syscall.SIGKILL) }
+
+// reaped kills what the leader left in its group when it ended by itself.
+func (f *family) reaped() { f.kill() }

@@ -1,0 +1,237 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/jitos/jitos"
+)
+
+// Shell runs Step.Run with `sh -e -c` (it ends at the first command that fails). The zero value works.
+//
+// The command sees PATH, a home and a temporary directory of its own, LANG=C.UTF-8, TZ=UTC, CI=true, what its
+// toolchain adds, each argument of the action as $ARG_<NAME>, and nothing else of the user's; standard input is empty. Files that
+// it writes to $JITOS_OUT become artifacts by their names; of one that holds a single line the newline is dropped.
+//
+// Step.Timeout, or jitos.DefaultTimeout, ends it and everything that it started; so does the end of the context. What it
+// left running in the background when it ended by itself is killed as well.
+type Shell struct {
+	// Env returns the variables that a toolchain adds, with net those for the network too; nil adds none.
+	Env func(ctx context.Context, chain string, net bool) (map[string]string, error)
+	// Root is the user's working tree, for hints about what could be lent from there; "" for none.
+	Root string
+}
+
+var _ jitos.Worker = (*Shell)(nil)
+
+// Work runs the command.
+//
+// Pass means exit status 0, and, where the step reports tests, that at least one ran and none failed. CouldNot means that
+// the command, a dependency or the network was missing, or nothing was collected; see whyNot. All else is Fail, also
+// when the user's code does not build.
+func (s *Shell) Work(ctx context.Context, dir string, action jitos.Action, host jitos.Host) (jitos.Result, error) {
+	step := action.Step
+	parse := newParser(step.Report, step.Run)
+	if parse == nil {
+		return couldNot("no report is of the kind " + step.Report), nil
+	}
+	vars := map[string]string{}
+	if s.Env != nil {
+		var err error
+		if vars, err = s.Env(ctx, step.Chain, needsNet(step)); err != nil {
+			return jitos.Result{}, err
+		}
+	}
+	for k, v := range argVars(action.Args) {
+		vars[k] = v
+	}
+	p := placeOf(dir)
+	out, signs := &output{}, newSigns(step.Report)
+	say := progress(host)
+	c := command{place: p, script: step.Run, vars: vars, timeout: timeout(step), line: func(stream int, text string) {
+		text = plainLine(text, p.tree())
+		kept, keep := parse.line(stream, text)
+		if !keep {
+			return
+		}
+		for _, l := range strings.Split(kept, "\n") {
+			signs.see(l)
+		}
+		out.add(kept)
+		say(kept)
+	}}
+	end, err := c.run(ctx)
+	if errors.Is(err, errNoShell) {
+		return couldNot(err.Error()), nil
+	}
+	if err != nil {
+		return jitos.Result{}, err
+	}
+	r := s.verdict(dir, step, end, parse.end(end.exit), signs)
+	r.Output = out.text()
+	return artifacts(p.out(), r)
+}
+
+func timeout(step jitos.Step) time.Duration {
+	if step.Timeout > 0 {
+		return time.Duration(step.Timeout) * time.Second
+	}
+	return jitos.DefaultTimeout
+}
+
+// needsNet tells whether a step asked for the network.
+func needsNet(step jitos.Step) bool {
+	for _, need := range step.Needs {
+		if verb, _, _ := strings.Cut(need, ":"); verb == "net" {
+			return true
+		}
+	}
+	return false
+}
+
+// verdict makes a result of how the command ended and what its tests said.
+func (s *Shell) verdict(dir string, step jitos.Step, end ended, found tests, signs *signs) jitos.Result {
+	r := jitos.Result{Exit: end.exit, Verdict: jitos.Fail}
+	if step.Report != "" {
+		r.Report = found.report()
+	}
+	counts := step.Report != "" && step.Report != "exit" // it tells tests apart
+	switch {
+	case end.timedOut:
+		r.Reason = "it ran longer than " + timeout(step).String() + " and was ended"
+	case counts && found.red > 0:
+		r.Reason = fmt.Sprintf("%d of %d tests failed: %s", found.red, found.ran, few(r.Report.Failed))
+	case end.signal != 0:
+		r.Reason = "it was ended by the signal " + end.signal.String()
+	case end.exit == 0 && counts && len(r.Report.Failed) > 0:
+		r.Reason = "the command succeeded, and yet these failed: " + few(r.Report.Failed)
+	case end.exit == 0 && counts && found.ran == 0:
+		r.Verdict, r.Reason = jitos.CouldNot, "nothing was collected: no test ran"
+		if len(r.Report.Skipped) > 0 {
+			r.Reason = "every test was skipped: none ran"
+		}
+	case end.exit == 0:
+		r.Verdict = jitos.Pass
+	default:
+		if why := signs.whyNot(s, dir, end.exit); why != "" {
+			r.Verdict, r.Reason = jitos.CouldNot, why
+		} else if found.empty {
+			r.Verdict, r.Reason = jitos.CouldNot, "nothing was collected: no test ran"
+		} else if counts && len(r.Report.Failed) > 0 {
+			r.Reason = "cannot be built or loaded: " + few(r.Report.Failed)
+		} else {
+			r.Reason = fmt.Sprintf("exit status %d", end.exit)
+			if signs.last != "" {
+				r.Reason += ": " + signs.last
+			}
+		}
+	}
+	if r.Verdict == jitos.CouldNot {
+		r.Report = nil // what ran by the way is evidence of nothing
+	}
+	return r
+}
+
+// progress returns what tells the host lines of output: not more than a few in a second.
+func progress(host jitos.Host) func(string) {
+	var mu sync.Mutex
+	var last time.Time
+	return func(text string) {
+		line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+		mu.Lock()
+		defer mu.Unlock()
+		if host == nil || line == "" || time.Since(last) < 200*time.Millisecond {
+			return
+		}
+		last = time.Now()
+		host.Say(line)
+	}
+}
+
+// Bounds of artifacts, in bytes.
+const (
+	maxArtifact  = 256 << 10
+	maxArtifacts = 1 << 20
+)
+
+// artifacts reads what the command left in the directory for artifacts. One that is no plain text file, or too long, fails the
+// step: a part of it would be taken for the whole.
+func artifacts(dir string, r jitos.Result) (jitos.Result, error) {
+	list, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return r, nil // the command removed it
+	}
+	if err != nil {
+		return r, fmt.Errorf("read artifacts: %w", err)
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].Name() < list[j].Name() })
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return r, fmt.Errorf("read artifacts: %w", err)
+	}
+	defer root.Close()
+	total := 0
+	for _, e := range list {
+		text, why, err := artifact(root, e)
+		if err != nil {
+			return r, fmt.Errorf("read artifact %s: %w", quoted(e.Name()), err)
+		}
+		if total += len(text); why == "" && total > maxArtifacts {
+			why = fmt.Sprintf("all artifacts together are longer than %d KB", maxArtifacts>>10)
+		}
+		if why != "" {
+			if r.Verdict == jitos.Pass {
+				r.Verdict, r.Reason = jitos.Fail, "artifact "+quoted(e.Name())+": "+why
+			}
+			continue
+		}
+		if r.Artifacts == nil {
+			r.Artifacts = map[string]string{}
+		}
+		r.Artifacts[e.Name()] = text
+	}
+	return r, nil
+}
+
+func artifact(root *os.Root, e os.DirEntry) (text, why string, err error) {
+	if !e.Type().IsRegular() {
+		return "", "it is no regular file", nil
+	}
+	if !utf8.ValidString(e.Name()) || strings.IndexFunc(e.Name(), isControl) >= 0 {
+		return "", "its name is no plain text", nil
+	}
+	f, err := root.OpenFile(e.Name(), os.O_RDONLY|noFollow, 0)
+	if err != nil {
+		return "", "", err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxArtifact+1))
+	switch {
+	case err != nil:
+		return "", "", err
+	case len(data) > maxArtifact:
+		return "", fmt.Sprintf("it is longer than %d KB", maxArtifact>>10), nil
+	case !utf8.Valid(data):
+		return "", "it is no text", nil
+	}
+	text = string(data)
+	if strings.Count(text, "\n") == 1 {
+		text = strings.TrimSuffix(text, "\n")
+	}
+	return text, "", nil
+}
+
+// hasFile tells whether a path is there.
+func hasFile(elem ...string) bool {
+	_, err := os.Lstat(filepath.Join(elem...))
+	return err == nil
+}

@@ -1,0 +1,250 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"sort"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/filemode"
+	"github.com/go-git/go-git/v5/plumbing/object"
+
+	"github.com/jitos/jitos"
+)
+
+// Objects are the git objects that jobs start from and the staging area for what they leave. Every method is safe for
+// concurrent use. A hash that is not there gives an error that Is jitos.ErrNotFound.
+type Objects interface {
+	// Blob returns the bytes of a blob, which the caller must not change.
+	Blob(ctx context.Context, id plumbing.Hash) ([]byte, error)
+	// Tree returns the entries of a tree, which the caller must not change.
+	Tree(ctx context.Context, id plumbing.Hash) ([]object.TreeEntry, error)
+	// PutBlob stages a blob.
+	PutBlob(data []byte) (plumbing.Hash, error)
+	// PutTree stages a tree; the entries may come in any order.
+	PutTree(entries []object.TreeEntry) (plumbing.Hash, error)
+}
+
+// Bounds of one file tree: a tree object may name the same subtree many times, so that a few objects unfold to billions of
+// files.
+const (
+	maxEntries = 1_000_000
+	maxDepth   = 256
+)
+
+var emptyTree = plumbing.ComputeHash(plumbing.TreeObject, nil)
+
+// entry is one file of a tree: its mode as git keeps it and its object.
+type entry struct {
+	mode filemode.FileMode
+	hash plumbing.Hash
+}
+
+// manifest is a file tree laid out flat. The directory "" is the root. Submodules are files with mode Submodule.
+type manifest struct {
+	tree  plumbing.Hash
+	files map[string]entry
+	dirs  map[string]plumbing.Hash
+}
+
+func newManifest(tree plumbing.Hash) *manifest {
+	return &manifest{tree: tree, files: map[string]entry{}, dirs: map[string]plumbing.Hash{"": tree}}
+}
+
+// readManifest lays out a tree. A *refusal names the first path that must not be written into a directory.
+func readManifest(ctx context.Context, objects Objects, tree plumbing.Hash) (*manifest, error) {
+	m := newManifest(tree)
+	if tree == emptyTree {
+		return m, nil
+	}
+	if err := m.read(ctx, objects, "", tree, 0); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+func (m *manifest) read(ctx context.Context, objects Objects, dir string, tree plumbing.Hash, depth int) error {
+	if depth > maxDepth || len(m.files)+len(m.dirs) > maxEntries {
+		return &refusal{dir, fmt.Sprintf("more than %d files or %d levels", maxEntries, maxDepth)}
+	}
+	entries, err := objects.Tree(ctx, tree)
+	if err != nil {
+		return fmt.Errorf("read directory %q: %w", dir, err)
+	}
+	for _, e := range entries {
+		p := path.Join(dir, e.Name)
+		if why := badName(e.Name); why != "" {
+			return &refusal{dir + "/" + e.Name, why}
+		}
+		_, isFile := m.files[p]
+		_, isDir := m.dirs[p]
+		switch {
+		case isFile || isDir:
+			return &refusal{p, "named twice"}
+		case dir == "" && e.Name == fabricDir:
+			return &refusal{p, "the fabric's own files are no part of a file tree"}
+		case e.Mode == filemode.Dir:
+			m.dirs[p] = e.Hash
+			if err := m.read(ctx, objects, p, e.Hash, depth+1); err != nil {
+				return err
+			}
+		case e.Mode == filemode.Regular, e.Mode == filemode.Deprecated, e.Mode == filemode.Executable,
+			e.Mode == filemode.Symlink, e.Mode == filemode.Submodule:
+			m.files[p] = entry{e.Mode, e.Hash}
+		default:
+			return &refusal{p, "unknown mode " + e.Mode.String()}
+		}
+	}
+	return nil
+}
+
+// parentDir is the directory of a path, "" for the root.
+func parentDir(p string) string {
+	i := strings.LastIndexByte(p, '/')
+	if i < 0 {
+		return ""
+	}
+	return p[:i]
+}
+
+// changed lists the paths in which the files of two manifests differ, in byte order.
+func (m *manifest) changed(to map[string]entry) []string {
+	var paths []string
+	for p, e := range m.files {
+		if now, ok := to[p]; !ok || now != e {
+			paths = append(paths, p)
+		}
+	}
+	for p := range to {
+		if _, ok := m.files[p]; !ok {
+			paths = append(paths, p)
+		}
+	}
+	sort.Strings(paths)
+	return paths
+}
+
+// write stages the trees of the files given, of which only those in changed differ from m, and returns the root. Trees of
+// directories in which nothing changed are taken over, directories left without files vanish.
+func (m *manifest) write(objects Objects, files map[string]entry, changed []string) (plumbing.Hash, error) {
+	touched := map[string]bool{"": true}
+	for _, p := range changed {
+		for d := parentDir(p); d != "" && !touched[d]; d = parentDir(d) {
+			touched[d] = true
+		}
+	}
+	below := map[string][]object.TreeEntry{}
+	kept := map[string]bool{} // untouched directories directly below a touched one
+	for p, e := range files {
+		d := parentDir(p)
+		for !touched[d] && !touched[parentDir(d)] {
+			d = parentDir(d)
+		}
+		if touched[d] {
+			below[d] = append(below[d], object.TreeEntry{Name: path.Base(p), Mode: e.mode, Hash: e.hash})
+		} else if !kept[d] {
+			kept[d] = true
+			up := parentDir(d)
+			below[up] = append(below[up], object.TreeEntry{Name: path.Base(d), Mode: filemode.Dir, Hash: m.dirs[d]})
+		}
+	}
+	order := make([]string, 0, len(touched))
+	for d := range touched {
+		order = append(order, d)
+	}
+	depth := func(d string) int { return strings.Count(d, "/") + min(len(d), 1) }
+	sort.Slice(order, func(i, j int) bool { return depth(order[i]) > depth(order[j]) }) // children before their parents
+	for _, d := range order {
+		if len(below[d]) == 0 && d != "" {
+			continue
+		}
+		hash, err := objects.PutTree(below[d])
+		if err != nil {
+			return hash, fmt.Errorf("stage directory %q: %w", d, err)
+		}
+		if d == "" {
+			return hash, nil
+		}
+		up := parentDir(d)
+		below[up] = append(below[up], object.TreeEntry{Name: path.Base(d), Mode: filemode.Dir, Hash: hash})
+	}
+	return emptyTree, nil // not reached: the root is always last
+}
+
+// changedPaths lists the paths in which two trees differ. Directories with equal hashes are not read.
+func changedPaths(ctx context.Context, objects Objects, a, b plumbing.Hash) ([]string, error) {
+	var paths []string
+	var walk func(dir string, a, b plumbing.Hash) error
+	walk = func(dir string, a, b plumbing.Hash) error {
+		if a == b {
+			return nil
+		}
+		was, err := entriesByName(ctx, objects, a)
+		if err != nil {
+			return err
+		}
+		now, err := entriesByName(ctx, objects, b)
+		if err != nil {
+			return err
+		}
+		names := map[string]bool{}
+		for n := range was {
+			names[n] = true
+		}
+		for n := range now {
+			names[n] = true
+		}
+		for n := range names {
+			x, y := was[n], now[n]
+			if x.Hash == y.Hash && x.Mode == y.Mode {
+				continue
+			}
+			p := path.Join(dir, n)
+			var dx, dy plumbing.Hash
+			if x.Mode == filemode.Dir {
+				dx = x.Hash
+			}
+			if y.Mode == filemode.Dir {
+				dy = y.Hash
+			}
+			if x.Name != "" && dx.IsZero() || y.Name != "" && dy.IsZero() {
+				paths = append(paths, p)
+			}
+			if err := walk(p, dx, dy); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	err := walk("", a, b)
+	sort.Strings(paths)
+	return paths, err
+}
+
+func entriesByName(ctx context.Context, objects Objects, tree plumbing.Hash) (map[string]object.TreeEntry, error) {
+	if tree.IsZero() || tree == emptyTree {
+		return nil, nil
+	}
+	entries, err := objects.Tree(ctx, tree)
+	if err != nil {
+		return nil, err
+	}
+	byName := make(map[string]object.TreeEntry, len(entries))
+	for _, e := range entries {
+		byName[e.Name] = e
+	}
+	return byName, nil
+}
+
+// treeHash reads a file tree's id; "" stands for the tree without files.
+func treeHash(id jitos.TreeID) (plumbing.Hash, error) {
+	if id == "" {
+		return emptyTree, nil
+	}
+	if !plumbing.IsHash(string(id)) {
+		return plumbing.ZeroHash, fmt.Errorf("file tree %q: %w: not an object id", id, jitos.ErrInvalid)
+	}
+	return plumbing.NewHash(string(id)), nil
+}
