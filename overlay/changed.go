@@ -25,11 +25,15 @@ func (m *Merger) Changed(ctx context.Context, a, b jitos.TreeID) ([]string, erro
 
 // differ visits the leaves in which two trees differ, and reads only directories that do.
 func (m *Merger) differ(ctx context.Context, a, b jitos.TreeID, visit func(name string, a, b leaf)) error {
-	ids, err := hashes(a, a, b)
+	from, err := hashOf(a)
 	if err != nil {
 		return err
 	}
-	return m.differBelow(ctx, "", ids.base, ids.theirs, visit)
+	to, err := hashOf(b)
+	if err != nil {
+		return err
+	}
+	return m.differBelow(ctx, "", from, to, visit)
 }
 
 func (m *Merger) differBelow(ctx context.Context, dir string, a, b plumbing.Hash, visit func(name string, a, b leaf)) error {

@@ -33,14 +33,14 @@ type slot struct {
 	dir  plumbing.Hash
 }
 
-// slots reads a directory of each version and sorts what they have by name.
-func slots(ctx context.Context, objects Objects, dirs three[plumbing.Hash]) (names []string, at map[string]three[slot], err error) {
+// slots sorts what the three versions of a directory have by name.
+func slots(ctx context.Context, objects Reader, dirs three[plumbing.Hash]) (names []string, at map[string]three[slot], err error) {
+	entries, err := tryEach(dirs, func(id plumbing.Hash) ([]object.TreeEntry, error) { return objects.Tree(ctx, id) })
+	if err != nil {
+		return nil, nil, err
+	}
 	at = map[string]three[slot]{}
-	read := func(id plumbing.Hash, side func(*three[slot]) *slot) {
-		var entries []object.TreeEntry
-		if err == nil {
-			entries, err = objects.Tree(ctx, id)
-		}
+	add := func(entries []object.TreeEntry, side func(*three[slot]) *slot) {
 		for _, e := range entries {
 			v, known := at[e.Name]
 			if !known {
@@ -54,36 +54,47 @@ func slots(ctx context.Context, objects Objects, dirs three[plumbing.Hash]) (nam
 			at[e.Name] = v
 		}
 	}
-	read(dirs.base, func(v *three[slot]) *slot { return &v.base })
-	read(dirs.ours, func(v *three[slot]) *slot { return &v.ours })
-	read(dirs.theirs, func(v *three[slot]) *slot { return &v.theirs })
+	add(entries.base, func(v *three[slot]) *slot { return &v.base })
+	add(entries.ours, func(v *three[slot]) *slot { return &v.ours })
+	add(entries.theirs, func(v *three[slot]) *slot { return &v.theirs })
 	slices.Sort(names)
-	return names, at, err
+	return names, at, nil
 }
 
 // Files merges three file trees; the package comment has the rules. On any conflict the tree is "" and nothing was written.
 // The tree "" is the empty one.
 func (m *Merger) Files(ctx context.Context, base, ours, theirs jitos.TreeID) (jitos.TreeID, []jitos.Conflict, error) {
-	ids, err := hashes(base, ours, theirs)
+	root, conflicts, err := m.mergeFiles(ctx, three[jitos.TreeID]{base, ours, theirs})
+	if err != nil || conflicts != nil {
+		return "", conflicts, err
+	}
+	tree, err := m.writeFiles(root)
+	return tree, nil, err
+}
+
+// mergeFiles merges without writing anything.
+func (m *Merger) mergeFiles(ctx context.Context, trees three[jitos.TreeID]) (draft, []jitos.Conflict, error) {
+	ids, err := tryEach(trees, hashOf[jitos.TreeID])
 	if err != nil {
-		return "", nil, fmt.Errorf("merge files: %w", err)
+		return draft{}, nil, fmt.Errorf("merge files: %w", err)
 	}
 	f := filesMerge{objects: m.objects}
-	merged, err := f.dir(ctx, "", ids)
+	root, err := f.dir(ctx, "", ids)
 	if err != nil {
-		return "", nil, fmt.Errorf("merge files: %w", err)
+		return draft{}, nil, fmt.Errorf("merge files: %w", err)
 	}
-	if f.conflicts != nil {
-		return "", f.conflicts, nil
+	if root.absent() {
+		root = draft{mode: filemode.Dir} // no file is left: the empty tree must be there to be named
 	}
-	if merged.absent() {
-		merged = draft{mode: filemode.Dir} // no file is left: the empty tree must be there to be named
-	}
-	entry, err := merged.write(m.objects)
+	return root, f.conflicts, nil
+}
+
+func (m *Merger) writeFiles(root draft) (jitos.TreeID, error) {
+	entry, err := root.write(m.objects)
 	if err != nil {
-		return "", nil, fmt.Errorf("merge files: %w", err)
+		return "", fmt.Errorf("merge files: %w", err)
 	}
-	return jitos.TreeID(entry.Hash.String()), nil, nil
+	return jitos.TreeID(entry.Hash.String()), nil
 }
 
 // filesMerge is one merge of file trees under way.
@@ -196,12 +207,11 @@ func (f *filesMerge) content(ctx context.Context, name string, v three[leaf]) (d
 }
 
 // readThree reads three blobs; the zero hash is no bytes.
-func readThree(ctx context.Context, objects Objects, ids three[plumbing.Hash]) (texts three[[]byte], err error) {
-	read := func(id plumbing.Hash) (data []byte) {
-		if err == nil && !id.IsZero() {
-			data, err = objects.Blob(ctx, id)
+func readThree(ctx context.Context, objects Reader, ids three[plumbing.Hash]) (three[[]byte], error) {
+	return tryEach(ids, func(id plumbing.Hash) ([]byte, error) {
+		if id.IsZero() {
+			return nil, nil
 		}
-		return data
-	}
-	return each(ids, read), err
+		return objects.Blob(ctx, id)
+	})
 }

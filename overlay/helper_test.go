@@ -53,6 +53,10 @@ func (o *objects) Tree(_ context.Context, id plumbing.Hash) ([]object.TreeEntry,
 	return t.Entries, nil
 }
 
+func (o *objects) Commit(_ context.Context, id plumbing.Hash) (*object.Commit, error) {
+	return object.GetCommit(o, id)
+}
+
 func (o *objects) PutBlob(data []byte) (plumbing.Hash, error) {
 	o.written++
 	e := &plumbing.MemoryObject{}

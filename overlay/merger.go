@@ -11,20 +11,23 @@ import (
 	"github.com/jitos/jitos"
 )
 
-// Objects are the git objects that a merge reads and writes; warpgit.Objects are such. The zero hash is the empty tree.
-type Objects interface {
+// Reader reads git objects. The tree of the zero hash is the empty one.
+type Reader interface {
 	Blob(ctx context.Context, id plumbing.Hash) ([]byte, error)
 	Tree(ctx context.Context, id plumbing.Hash) ([]object.TreeEntry, error)
+	Commit(ctx context.Context, id plumbing.Hash) (*object.Commit, error)
+}
+
+// Objects are the git objects that a merge reads and writes; warpgit.Objects are such.
+type Objects interface {
+	Reader
 	PutBlob(data []byte) (plumbing.Hash, error)
 	PutTree(entries []object.TreeEntry) (plumbing.Hash, error)
 }
 
-// History is the way back from a commit; a warpgit.Store is one.
+// History goes back from a commit along first parents; a jitos.Store does.
 type History interface {
-	// Log yields commits from a commit back along first parents.
 	Log(ctx context.Context, from jitos.CommitID) iter.Seq2[jitos.Commit, error]
-	// Root returns the whole tree of a commit, .jitos/ included.
-	Root(ctx context.Context, id jitos.CommitID) (jitos.TreeID, error)
 }
 
 // Merger merges and compares WARPs and file trees. It keeps no state, so it is safe for concurrent use.
@@ -33,7 +36,9 @@ type Merger struct {
 	history History
 }
 
-// New returns a merger of what is in objects. Files, Changed and DiffFiles need no history: it may be nil for those.
+var _ jitos.Merger = (*Merger)(nil)
+
+// New returns a merger of what is in objects. Only Merge and StaleReads need the history.
 func New(objects Objects, history History) *Merger { return &Merger{objects, history} }
 
 // three are the versions of one thing: the common one and those of the two sides.
@@ -53,6 +58,18 @@ func each[T, U any](v three[T], f func(T) U) three[U] {
 	return three[U]{f(v.base), f(v.ours), f(v.theirs)}
 }
 
+// tryEach applies f to the three versions, and stops at the first error.
+func tryEach[T, U any](v three[T], f func(T) (U, error)) (three[U], error) {
+	var err error
+	u := each(v, func(t T) (u U) {
+		if err == nil {
+			u, err = f(t)
+		}
+		return u
+	})
+	return u, err
+}
+
 // hashOf reads an object id of the model. None and the empty tree, which need not be stored, are the zero hash.
 func hashOf[T ~string](id T) (plumbing.Hash, error) {
 	if id == "" || string(id) == emptyTree.String() {
@@ -66,22 +83,10 @@ func hashOf[T ~string](id T) (plumbing.Hash, error) {
 
 var emptyTree = plumbing.ComputeHash(plumbing.TreeObject, nil)
 
-// textOf is an object id as conflicts and diffs show it, "" for none.
+// textOf is an object id as the model has it, "" for none.
 func textOf(id plumbing.Hash) string {
 	if id.IsZero() {
 		return ""
 	}
 	return id.String()
-}
-
-// hashes reads the ids of three trees.
-func hashes(base, ours, theirs jitos.TreeID) (ids three[plumbing.Hash], err error) {
-	if ids.base, err = hashOf(base); err != nil {
-		return ids, err
-	}
-	if ids.ours, err = hashOf(ours); err != nil {
-		return ids, err
-	}
-	ids.theirs, err = hashOf(theirs)
-	return ids, err
 }
