@@ -56,11 +56,13 @@ func (o *output) text() string {
 	return strings.ToValidUTF8(o.head.String()+middle+tail, "\uFFFD")
 }
 
-// plainLine is a line as it is kept: paths below the job's directory are relative, so that equal runs say equal things;
-// colours, cursor movements and other control characters are gone, so that showing it cannot harm a terminal.
-func plainLine(line, tree string) string {
-	line = strings.ReplaceAll(line, tree+string(filepath.Separator), "")
-	line = strings.ReplaceAll(line, tree, ".")
+// plainLine is a line as it is kept: paths below the job's directory are relative, and its other directories have the names
+// that it knows them by, so that equal runs say equal things; colours, cursor movements and other control characters are gone, so that showing it cannot harm a terminal.
+func plainLine(line string, p place) string {
+	if strings.Contains(line, string(p)) {
+		line = strings.NewReplacer(p.tree()+string(filepath.Separator), "", p.tree(), ".", p.home(), "~", p.tmp(), "$TMPDIR",
+			p.out(), "$JITOS_OUT").Replace(line)
+	}
 	if i := strings.LastIndexByte(line, '\r'); i >= 0 {
 		line = line[i+1:] // what a terminal would show
 	}

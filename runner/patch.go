@@ -42,7 +42,7 @@ func (*Patch) Work(ctx context.Context, dir string, action jitos.Action, host ji
 	out := &output{}
 	for _, line := range strings.Split(strings.TrimSuffix(string(said), "\n"), "\n") {
 		if line != "" {
-			out.add(plainLine(line, dir))
+			out.add(plainLine(line, p))
 		}
 	}
 	var exit *exec.ExitError

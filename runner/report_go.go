@@ -11,11 +11,12 @@ type goParser struct {
 	tests
 	open map[string]*output         // what running tests have said
 	pkgs map[string]map[string]bool // tests that started and did not end, by package
-	main map[string]bool            // packages whose test binary came to its end, whatever the result
+	main map[string]bool            // packages whose test binary came to its end and said FAIL
+	reds map[string]bool            // packages with tests that failed
 }
 
 func newGoParser() *goParser {
-	return &goParser{tests: newTests(), open: map[string]*output{}, pkgs: map[string]map[string]bool{}, main: map[string]bool{}}
+	return &goParser{tests: newTests(), open: map[string]*output{}, pkgs: map[string]map[string]bool{}, main: map[string]bool{}, reds: map[string]bool{}}
 }
 
 type goEvent struct {
@@ -48,7 +49,7 @@ func (p *goParser) packageEvent(e goEvent) (string, bool) {
 	case "output":
 		text := strings.TrimSuffix(e.Output, "\n")
 		if text == "PASS" || text == "FAIL" {
-			p.main[e.Package] = true
+			p.main[e.Package] = text == "FAIL"
 			return "", false
 		}
 		return text, true
@@ -60,7 +61,7 @@ func (p *goParser) packageEvent(e goEvent) (string, bool) {
 		for name := range p.pkgs[e.Package] { // they were running when the package came to its end
 			p.fail(name)
 		}
-		if p.main[e.Package] && len(p.pkgs[e.Package]) == 0 {
+		if p.main[e.Package] && p.reds[e.Package] && len(p.pkgs[e.Package]) == 0 {
 			p.passed[e.Package] = true
 		} else if e.Package != "" {
 			p.failed[e.Package] = true
@@ -105,6 +106,7 @@ func (p *goParser) testEvent(e goEvent) (string, bool) {
 		p.skipped[name] = true
 	case "fail":
 		p.fail(name)
+		p.reds[e.Package] = true
 		defer delete(p.open, name)
 		delete(p.pkgs[e.Package], name)
 		if o := p.open[name]; o != nil {

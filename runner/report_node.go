@@ -121,10 +121,12 @@ func (p *tapParser) end(int) tests {
 			switch {
 			case l.outcome == 's':
 				p.skipped[l.name] = true
-			case l.outcome == 'f':
+			case l.leaf && l.outcome == 'f':
 				p.fail(l.name)
 			case l.leaf:
 				p.pass(l.name)
+			case l.outcome == 'f': // a suite: for its tests' sake, or its own
+				p.failed[l.name] = true
 			default:
 				p.passed[l.name] = true
 			}

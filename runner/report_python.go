@@ -34,7 +34,12 @@ func (p *pytestParser) entry(text string) {
 		return
 	}
 	switch status {
-	case "PASSED", "XFAIL", "XPASS":
+	case "PASSED", "XFAIL":
+		p.pass(p.held(pytestName(rest)))
+	case "XPASS": // the reason follows with no dash in some versions
+		if !strings.Contains(rest, "[") {
+			rest, _, _ = strings.Cut(rest, " ")
+		}
 		p.pass(p.held(pytestName(rest)))
 	case "FAILED":
 		p.fail(p.held(pytestName(rest)))
@@ -83,17 +88,17 @@ func (p *pytestParser) end(exit int) tests {
 	return p.tests
 }
 
-// unittestParser reads `python -m unittest -v`, which speaks on standard error. Tests are named "module.Class.test"; a module is
-// the holder of its tests, and failed where it cannot be imported.
+// unittestParser reads `python -m unittest -v`, which speaks on standard error. Tests are named "module.Class.test"; a class
+// and a module are the holders of their tests, and failed where their set-up failed or the module cannot be imported.
 type unittestParser struct {
 	tests
 	open string // a test whose outcome has not been told yet
 }
 
 var (
-	unittestStart  = regexp.MustCompile(`^\s*(\w+) \(([\w.<>]+)\)(.*)$`)
-	unittestStatus = regexp.MustCompile(`^(?:.* \.\.\. )?(ok|FAIL|ERROR|skipped .*|expected failure|unexpected success)$`)
-	unittestBroken = regexp.MustCompile(`^(FAIL|ERROR): (\w+) \(([\w.<>]+)\)`)
+	unittestStart  = regexp.MustCompile(`^\s*([\w.]+) \(([\w.<>]+)\)(.*)$`)
+	unittestStatus = regexp.MustCompile(`^(?:.*\.\.\. )?(ok|FAIL|ERROR|skipped .*|expected failure|unexpected success)$`)
+	unittestBroken = regexp.MustCompile(`^(FAIL|ERROR): ([\w.]+) \(([\w.<>]+)\)`)
 )
 
 func (p *unittestParser) line(stream int, text string) (string, bool) {
@@ -119,6 +124,11 @@ func (p *unittestParser) progress(text string) {
 	if m := unittestStart.FindStringSubmatch(text); m != nil && (m[3] == "" || strings.HasPrefix(m[3], " ")) {
 		p.open = unittestName(m[1], m[2])
 		text = strings.TrimSpace(m[3])
+		// Before Python 3.11 a test whose subtests failed told nothing, not even a newline.
+		if next := strings.TrimPrefix(text, "... "); unittestStart.MatchString(next) {
+			p.progress(next)
+			return
+		}
 	}
 	if p.open == "" {
 		return
@@ -135,11 +145,17 @@ func (p *unittestParser) settle(name, status string) {
 		return
 	}
 	parts := strings.Split(name, ".")
-	if parts[0] == "setUpClass" || len(parts) < 3 { // "setUpClass (module.Class)": all of its tests are gone
-		p.fail(name)
+	holders := []string{strings.Join(parts[:max(0, len(parts)-1)], "."), strings.Join(parts[:max(0, len(parts)-2)], ".")}
+	switch last := parts[len(parts)-1]; last {
+	case "setUpClass", "tearDownClass", "setUpModule", "tearDownModule": // told only when they fail
+		p.failed[holders[0]] = true
 		return
 	}
-	p.passed[strings.Join(parts[:len(parts)-2], ".")] = true
+	for _, h := range holders {
+		if h != "" {
+			p.passed[h] = true
+		}
+	}
 	switch {
 	case status == "ok" || status == "expected failure":
 		p.pass(name)
@@ -154,9 +170,6 @@ func (p *unittestParser) settle(name, status string) {
 func unittestName(test, in string) string {
 	if in == test || strings.HasSuffix(in, "."+test) {
 		return in
-	}
-	if strings.HasPrefix(test, "setUp") || strings.HasPrefix(test, "tearDown") {
-		return test + "." + in
 	}
 	return in + "." + test
 }

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
-	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -58,16 +57,17 @@ func (s *Shell) Work(ctx context.Context, dir string, action jitos.Action, host 
 	out, signs := &output{}, newSigns(step.Report)
 	say := progress(host)
 	c := command{place: p, script: step.Run, vars: vars, timeout: timeout(step), line: func(stream int, text string) {
-		text = plainLine(text, p.tree())
+		text = plainLine(text, p)
 		kept, keep := parse.line(stream, text)
 		if !keep {
 			return
 		}
-		for _, l := range strings.Split(kept, "\n") {
+		for _, l := range strings.Split(kept, "\n") { // an event may hold more than one line, and colours of its own
+			l = plainLine(l, p)
 			signs.see(l)
+			out.add(l)
+			say(l)
 		}
-		out.add(kept)
-		say(kept)
 	}}
 	end, err := c.run(ctx)
 	if errors.Is(err, errNoShell) {
@@ -127,7 +127,7 @@ func (s *Shell) verdict(dir string, step jitos.Step, end ended, found tests, sig
 		} else if found.empty {
 			r.Verdict, r.Reason = jitos.CouldNot, "nothing was collected: no test ran"
 		} else if counts && len(r.Report.Failed) > 0 {
-			r.Reason = "cannot be built or loaded: " + few(r.Report.Failed)
+			r.Reason = "these failed as a whole: " + few(r.Report.Failed)
 		} else {
 			r.Reason = fmt.Sprintf("exit status %d", end.exit)
 			if signs.last != "" {
@@ -143,12 +143,9 @@ func (s *Shell) verdict(dir string, step jitos.Step, end ended, found tests, sig
 
 // progress returns what tells the host lines of output: not more than a few in a second.
 func progress(host jitos.Host) func(string) {
-	var mu sync.Mutex
 	var last time.Time
-	return func(text string) {
-		line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
-		mu.Lock()
-		defer mu.Unlock()
+	return func(line string) {
+		line = strings.TrimSpace(line)
 		if host == nil || line == "" || time.Since(last) < 200*time.Millisecond {
 			return
 		}
