@@ -106,14 +106,14 @@ func (r *Repo) Git(ctx context.Context, args ...string) ([]byte, error) {
 
 func (r *Repo) git(ctx context.Context, c gitCommand) ([]byte, error) {
 	if c.dir == "" {
-		c.dir = r.Worktree
+		c.dir = r.worktree
 	}
 	if c.dir == "" {
 		c.dir = r.GitDir
 	}
 	env := []string{"GIT_DIR=" + r.GitDir}
-	if r.Worktree != "" {
-		env = append(env, "GIT_WORK_TREE="+r.Worktree)
+	if r.worktree != "" {
+		env = append(env, "GIT_WORK_TREE="+r.worktree)
 	}
 	c.env = append(env, c.env...)
 	return c.run(ctx)

@@ -102,7 +102,7 @@ func read(t testing.TB, dir, name string) string {
 // openDir opens a repository for the time of a test.
 func openDir(t testing.TB, dir string) *Repo {
 	t.Helper()
-	r, err := Open(context.Background(), dir)
+	r, err := Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -193,7 +193,7 @@ func (p *packWriter) sweep() error {
 		if strings.HasPrefix(owner, alivePrefix) && ext != "alive" && p.dead(graves, owner) {
 			path := filepath.Join(p.tmpDir(), n.Name())
 			if !lockTwin(path) {
-				os.Remove(path)
+				os.RemoveAll(path)
 			}
 		} else if ext == "alive" {
 			p.dead(graves, owner)

@@ -20,15 +20,16 @@ import (
 
 // Repo is a user's repository: its directories, its Store, and what jitos may do to the user's side of it.
 type Repo struct {
-	GitDir   string // of this worktree
-	Common   string // shared by all worktrees: objects, refs, jitos/
-	Worktree string // root of the working tree, "" in a bare repository
-	Store    *Store
+	GitDir string // of this worktree
+	Common string // shared by all worktrees: objects, refs, jitos/
+	Store  *Store
 
+	worktree string
 	objects  *objectDirs
 	packs    *packWriter
 	refs     *diskRefs
 	precious bool // extensions.preciousObjects: nothing may delete a pack
+	modes    bool // core.fileMode: the executable bit on the disk means something
 
 	identity sync.Mutex
 	ident    string // see who
@@ -37,8 +38,8 @@ type Repo struct {
 // Open finds the repository that dir is in, as git does (GIT_DIR counts), and takes away what a killed jitos left there. A
 // repository that cannot be read rightly is refused with an error that Is jitos.ErrInvalid and names the reason; outside
 // every repository the error Is jitos.ErrNotFound. Nothing is created before the first write.
-func Open(ctx context.Context, dir string) (*Repo, error) {
-	r, err := locate(ctx, dir)
+func Open(dir string) (*Repo, error) {
+	r, err := locate(context.Background(), dir)
 	if err != nil {
 		return nil, err
 	}
@@ -74,10 +75,13 @@ func locate(ctx context.Context, dir string) (*Repo, error) {
 		return nil, fmt.Errorf("%s: %w: its object format is %s; jitos reads sha1 repositories only", r.Common, jitos.ErrInvalid, lines[3])
 	}
 	if len(lines) > 4 && lines[2] != "true" {
-		r.Worktree = lines[4]
+		r.worktree = lines[4]
 	}
 	return r, nil
 }
+
+// Worktree is the root of the working tree, "" in a bare repository.
+func (r *Repo) Worktree() string { return r.worktree }
 
 func (r *Repo) open() error {
 	shared, err := r.checkConfig()
@@ -98,6 +102,7 @@ func (r *Repo) open() error {
 	r.refs = &diskRefs{common: r.Common, packs: r.packs, perm: shared}
 	r.Store = newStore(newObjects(r.objects, r.packs), r.refs, r.who)
 	r.Store.now = now
+	r.Store.index.dir, r.Store.index.perm = r.local("index"), shared
 	r.Store.shallow = r.isShallowEdge
 	return nil
 }
@@ -145,6 +150,7 @@ func (r *Repo) checkConfig() (perm, error) {
 			return 0, refusePartial()
 		}
 	}
+	r.modes = cfg.Section("core").Option("filemode") != "false"
 	return sharedPerm(cfg.Section("core").Option("sharedrepository"))
 }
 

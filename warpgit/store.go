@@ -45,6 +45,7 @@ func newStore(objects *Objects, refs refs, who func(context.Context) (string, er
 		views:     cache[plumbing.Hash, *view]{limit: 100_000},
 		standings: cache[plumbing.Hash, standing]{limit: 10_000},
 	}
+	s.index = &reverseIndex{objects: objects}
 	objects.lost = s.findTree
 	return s
 }

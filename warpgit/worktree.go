@@ -1,0 +1,168 @@
+package warpgit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/jitos/jitos"
+)
+
+// Worktree is one working tree of the repository.
+type Worktree struct {
+	Dir    string
+	Branch string // full name of the ref, "" where HEAD is detached
+	Head   jitos.CommitID
+	Main   bool // the repository's own, not a linked one
+	Bare   bool
+	Gone   bool // its directory is not there any more
+}
+
+// Worktrees lists the working trees, the repository's own first.
+func (r *Repo) Worktrees(ctx context.Context) ([]Worktree, error) {
+	out, err := r.Git(ctx, "worktree", "list", "--porcelain", "-z")
+	if err != nil {
+		return nil, err
+	}
+	var list []Worktree
+	for i, block := range strings.Split(strings.TrimRight(string(out), "\x00"), "\x00\x00") {
+		w := Worktree{Main: i == 0}
+		for _, line := range strings.Split(block, "\x00") {
+			key, value, _ := strings.Cut(line, " ")
+			switch key {
+			case "worktree":
+				w.Dir = value
+			case "HEAD":
+				if strings.Trim(value, "0") != "" {
+					w.Head = jitos.CommitID(value)
+				}
+			case "branch":
+				w.Branch = value
+			case "bare":
+				w.Bare = true
+			case "prunable":
+				w.Gone = true
+			}
+		}
+		list = append(list, w)
+	}
+	return list, nil
+}
+
+// WorktreeAdd checks a branch (short name) out in a new linked worktree. The error Is jitos.ErrBusy where another worktree
+// has it.
+func (r *Repo) WorktreeAdd(ctx context.Context, dir, branch string) error {
+	_, err := r.Git(ctx, "worktree", "add", "-q", "--no-guess-remote", "--no-track", dir, branch)
+	if said(err, "already checked out") || said(err, "already used by worktree") {
+		return fmt.Errorf("worktree %s: %w: %w", dir, jitos.ErrBusy, err)
+	}
+	if err != nil {
+		return fmt.Errorf("worktree %s: %w", dir, err)
+	}
+	return nil
+}
+
+// WorktreeRemove removes a linked worktree. With changes in it the error Is jitos.ErrConflict, unless forced.
+func (r *Repo) WorktreeRemove(ctx context.Context, dir string, force bool) error {
+	args := []string{"worktree", "remove", dir}
+	if force {
+		args = append(args, "--force", "--force") // a locked one as well
+	}
+	_, err := r.Git(ctx, args...)
+	if said(err, "contains modified or untracked files") {
+		return fmt.Errorf("worktree %s: %w: there are changes in it", dir, jitos.ErrConflict)
+	}
+	return err
+}
+
+// CheckedOut implements jitos.Repository. A branch that is being rebased or bisected counts as checked out.
+func (r *Repo) CheckedOut(ctx context.Context, ref jitos.Ref) (string, error) {
+	dirs, err := r.gitDirs()
+	if err != nil {
+		return "", fmt.Errorf("worktrees: %w", err)
+	}
+	for _, gitDir := range dirs {
+		if !usesBranch(gitDir, string(ref)) {
+			continue
+		}
+		dir, err := r.worktreeOf(ctx, gitDir)
+		if err != nil || dir != "" {
+			return dir, err
+		}
+	}
+	return "", nil
+}
+
+// gitDirs are the git directories of all worktrees.
+func (r *Repo) gitDirs() ([]string, error) {
+	dirs := []string{r.Common}
+	linked, err := os.ReadDir(filepath.Join(r.Common, "worktrees"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for _, d := range linked {
+		dirs = append(dirs, filepath.Join(r.Common, "worktrees", d.Name()))
+	}
+	return dirs, nil
+}
+
+func usesBranch(gitDir, ref string) bool {
+	for file, want := range map[string]string{
+		"HEAD":                   "ref: " + ref,
+		"rebase-merge/head-name": ref,
+		"rebase-apply/head-name": ref,
+		"BISECT_START":           strings.TrimPrefix(ref, "refs/heads/"),
+	} {
+		text, err := os.ReadFile(filepath.Join(gitDir, file))
+		if err == nil && strings.TrimSpace(string(text)) == want {
+			return true
+		}
+	}
+	return false
+}
+
+// worktreeOf is the directory of a worktree by its git directory, "" where there is none: a bare repository, or a directory
+// that was deleted.
+func (r *Repo) worktreeOf(ctx context.Context, gitDir string) (string, error) {
+	if gitDir == r.GitDir && r.worktree != "" {
+		return r.worktree, nil
+	}
+	if gitDir != r.Common {
+		text, err := os.ReadFile(filepath.Join(gitDir, "gitdir"))
+		if err != nil {
+			return "", fmt.Errorf("worktrees: %w", err)
+		}
+		file := strings.TrimSpace(string(text))
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(gitDir, file)
+		}
+		if !exists(file) {
+			return "", nil
+		}
+		return filepath.Dir(file), nil
+	}
+	list, err := r.Worktrees(ctx)
+	if err != nil || len(list) == 0 || list[0].Bare || list[0].Gone {
+		return "", err
+	}
+	return list[0].Dir, nil
+}
+
+// Detach implements jitos.Repository. Files and index stay as they are; on an unborn branch there is nothing to do.
+func (r *Repo) Detach(ctx context.Context, dir string) error {
+	out, err := gitCommand{dir: dir, args: []string{"rev-parse", "--verify", "-q", "HEAD^{commit}"}}.run(ctx)
+	if exitCode(err) == 1 {
+		return nil
+	}
+	if err == nil {
+		_, err = gitCommand{dir: dir, args: []string{"update-ref", "--no-deref", "-m", "jitos: detach", "HEAD", strings.TrimSpace(string(out))}}.run(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("detach %s: %w", dir, err)
+	}
+	return nil
+}
