@@ -53,7 +53,7 @@ func scopeOf(params []Param) scope {
 func (c *checker) bound(pos Pos, what string, t Text, in scope) {
 	for _, v := range t.Variables() {
 		if _, ok := in[v]; !ok {
-			c.complain(pos, "bound here are "+strings.Join(sortedKeys(in), ", "), "%s: unbound variable %s in %q", what, v, t)
+			c.complain(pos, "bound here are "+orNone(sortedKeys(in))+"; a literal brace is written {{"+v+"}}", "%s: unbound variable %s in %q", what, v, t)
 		}
 	}
 }
@@ -67,6 +67,8 @@ func (c *checker) task(t *Task) {
 			}
 		}
 	}
+	delete(in, "task") // when words are matched there is neither a task yet nor a snapshot that it is planned on
+	delete(in, "snapshot")
 	if t.Goal != nil {
 		c.gateUse("goal of task "+t.Name, *t.Goal, in)
 	}
@@ -106,7 +108,10 @@ func (c *checker) args(pos Pos, what, of string, params []Param, args map[string
 		known[p.Name] = p
 		_, given := args[p.Name]
 		_, later := inputs[p.Name]
-		if p.Default == nil && !given && !later {
+		if later {
+			c.complain(pos, "remove the parameter: the worker finds inputs among its arguments, the shell as $ARG_"+strings.ToUpper(p.Name),
+				"%s: input %s is a parameter of %s, but is known at run time only", what, p.Name, of)
+		} else if p.Default == nil && !given {
 			c.complain(pos, "add it to args", "%s: %s needs the argument %s", what, of, p.Name)
 		}
 	}

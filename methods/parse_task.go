@@ -180,16 +180,26 @@ func (r *reader) method(n *yaml.Node, task string) *Method {
 		}
 	}
 	m.When = r.conditions(o, "when")
-	if s := o.keys["steps"]; s != nil {
-		if steps := r.object(s, "steps"); steps != nil {
-			for _, name := range steps.names() {
-				if step := r.step(steps.keys[name], name); step != nil {
-					m.Steps = append(m.Steps, step)
-				}
-			}
+	m.Steps = r.steps(o)
+	return m
+}
+
+func (r *reader) steps(o *object) []*Step {
+	n := o.keys["steps"]
+	if n == nil {
+		return nil
+	}
+	m := r.object(n, "steps")
+	if m == nil {
+		return nil
+	}
+	var steps []*Step
+	for _, name := range m.names() {
+		if step := r.step(m.keys[name], name); step != nil {
+			steps = append(steps, step)
 		}
 	}
-	return m
+	return steps
 }
 
 var stepKeys = []string{"task", "job", "gate", "run", "title", "args", "inputs", "after", "each",

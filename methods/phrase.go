@@ -295,5 +295,5 @@ func (p Phrase) distance(words []string) float64 {
 }
 
 func alike(w string, q phrasePart) bool {
-	return w == q.word || w == q.word+q.suffix || len(w) > 3 && min(distance(w, q.word), distance(w, q.word+q.suffix)) <= 1
+	return w == q.word || w == q.word+q.suffix || len(w) > 3 && min(Distance(w, q.word), Distance(w, q.word+q.suffix)) <= 1
 }

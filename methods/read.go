@@ -142,7 +142,7 @@ func contains(list []string, s string) bool {
 func suggest(got string, known []string) string {
 	best, at := "", 3
 	for _, k := range known {
-		if d := distance(got, k); d < at {
+		if d := Distance(got, k); d < at {
 			best, at = k, d
 		}
 	}
@@ -304,8 +304,8 @@ func (o *object) one(what string, keys ...string) string {
 	return ""
 }
 
-// distance is the number of letters to insert, delete or replace to make one word of the other.
-func distance(a, b string) int {
+// Distance is the number of letters to insert, delete or replace to make one word of the other.
+func Distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j

@@ -1,0 +1,236 @@
+package planner
+
+import (
+	"fmt"
+	"maps"
+	"sort"
+	"strings"
+
+	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/methods"
+)
+
+// answer is one way in which a condition holds.
+type answer struct {
+	values  map[string]string // what was bound before, and what this binds
+	because string            // the fact
+}
+
+// verdict is what a condition gives: its answers; what was read to find them (not yet what was seen there: only the reads
+// of candidates are worth that look); and, where there are none, why.
+type verdict struct {
+	answers []answer
+	reads   []jitos.Read
+	reason  string
+	nearest []string
+}
+
+// asker asks conditions in a state.
+type asker struct {
+	facts *facts
+	state *state
+}
+
+func (a asker) ask(c *methods.Condition, values map[string]string) (verdict, error) {
+	switch {
+	case c.Node != nil:
+		return a.askNode(c.Node, values)
+	case c.File != nil:
+		return a.askFile(c.File, values)
+	case c.Equal != nil:
+		return a.askEqual(c.Equal, values), nil
+	}
+	inner, err := a.ask(c.Not, values)
+	if err != nil {
+		return verdict{}, err
+	}
+	v := verdict{reads: inner.reads}
+	if len(inner.answers) == 0 {
+		v.answers = []answer{{values, inner.reason}}
+		return v, nil
+	}
+	for _, f := range inner.answers[:min(3, len(inner.answers))] {
+		v.nearest = append(v.nearest, f.because)
+	}
+	v.reason = "it must not be, but there is: " + inner.answers[0].because
+	return v, nil
+}
+
+func (a asker) askEqual(c *methods.EqualCondition, values map[string]string) verdict {
+	x, y := c.A.Expand(values), c.B.Expand(values)
+	word := "is not"
+	if x == y {
+		word = "is"
+	}
+	said := fmt.Sprintf("%q %s %q", x, word, y)
+	if (x == y) == c.Want {
+		return verdict{answers: []answer{{values, said}}}
+	}
+	return verdict{reason: said}
+}
+
+func (a asker) askNode(c *methods.NodeCondition, values map[string]string) (verdict, error) {
+	nodes, err := a.state.nodes(c.Kind)
+	if err != nil {
+		return verdict{}, err
+	}
+	is, free := resolve(c.Is, values)
+	fixed := map[string]string{}
+	var open []methods.Field
+	for _, f := range c.Has {
+		if value, variable := resolve(f.Value, values); variable == "" {
+			fixed[f.Name] = value
+		} else {
+			open = append(open, f)
+		}
+	}
+	v := verdict{reads: []jitos.Read{nodeRead(c.Kind, is, fixed, !c.Is.Zero() && free == "")}}
+	for _, n := range nodes {
+		if !c.Is.Zero() && free == "" && n.ID.Name != is || !(jitos.Pattern{Kind: c.Kind, Has: fixed}).Matches(n) {
+			continue
+		}
+		bound := []map[string]string{values}
+		if free != "" {
+			bound = []map[string]string{with(values, free, n.ID.Name)}
+		}
+		for _, f := range open {
+			bound = bindField(bound, n, f)
+		}
+		for _, b := range bound {
+			v.answers = append(v.answers, answer{b, describe(n, c.Has)})
+		}
+	}
+	if len(v.answers) == 0 {
+		v.reason, v.nearest = missing(c, nodes, is, fixed)
+	}
+	return v, nil
+}
+
+// nodeRead is the read that covers a question about nodes: of one node, or of all that the fixed fields single out.
+func nodeRead(kind, is string, fixed map[string]string, named bool) jitos.Read {
+	id := jitos.NodeID{Kind: kind, Name: is}
+	if named && id.Check() == nil {
+		return jitos.Read{Item: id.Item()}
+	}
+	p := &jitos.Pattern{Kind: kind}
+	if len(fixed) > 0 {
+		p.Has = fixed
+	}
+	return jitos.Read{Pattern: p}
+}
+
+// resolve returns the value of a text, or the variable that it is and that has no value yet.
+func resolve(t methods.Text, values map[string]string) (value, free string) {
+	if name := t.Variable(); name != "" {
+		if _, ok := values[name]; !ok {
+			return "", name
+		}
+	}
+	return t.Expand(values), ""
+}
+
+func with(values map[string]string, name, value string) map[string]string {
+	m := maps.Clone(values)
+	if m == nil {
+		m = map[string]string{}
+	}
+	m[name] = value
+	return m
+}
+
+// bindField binds a variable to the values of a field: to each of a list. A variable that an earlier field has bound must
+// have the same value.
+func bindField(bound []map[string]string, n jitos.Node, f methods.Field) []map[string]string {
+	var out []map[string]string
+	for _, b := range bound {
+		want, free := resolve(f.Value, b)
+		for _, value := range fieldValues(n, f.Name) {
+			switch {
+			case free != "":
+				out = append(out, with(b, free, value))
+			case value == want:
+				out = append(out, b)
+			}
+		}
+	}
+	return out
+}
+
+// fieldValues lists the values of a field as text, each once, in order.
+func fieldValues(n jitos.Node, field string) []string {
+	v, ok := n.Fields[field]
+	if !ok && field == "name" {
+		return []string{n.ID.Name}
+	}
+	list, many := v.([]any)
+	if !many {
+		list = []any{v}
+	}
+	var values []string
+	have := map[string]bool{}
+	for _, e := range list {
+		if s := jitos.FieldText(e); s != "" && !have[s] {
+			have[s] = true
+			values = append(values, s)
+		}
+	}
+	sort.Strings(values)
+	return values
+}
+
+// describe names a node and those of its fields that are asked for.
+func describe(n jitos.Node, fields []methods.Field) string {
+	var parts []string
+	for _, f := range fields {
+		if values := fieldValues(n, f.Name); len(values) > 0 {
+			parts = append(parts, f.Name+" "+strings.Join(values, ", "))
+		}
+	}
+	if len(parts) == 0 {
+		return n.ID.String()
+	}
+	return n.ID.String() + " (" + strings.Join(parts, "; ") + ")"
+}
+
+// missing says why no node answers, and which come nearest: those with the most of the fields asked for.
+func missing(c *methods.NodeCondition, nodes []jitos.Node, is string, fixed map[string]string) (string, []string) {
+	what := c.Kind
+	if is != "" {
+		what += "/" + is
+	}
+	var asked []string
+	for _, f := range c.Has {
+		if value, ok := fixed[f.Name]; ok {
+			asked = append(asked, f.Name+" "+value)
+		} else {
+			asked = append(asked, "any "+f.Name)
+		}
+	}
+	reason := "there is no " + what
+	if len(asked) > 0 {
+		reason += " with " + strings.Join(asked, ", ")
+	}
+	type near struct {
+		hits int
+		text string
+	}
+	var list []near
+	for _, n := range nodes {
+		hits := 0
+		if n.ID.Name == is {
+			hits = len(fixed) + 1
+		}
+		for field, want := range fixed {
+			if (jitos.Pattern{Kind: c.Kind, Has: map[string]string{field: want}}).Matches(n) {
+				hits++
+			}
+		}
+		list = append(list, near{hits, describe(n, c.Has)})
+	}
+	sort.SliceStable(list, func(i, j int) bool { return list[i].hits > list[j].hits })
+	var nearest []string
+	for _, n := range list[:min(3, len(list))] {
+		nearest = append(nearest, n.text)
+	}
+	return reason, nearest
+}

@@ -1,0 +1,212 @@
+package planner
+
+import (
+	"cmp"
+	"fmt"
+	"math/bits"
+	"slices"
+	"strings"
+
+	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/methods"
+)
+
+// candidate is a plan that was found.
+type candidate struct {
+	slap jitos.Slap
+	used []methodKey
+	vars string // what the outermost method binds, in words
+	key  string // what it consists of: candidates with equal keys are one
+}
+
+// emit keeps the candidate that the log of the search describes, if it is among the best.
+func (s *search) emit() error {
+	root := s.log[0].item
+	c := candidate{vars: varsOf(root.method, root.bind.values)}
+	after := s.order()
+	slap := jitos.Slap{By: "planner", Title: root.method.Title.Expand(root.bind.values), Cost: s.cost, Root: s.branch(root)}
+	var reads []jitos.Read
+	for i, e := range s.log {
+		reads = append(reads, e.looked...)
+		if e.step == nil {
+			continue
+		}
+		step := *e.step
+		step.After = after[i]
+		if len(e.item.step.Inputs) > 0 {
+			step.Inputs = map[string]string{}
+			for arg, in := range e.item.step.Inputs {
+				from := s.producer(e.item.scope[in.Step], in.Artifact)
+				if from == "" {
+					return fmt.Errorf("step %s: input %s: %w: nothing produces %s", step.Name, arg, jitos.ErrInvalid, in.Artifact)
+				}
+				step.Inputs[arg] = from + "." + in.Artifact
+			}
+		}
+		slap.Steps = append(slap.Steps, step)
+	}
+	walk(root, func(it *item) {
+		slap.Methods = append(slap.Methods, it.method.Name)
+		c.used = append(c.used, keyOf(it.method))
+	})
+	c.key = jitos.HashOf([]any{slap.Root, slap.Steps, c.used})
+	slap.Reads = distinct(reads)
+	c.slap = slap
+	if slices.ContainsFunc(s.kept, func(k candidate) bool { return k.key == c.key }) {
+		return nil
+	}
+	at, _ := slices.BinarySearchFunc(s.kept, c, better)
+	s.kept = slices.Insert(s.kept, at, c)
+	if len(s.kept) > s.k {
+		worst := s.kept[s.k]
+		s.kept = s.kept[:s.k]
+		for _, k := range worst.used {
+			s.outranked(&methods.Method{Task: k.task, Name: k.method}, worst.slap.Cost)
+		}
+	}
+	return nil
+}
+
+// better orders candidates: by cost, then by the names of their methods, then by what they consist of.
+func better(a, b candidate) int {
+	return cmp.Or(cmp.Compare(a.slap.Cost, b.slap.Cost), slices.Compare(a.slap.Methods, b.slap.Methods),
+		cmp.Compare(a.vars, b.vars), cmp.Compare(a.key, b.key))
+}
+
+// varsOf lists what a method's variables are bound to.
+func varsOf(m *methods.Method, values map[string]string) string {
+	var vars []string
+	for name := range m.Vars {
+		vars = append(vars, name+" "+values[name])
+	}
+	slices.Sort(vars)
+	return strings.Join(vars, ", ")
+}
+
+// walk visits the decomposed tasks below an item, outermost first.
+func walk(it *item, visit func(*item)) {
+	if it.isTask() && !it.isGroup() {
+		visit(it)
+	}
+	for _, c := range it.children {
+		if c.isGroup() || c.isTask() {
+			walk(c, visit)
+		}
+	}
+}
+
+func (s *search) branch(it *item) *jitos.Branch {
+	b := &jitos.Branch{Task: it.task.Name, Args: methods.Given(it.task.Params, it.args), Method: it.method.Name, Because: it.bind.because}
+	var add func(list []*item)
+	add = func(list []*item) {
+		for _, c := range list {
+			switch {
+			case c.isGroup():
+				add(c.children)
+			case c.isTask():
+				b.Tasks = append(b.Tasks, s.branch(c))
+			default:
+				b.Steps = append(b.Steps, c.name)
+			}
+		}
+	}
+	add(it.children)
+	return b
+}
+
+// producer names the step, from an item or below it, that produces an artifact.
+func (s *search) producer(from *item, artifact string) string {
+	for _, e := range s.log {
+		if e.step != nil && e.item.within(from) && slices.Contains(e.step.Produces, artifact) {
+			return e.step.Name
+		}
+	}
+	return ""
+}
+
+// set is a set of small numbers.
+type set []uint64
+
+func newSet(n int) set       { return make(set, (n+63)/64) }
+func (s set) add(i int)      { s[i/64] |= 1 << (i % 64) }
+func (s set) has(i int) bool { return s[i/64]&(1<<(i%64)) != 0 }
+func (s set) addAll(o set) {
+	for i := range s {
+		s[i] |= o[i]
+	}
+}
+func (s set) removeAll(o set) {
+	for i := range s {
+		s[i] &^= o[i]
+	}
+}
+
+func (s set) each(visit func(int)) {
+	for w, word := range s {
+		for word != 0 {
+			visit(w*64 + bits.TrailingZeros64(word))
+			word &= word - 1
+		}
+	}
+}
+
+// order says for each event of the log which steps its step comes directly after. An event comes after the
+// decomposition that it came from; after all of what the steps named by `after` became, its own and those of the tasks
+// above it; and after each earlier event with whose effects or conditions its own are in conflict.
+func (s *search) order() [][]string {
+	n := len(s.log)
+	before := make([]set, n) // all that come before
+	under := map[*item]set{}
+	decomposed := map[*item]int{}
+	for i, e := range s.log {
+		for a := e.item; a != nil; a = a.parent {
+			if under[a] == nil {
+				under[a] = newSet(n)
+			}
+			under[a].add(i)
+		}
+		if e.step == nil {
+			decomposed[e.item] = i
+		}
+	}
+	real := newSet(n)
+	after := make([][]string, n)
+	for i, e := range s.log {
+		direct := newSet(n)
+		for a := e.item; a != nil; a = a.parent {
+			for _, b := range a.after {
+				direct.addAll(under[b])
+			}
+			if at, ok := decomposed[a.parent]; ok && a.parent != nil {
+				direct.add(at)
+			}
+		}
+		own := touch{e.reads, e.writes}
+		if !s.lib.static {
+			for j := range i {
+				if own.conflicts(touch{s.log[j].reads, s.log[j].writes}) {
+					direct.add(j)
+				}
+			}
+		}
+		before[i] = newSet(n)
+		direct.each(func(j int) {
+			if j < i {
+				before[i].add(j)
+				before[i].addAll(before[j])
+			}
+		})
+		if e.step == nil {
+			continue
+		}
+		real.add(i)
+		nearest := newSet(n)
+		for w := range nearest {
+			nearest[w] = before[i][w] & real[w]
+		}
+		all := slices.Clone(nearest)
+		all.each(func(j int) { nearest.removeAll(before[j]) })
+		nearest.each(func(j int) { after[i] = append(after[i], s.log[j].step.Name) })
+	}
+	return after
+}

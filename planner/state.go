@@ -1,0 +1,121 @@
+package planner
+
+import (
+	"sort"
+
+	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/methods"
+)
+
+// state is the facts of the snapshot under the predictions of the steps placed so far. It is changed in place and taken
+// back, never copied.
+type state struct {
+	facts *facts
+	over  map[string]map[string]*jitos.Node // kind, name: the predicted node, nil where it is deleted
+	trail []undo
+}
+
+type undo struct {
+	kind, name string
+	node       *jitos.Node
+	was        bool
+}
+
+func newState(f *facts) *state { return &state{facts: f, over: map[string]map[string]*jitos.Node{}} }
+
+// nodes lists the nodes of a kind by name.
+func (s *state) nodes(kind string) ([]jitos.Node, error) {
+	base, err := s.facts.nodes(kind)
+	over := s.over[kind]
+	if err != nil || len(over) == 0 {
+		return base, err
+	}
+	var list []jitos.Node
+	for _, n := range base {
+		if _, changed := over[n.ID.Name]; !changed {
+			list = append(list, n)
+		}
+	}
+	for _, n := range over {
+		if n != nil {
+			list = append(list, *n)
+		}
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].ID.Name < list[j].ID.Name })
+	return list, nil
+}
+
+func (s *state) set(kind, name string, node *jitos.Node) {
+	if s.over[kind] == nil {
+		s.over[kind] = map[string]*jitos.Node{}
+	}
+	before, was := s.over[kind][name]
+	s.trail = append(s.trail, undo{kind, name, before, was})
+	s.over[kind][name] = node
+}
+
+// back takes changes back until n are left.
+func (s *state) back(n int) {
+	for len(s.trail) > n {
+		u := s.trail[len(s.trail)-1]
+		s.trail = s.trail[:len(s.trail)-1]
+		if u.was {
+			s.over[u.kind][u.name] = u.node
+		} else {
+			delete(s.over[u.kind], u.name)
+		}
+	}
+}
+
+// apply predicts the effects of a job: what it deletes goes before what it adds comes.
+func (s *state) apply(j *methods.Job, values map[string]string) error {
+	for _, f := range j.Deletes {
+		nodes, err := s.nodes(f.Kind)
+		if err != nil {
+			return err
+		}
+		pattern := jitos.Pattern{Kind: f.Kind, Has: expand(f.Has, values)}
+		for _, n := range nodes {
+			if (f.Is.Zero() || f.Is.Expand(values) == n.ID.Name) && pattern.Matches(n) {
+				s.set(f.Kind, n.ID.Name, nil)
+			}
+		}
+	}
+	for _, f := range j.Adds {
+		n := jitos.Node{ID: jitos.NodeID{Kind: f.Kind, Name: f.Is.Expand(values)}, Fields: map[string]any{}}
+		for field, value := range expand(f.Has, values) {
+			n.Fields[field] = value
+		}
+		s.set(f.Kind, n.ID.Name, &n)
+	}
+	return nil
+}
+
+// key names the state among those of one search: equal predictions, equal key.
+func (s *state) key() string {
+	predicted := map[string]any{}
+	for kind, names := range s.over {
+		for name, n := range names {
+			if n == nil {
+				predicted[kind+"/"+name] = false
+			} else {
+				predicted[kind+"/"+name] = n.Fields
+			}
+		}
+	}
+	if len(predicted) == 0 {
+		return ""
+	}
+	return jitos.HashOf(predicted)
+}
+
+func expand(texts map[string]methods.Text, values map[string]string) map[string]string {
+	if len(texts) == 0 {
+		return nil
+	}
+	m := make(map[string]string, len(texts))
+	for name, t := range texts {
+		m[name] = t.Expand(values)
+	}
+	return m
+}
