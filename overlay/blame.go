@@ -13,7 +13,7 @@ const blameLimit = 1000
 // clash is a conflict, and what else tells the commits that made it.
 type clash struct {
 	jitos.Conflict
-	also jitos.ItemID // another item that one side touched: the node that an edge lost
+	also jitos.ItemID // another item that one side touched: a node at the end of an edge
 	read *jitos.Read  // that moved
 }
 
@@ -67,11 +67,13 @@ func (m *Merger) touched(ctx context.Context, c, parent jitos.Commit) (touched, 
 
 // made tells whether the commit touched what a conflict is about.
 func (t touched) made(c clash) bool {
-	if c.read != nil {
+	switch {
+	case c.also != "" && t.item(c.also):
+		return true
+	case c.read != nil:
 		return t.read(*c.read)
-	}
-	if c.Item != "" {
-		return t.item(c.Item) || c.also != "" && t.item(c.also)
+	case c.Item != "":
+		return t.item(c.Item)
 	}
 	_, found := slices.BinarySearch(t.paths, c.Path)
 	return found

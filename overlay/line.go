@@ -64,21 +64,21 @@ func (l line) parent(i int) jitos.Commit {
 }
 
 // checkRecords refuses a line on which .jitos/ was changed by anything but rewrites: each commit must have changed there what
-// its record says and nothing else, a plain commit nothing at all.
+// its record says and nothing else, a plain commit nothing at all. The error names the oldest that did otherwise.
 func (m *Merger) checkRecords(ctx context.Context, l line) error {
-	after := plumbing.ZeroHash
-	for i := -1; i < len(l.commits); i++ {
-		c := l.parent(i)
-		before, err := fabricOf(ctx, m.objects, c.ID)
+	before, err := fabricOf(ctx, m.objects, l.start.ID)
+	if err != nil {
+		return err
+	}
+	for _, c := range slices.Backward(l.commits) {
+		after, err := fabricOf(ctx, m.objects, c.ID)
 		if err != nil {
 			return err
 		}
-		if i >= 0 {
-			if err := m.checkRecord(ctx, l.commits[i], before, after); err != nil {
-				return err
-			}
+		if err := m.checkRecord(ctx, c, before, after); err != nil {
+			return err
 		}
-		after = before
+		before = after
 	}
 	return nil
 }

@@ -25,10 +25,20 @@ func (m *Merger) StaleReads(ctx context.Context, base, ours, theirs jitos.Snapsh
 	if err != nil {
 		return nil, fmt.Errorf("stale reads of %s: %w", short(theirs.Commit().ID), err)
 	}
-	return stale, nil
+	var reads []jitos.Read
+	for _, s := range stale {
+		reads = append(reads, s.Read)
+	}
+	return reads, nil
 }
 
-func (m *Merger) staleReads(ctx context.Context, at three[jitos.Snapshot], way line) ([]jitos.Read, error) {
+// staleRead is a read that moved. For an edge of which only an end has changed, also is that node.
+type staleRead struct {
+	jitos.Read
+	also jitos.ItemID
+}
+
+func (m *Merger) staleReads(ctx context.Context, at three[jitos.Snapshot], way line) ([]staleRead, error) {
 	if at.base.Commit().ID == at.ours.Commit().ID {
 		return nil, nil
 	}
@@ -47,14 +57,14 @@ func (m *Merger) staleReads(ctx context.Context, at three[jitos.Snapshot], way l
 	if v.after, err = fabricOf(ctx, m.objects, at.ours.Commit().ID); err != nil {
 		return nil, err
 	}
-	var stale []jitos.Read
+	var stale []staleRead
 	for _, r := range reads {
-		moved, err := v.moved(ctx, r)
+		moved, also, err := v.moved(ctx, r)
 		if err != nil {
 			return nil, err
 		}
 		if moved {
-			stale = append(stale, r)
+			stale = append(stale, staleRead{r, also})
 		}
 	}
 	return stale, nil
@@ -105,25 +115,28 @@ type validator struct {
 	paths         []string      // in which their files differ
 }
 
-func (v *validator) moved(ctx context.Context, r jitos.Read) (bool, error) {
+func (v *validator) moved(ctx context.Context, r jitos.Read) (moved bool, also jitos.ItemID, err error) {
 	reads := []jitos.Read{r}
 	switch {
 	case r.Pattern != nil:
 		same, err := v.sameNodes(ctx, r.Pattern.Kind)
 		if err != nil || same {
-			return false, err
+			return false, "", err
 		}
 	case r.Item != "":
 		ends, err := v.ends(ctx, r.Item)
 		if err != nil {
-			return false, err
+			return false, "", err
 		}
 		reads = append(reads, ends...)
 	case isPattern(r.Path):
-		return slices.ContainsFunc(v.paths, func(p string) bool { return jitos.MatchPath(r.Path, p) }), nil
+		return slices.ContainsFunc(v.paths, func(p string) bool { return jitos.MatchPath(r.Path, p) }), "", nil
 	}
-	moved, err := jitos.Moved(ctx, v.then, v.now, reads)
-	return len(moved) > 0, err
+	list, err := jitos.Moved(ctx, v.then, v.now, reads)
+	if len(list) > 0 && list[0].Item != r.Item {
+		also = list[0].Item
+	}
+	return len(list) > 0, also, err
 }
 
 func isPattern(path string) bool { return strings.ContainsAny(path, "*?[") }
@@ -164,9 +177,10 @@ func (v *validator) ends(ctx context.Context, item jitos.ItemID) ([]jitos.Read, 
 }
 
 // readClashes makes a conflict of each read that moved.
-func readClashes(ctx context.Context, at three[jitos.Snapshot], stale []jitos.Read) ([]clash, error) {
+func readClashes(ctx context.Context, at three[jitos.Snapshot], stale []staleRead) ([]clash, error) {
 	var all []clash
-	for i, r := range stale {
+	for _, s := range stale {
+		r := s.Read
 		text, err := jitos.Canonical(r)
 		if err != nil {
 			return nil, err
@@ -180,7 +194,7 @@ func readClashes(ctx context.Context, at three[jitos.Snapshot], stale []jitos.Re
 				return nil, err
 			}
 		}
-		all = append(all, clash{Conflict: c, read: &stale[i]})
+		all = append(all, clash{Conflict: c, also: s.also, read: &r})
 	}
 	return all, nil
 }
