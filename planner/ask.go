@@ -3,6 +3,7 @@ package planner
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"sort"
 	"strings"
 
@@ -97,7 +98,7 @@ func (a asker) askNode(c *methods.NodeCondition, values map[string]string) (verd
 			bound = bindField(bound, n, f)
 		}
 		for _, b := range bound {
-			v.answers = append(v.answers, answer{b, describe(n, c.Has)})
+			v.answers = append(v.answers, answer{b, describe(n, c.Has, b)})
 		}
 	}
 	if len(v.answers) == 0 {
@@ -178,12 +179,16 @@ func fieldValues(n jitos.Node, field string) []string {
 	return values
 }
 
-// describe names a node and those of its fields that are asked for.
-func describe(n jitos.Node, fields []methods.Field) string {
+// describe names a node and those of its fields that are asked for: the values asked for where they are known, else all.
+func describe(n jitos.Node, fields []methods.Field, values map[string]string) string {
 	var parts []string
 	for _, f := range fields {
-		if values := fieldValues(n, f.Name); len(values) > 0 {
-			parts = append(parts, f.Name+" "+strings.Join(values, ", "))
+		have := fieldValues(n, f.Name)
+		if want, free := resolve(f.Value, values); values != nil && free == "" && slices.Contains(have, want) {
+			have = []string{want}
+		}
+		if len(have) > 0 {
+			parts = append(parts, f.Name+" "+strings.Join(have, ", "))
 		}
 	}
 	if len(parts) == 0 {
@@ -225,7 +230,7 @@ func missing(c *methods.NodeCondition, nodes []jitos.Node, is string, fixed map[
 				hits++
 			}
 		}
-		list = append(list, near{hits, describe(n, c.Has)})
+		list = append(list, near{hits, describe(n, c.Has, nil)})
 	}
 	sort.SliceStable(list, func(i, j int) bool { return list[i].hits > list[j].hits })
 	var nearest []string
