@@ -214,10 +214,7 @@ func (k *Kernel) SubmitPlan(ctx context.Context, id TaskID, s Slap) (SlapID, err
 		if step.Gate != nil {
 			origins = append(origins, step.Gate.Origin)
 		}
-		for _, o := range origins {
-			if o == "" {
-				continue
-			}
+		for _, o := range strings.Fields(strings.Join(origins, " ")) {
 			if err := k.Local.Allow(o, "plan "+string(slap)); err != nil {
 				return "", err
 			}

@@ -46,8 +46,8 @@ func Admit(step Step, grants []string, policy Policy, allowed func(hash string) 
 	if step.Gate != nil {
 		origins = append(origins, step.Gate.Origin)
 	}
-	for _, origin := range origins {
-		if origin != "" && !allowed(origin) {
+	for _, origin := range strings.Fields(strings.Join(origins, " ")) { // a step may come from several files
+		if !allowed(origin) {
 			return Hint(&Denial{What: "step " + step.Name, Why: "its definition " + origin + " was not allowed in this clone"},
 				"read it with `jitos method show`, then `jitos allow %s`", origin)
 		}
