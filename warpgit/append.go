@@ -122,7 +122,7 @@ func (s *Store) write(ctx context.Context, t tip, rw jitos.Rewrite, who object.S
 	if err != nil {
 		return t, err
 	}
-	if err := s.checkDropped(ctx, t.fabric, c); err != nil {
+	if err := checkDropped(ctx, s.Objects, s.index, t.fabric, c); err != nil {
 		return t, err
 	}
 	next := tip{seq: t.seq + 1, files: t.files, tree: t.tree}

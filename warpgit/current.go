@@ -29,7 +29,7 @@ func (r *Repo) Current(ctx context.Context) (jitos.Current, error) {
 	}
 	cur.Branch = strings.TrimPrefix(branch, "refs/heads/")
 	cur.Tip = commitID(tip)
-	cur.Bare = r.worktree == ""
+	cur.Bare = r.Worktree == ""
 	cur.Busy = busy(r.GitDir)
 	cur.Shallow = exists(filepath.Join(r.Common, "shallow"))
 	if cur.Actor, err = r.who(ctx); err != nil {
@@ -142,7 +142,7 @@ func (r *Repo) Contains(ctx context.Context, tip, ancestor jitos.CommitID) (bool
 // Dirty implements jitos.Repository: it does to a copy of the index what `git commit -a` would do to the index, with a
 // quarantine in place of the object directory, and stages what lands there. The user's index and objects stay as they were.
 func (r *Repo) Dirty(ctx context.Context) (jitos.TreeID, error) {
-	if r.worktree == "" {
+	if r.Worktree == "" {
 		return "", fmt.Errorf("uncommitted changes: %w: a bare repository has no working tree", jitos.ErrInvalid)
 	}
 	q, err := r.newQuarantine()

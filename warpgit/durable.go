@@ -103,3 +103,12 @@ func syncDir(dir string) error {
 	}
 	return nil
 }
+
+// syncFile waits until a file that another wrote is on the disk.
+func syncFile(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}

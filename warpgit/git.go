@@ -106,14 +106,14 @@ func (r *Repo) Git(ctx context.Context, args ...string) ([]byte, error) {
 
 func (r *Repo) git(ctx context.Context, c gitCommand) ([]byte, error) {
 	if c.dir == "" {
-		c.dir = r.worktree
+		c.dir = r.Worktree
 	}
 	if c.dir == "" {
 		c.dir = r.GitDir
 	}
 	env := []string{"GIT_DIR=" + r.GitDir}
-	if r.worktree != "" {
-		env = append(env, "GIT_WORK_TREE="+r.worktree)
+	if r.Worktree != "" {
+		env = append(env, "GIT_WORK_TREE="+r.Worktree)
 	}
 	c.env = append(env, c.env...)
 	return c.run(ctx)

@@ -67,10 +67,10 @@ func (r *Repo) landingPlace(ctx context.Context, branch string, old plumbing.Has
 		if at != "" || tip != old {
 			return "", fmt.Errorf("HEAD has moved: %w", jitos.ErrStale)
 		}
-		if r.worktree == "" {
+		if r.Worktree == "" {
 			return "", fmt.Errorf("%w: the HEAD of a bare repository is detached", jitos.ErrInvalid)
 		}
-		return r.worktree, nil
+		return r.Worktree, nil
 	}
 	name := "refs/heads/" + branch
 	if err := checkRef(name); err != nil {

@@ -157,8 +157,12 @@ func (o *Objects) put(kind plumbing.ObjectType, data []byte) (plumbing.Hash, err
 	id := plumbing.ComputeHash(kind, data)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if m, ok := o.base.(memory); ok {
-		return id, m.write(rawObject{kind, data})
+	switch base := o.base.(type) {
+	case memory:
+		return id, base.write(rawObject{kind, data})
+	case scratch:
+		o.raw.put(id, rawObject{kind, data}, len(data)+64)
+		return id, nil
 	}
 	if _, ok := o.staged[id]; ok {
 		return id, nil

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -28,6 +29,7 @@ type packWriter struct {
 	objects string // the object directory
 	own     string // <common>/jitos
 	perm    perm
+	mu      sync.Mutex   // guards alive
 	alive   *alive       // nil until the first pack
 	locks   atomic.Int64 // numbers the lock files, see reflock.go
 }
@@ -40,6 +42,8 @@ func (p *packWriter) tmpDir() string  { return filepath.Join(p.own, "tmp") }
 
 // start makes the directories and the lock that tells other processes that our files are in use.
 func (p *packWriter) start() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.alive != nil {
 		return nil
 	}
@@ -238,6 +242,8 @@ func (p *packWriter) dead(graves map[string]*os.File, owner string) bool {
 
 // close gives up the lock, after everything that it protects.
 func (p *packWriter) close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.alive == nil {
 		return nil
 	}

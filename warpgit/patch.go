@@ -84,7 +84,7 @@ func (r *Repo) Patch(ctx context.Context, from, to jitos.TreeID) error {
 }
 
 func (r *Repo) patch(ctx context.Context, from, to jitos.TreeID) error {
-	if r.worktree == "" {
+	if r.Worktree == "" {
 		return fmt.Errorf("%w: a bare repository has none", jitos.ErrInvalid)
 	}
 	fromID, err := optionalID(from)
@@ -144,12 +144,12 @@ func (r *Repo) inTheWay(c pathChange, goes map[string]bool) string {
 		return "a submodule moves, and only an index can hold that"
 	}
 	for dir := path.Dir(c.path); dir != "."; dir = path.Dir(dir) {
-		info, err := os.Lstat(filepath.Join(r.worktree, filepath.FromSlash(dir)))
+		info, err := os.Lstat(filepath.Join(r.Worktree, filepath.FromSlash(dir)))
 		if err == nil && !info.IsDir() && !goes[dir] {
 			return dir + " is not a directory"
 		}
 	}
-	full := filepath.Join(r.worktree, filepath.FromSlash(c.path))
+	full := filepath.Join(r.Worktree, filepath.FromSlash(c.path))
 	info, err := os.Lstat(full)
 	absent := errors.Is(err, fs.ErrNotExist) || notDir(err)
 	switch {
@@ -179,12 +179,12 @@ func (r *Repo) inTheWay(c pathChange, goes map[string]bool) string {
 // leftIn names a file that would stay in a directory whose place a file is to take.
 func (r *Repo) leftIn(dir string, goes map[string]bool) string {
 	left := ""
-	root := filepath.Join(r.worktree, filepath.FromSlash(dir))
+	root := filepath.Join(r.Worktree, filepath.FromSlash(dir))
 	err := filepath.WalkDir(root, func(p string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
 			return err
 		}
-		rel, err := filepath.Rel(r.worktree, p)
+		rel, err := filepath.Rel(r.Worktree, p)
 		if err == nil && !goes[filepath.ToSlash(rel)] {
 			left = filepath.ToSlash(rel)
 			return fs.SkipAll
@@ -261,15 +261,15 @@ func (r *Repo) writePatch(ctx context.Context, changes []pathChange) error {
 	}
 	for _, c := range changes {
 		if c.to.Hash.IsZero() {
-			full := filepath.Join(r.worktree, filepath.FromSlash(c.path))
+			full := filepath.Join(r.Worktree, filepath.FromSlash(c.path))
 			if err := os.Remove(full); err != nil {
 				return err
 			}
-			pruneDirs(filepath.Dir(full), r.worktree)
+			pruneDirs(filepath.Dir(full), r.Worktree)
 		}
 	}
 	for _, c := range changes {
-		full := filepath.Join(r.worktree, filepath.FromSlash(c.path))
+		full := filepath.Join(r.Worktree, filepath.FromSlash(c.path))
 		if info, err := os.Lstat(full); err == nil && info.IsDir() {
 			removeEmpty(full) // only empty directories are left in it, see leftIn
 		}

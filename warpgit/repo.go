@@ -20,11 +20,11 @@ import (
 
 // Repo is a user's repository: its directories, its Store, and what jitos may do to the user's side of it.
 type Repo struct {
-	GitDir string // of this worktree
-	Common string // shared by all worktrees: objects, refs, jitos/
-	Store  *Store
+	GitDir   string // of this worktree
+	Common   string // shared by all worktrees: objects, refs, jitos/
+	Worktree string // root of the working tree, "" in a bare repository
+	Store    *Store
 
-	worktree string
 	objects  *objectDirs
 	packs    *packWriter
 	refs     *diskRefs
@@ -75,13 +75,10 @@ func locate(ctx context.Context, dir string) (*Repo, error) {
 		return nil, fmt.Errorf("%s: %w: its object format is %s; jitos reads sha1 repositories only", r.Common, jitos.ErrInvalid, lines[3])
 	}
 	if len(lines) > 4 && lines[2] != "true" {
-		r.worktree = lines[4]
+		r.Worktree = lines[4]
 	}
 	return r, nil
 }
-
-// Worktree is the root of the working tree, "" in a bare repository.
-func (r *Repo) Worktree() string { return r.worktree }
 
 func (r *Repo) open() error {
 	shared, err := r.checkConfig()

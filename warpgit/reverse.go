@@ -94,7 +94,7 @@ func (s *Store) to(ctx context.Context, at jitos.Snapshot, to jitos.NodeID, yiel
 }
 
 // checkDropped refuses to drop a node that something still points to.
-func (s *Store) checkDropped(ctx context.Context, fabric plumbing.Hash, c change) error {
+func checkDropped(ctx context.Context, o *Objects, index *reverseIndex, fabric plumbing.Hash, c change) error {
 	var edges plumbing.Hash
 	for _, item := range c.drop {
 		p, err := item.Parse()
@@ -105,11 +105,11 @@ func (s *Store) checkDropped(ctx context.Context, fabric plumbing.Hash, c change
 			continue
 		}
 		if edges.IsZero() {
-			if edges, err = s.Objects.child(ctx, fabric, edgesDir); err != nil {
+			if edges, err = o.child(ctx, fabric, edgesDir); err != nil {
 				return err
 			}
 		}
-		items, err := s.index.pointing(ctx, edges, p.Node)
+		items, err := index.pointing(ctx, edges, p.Node)
 		if err != nil {
 			return err
 		}

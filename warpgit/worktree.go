@@ -128,8 +128,8 @@ func usesBranch(gitDir, ref string) bool {
 // worktreeOf is the directory of a worktree by its git directory, "" where there is none: a bare repository, or a directory
 // that was deleted.
 func (r *Repo) worktreeOf(ctx context.Context, gitDir string) (string, error) {
-	if gitDir == r.GitDir && r.worktree != "" {
-		return r.worktree, nil
+	if gitDir == r.GitDir && r.Worktree != "" {
+		return r.Worktree, nil
 	}
 	if gitDir != r.Common {
 		text, err := os.ReadFile(filepath.Join(gitDir, "gitdir"))

@@ -1,0 +1,274 @@
+package warpgit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/jitos/jitos"
+)
+
+// Fetch brings refs of the fabric of a remote, by their full names there or by patterns ("refs/heads/jitos/sws/*"), and
+// remembers where they stand; Remembered tells it later. No local ref of the fabric moves. What comes is looked at in
+// quarantine first: each new commit of a line must replay (see Verify), and belong to the fabric that is here, if one is.
+// Otherwise the error Is jitos.ErrCorrupt, or jitos.ErrConflict for another fabric, and nothing was taken. The list holds
+// what the remote has, and what it no longer has, in order of the names.
+func (r *Repo) Fetch(ctx context.Context, remote string, sources ...string) ([]RemoteRef, error) {
+	list, err := r.fetch(ctx, remote, sources)
+	if err != nil {
+		return nil, fmt.Errorf("fetch from %s: %w", remote, err)
+	}
+	return list, nil
+}
+
+func (r *Repo) fetch(ctx context.Context, remote string, sources []string) ([]RemoteRef, error) {
+	for _, s := range sources {
+		if !strings.HasPrefix(s, fabricPrefixes[0]) {
+			return nil, fmt.Errorf("%s: %w: not a ref of a fabric", s, jitos.ErrInvalid)
+		}
+	}
+	q, err := r.newQuarantine()
+	if err != nil {
+		return nil, err
+	}
+	defer q.remove()
+	if err := r.fetchInto(ctx, q, remote, sources); err != nil {
+		return nil, remoteError(err)
+	}
+	there, err := (&diskRefs{common: q.dir}).list(fabricPrefixes[0])
+	if err != nil {
+		return nil, err
+	}
+	if err := r.inspect(ctx, q, there); err != nil {
+		return nil, err
+	}
+	held, err := r.packs.adopt(q.path("objects/pack"))
+	if err != nil {
+		return nil, err
+	}
+	list, err := r.remember(ctx, remote, sources, there)
+	for _, path := range held {
+		err = errors.Join(err, r.packs.release(path))
+	}
+	return list, err
+}
+
+// fetchInto makes the quarantine a repository of its own, lends it the user's settings (for credentials, proxies, URLs), and
+// fetches there. Objects that are here already are not fetched again: the alternates tell git of them.
+func (r *Repo) fetchInto(ctx context.Context, q *quarantine, remote string, sources []string) error {
+	for name, text := range map[string]string{"HEAD": "ref: refs/heads/none\n", "config": "[core]\n\trepositoryformatversion = 0\n\tbare = true\n"} {
+		if err := os.WriteFile(q.path(name), []byte(text), 0o666); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(q.path("refs"), 0o777); err != nil {
+		return err
+	}
+	if shallow, err := os.ReadFile(filepath.Join(r.Common, "shallow")); err == nil {
+		if err := os.WriteFile(q.path("shallow"), shallow, 0o666); err != nil {
+			return err
+		}
+	}
+	settings, err := r.settings(ctx)
+	if err != nil {
+		return err
+	}
+	args := []string{"-c", "fetch.unpackLimit=1", "-c", "transfer.unpackLimit=1", "fetch", "-q", "--no-tags", "--no-write-fetch-head",
+		"--recurse-submodules=no", "--refmap=", "--", remote}
+	for _, s := range sources {
+		args = append(args, "+"+s+":"+s)
+	}
+	dir := r.Worktree
+	if dir == "" {
+		dir = r.GitDir
+	}
+	_, err = gitCommand{dir: dir, env: append(settings, "GIT_DIR="+q.dir), args: args}.run(ctx)
+	return err
+}
+
+// settings passes on the configuration as git sees it from here, each setting once, less what describes the repository itself.
+func (r *Repo) settings(ctx context.Context) ([]string, error) {
+	out, err := r.Git(ctx, "config", "--list", "-z")
+	if err != nil && exitCode(err) != 1 {
+		return nil, err
+	}
+	env := []string{"GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_CONFIG_NOSYSTEM=1"}
+	count := 0
+	for _, entry := range bytes.Split(out, []byte{0}) {
+		key, value, ok := strings.Cut(string(entry), "\n")
+		if key == "" || strings.HasPrefix(key, "extensions.") || strings.HasPrefix(key, "include") || strings.HasPrefix(key, "core.bare") ||
+			key == "core.worktree" || key == "core.repositoryformatversion" || strings.HasSuffix(key, ".fetch") || strings.HasSuffix(key, ".mirror") {
+			continue
+		}
+		if !ok {
+			value = "true" // a key without a value
+		}
+		env = append(env, fmt.Sprintf("GIT_CONFIG_KEY_%d=%s", count, key), fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", count, value))
+		count++
+	}
+	return append(env, fmt.Sprintf("GIT_CONFIG_COUNT=%d", count)), nil
+}
+
+// inspect looks at what came before anything of it counts.
+func (r *Repo) inspect(ctx context.Context, q *quarantine, there []namedRef) error {
+	dirs, err := openObjectDirs(q.path("objects"))
+	if err != nil {
+		return err
+	}
+	defer dirs.Close()
+	s := newStore(newObjects(dirs, nil), &memRefs{}, nil)
+	s.shallow = r.isShallowEdge
+	fabric, err := r.fabricID(ctx)
+	if err != nil {
+		return err
+	}
+	known, err := r.knownLines(ctx)
+	if err != nil {
+		return err
+	}
+	for _, ref := range there {
+		if strings.HasPrefix(ref.name, jitos.ArchivePrefix) {
+			c, err := s.Objects.Commit(ctx, ref.id)
+			if err == nil && c.TreeHash != EmptyTree {
+				err = fmt.Errorf("%w: a month of the archive with files", jitos.ErrCorrupt)
+			}
+			if err != nil {
+				return fmt.Errorf("%s: %w", ref.name, err)
+			}
+			continue
+		}
+		for _, err := range s.verify(ctx, ref.id, known.holds) {
+			if err != nil {
+				return fmt.Errorf("%s: %w", ref.name, err)
+			}
+		}
+		theirs, err := s.fabricID(ctx, ref.id)
+		if err != nil {
+			return fmt.Errorf("%s: %w", ref.name, err)
+		}
+		if fabric != "" && theirs != fabric {
+			return fmt.Errorf("%s: %w: it belongs to another fabric, %s, and here is %s", ref.name, jitos.ErrConflict, theirs, fabric)
+		}
+	}
+	return nil
+}
+
+// fabricID is the id of the fabric that is here, "" for none.
+func (r *Repo) fabricID(ctx context.Context) (string, error) {
+	tip, err := r.refs.read(string(jitos.SystemRef))
+	if isNotFound(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return r.Store.fabricID(ctx, tip)
+}
+
+func (s *Store) fabricID(ctx context.Context, commit plumbing.Hash) (string, error) {
+	v, err := s.view(ctx, commit)
+	if err != nil {
+		return "", err
+	}
+	id, err := s.Objects.child(ctx, v.fabric, fabricFile)
+	if err != nil {
+		return "", err
+	}
+	data, err := s.Objects.Blob(ctx, id)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", fabricFile, err)
+	}
+	info, err := parseFabricFile(data)
+	return info.ID, err
+}
+
+// adopt moves the packs of a quarantine to the repository, each held, durable when it returns.
+func (p *packWriter) adopt(dir string) ([]string, error) {
+	names, err := filepath.Glob(filepath.Join(dir, "pack-*.pack"))
+	if err != nil {
+		return nil, err
+	}
+	var held []string
+	for _, name := range names {
+		from := strings.TrimSuffix(name, ".pack")
+		to := filepath.Join(p.packDir(), filepath.Base(from))
+		if exists(to + ".idx") {
+			continue // the same objects came before
+		}
+		if err := p.hold(to + ".keep"); err != nil {
+			return held, err
+		}
+		held = append(held, to)
+		for _, ext := range []string{".pack", ".rev", ".idx"} {
+			if err := syncFile(from + ext); err != nil && !(ext == ".rev" && errors.Is(err, fs.ErrNotExist)) {
+				return held, err
+			}
+			if err := os.Rename(from+ext, to+ext); err != nil && !(ext == ".rev" && errors.Is(err, fs.ErrNotExist)) {
+				return held, err
+			}
+		}
+	}
+	if len(held) == 0 {
+		return nil, nil
+	}
+	return held, syncDir(p.packDir())
+}
+
+// knownLines are the commits that hold for sure: those of the lines that are here. That a commit's objects are here says
+// nothing, for a plain git fetch brings them unseen. The lines are followed back only as far as is asked.
+type knownLines struct {
+	ctx   context.Context
+	store *Store
+	ends  []*view // of each line, the next commit to add
+	set   map[plumbing.Hash]bool
+}
+
+func (r *Repo) knownLines(ctx context.Context) (*knownLines, error) {
+	k := &knownLines{ctx: ctx, store: r.Store, set: map[plumbing.Hash]bool{}}
+	for _, prefix := range fabricPrefixes {
+		list, err := r.refs.list(prefix)
+		if err != nil {
+			return nil, err
+		}
+		for _, ref := range list {
+			if v, err := r.Store.view(ctx, ref.id); err == nil {
+				k.ends = append(k.ends, v)
+			}
+		}
+	}
+	return k, nil
+}
+
+// holds tells whether a commit is on one of the lines. Numbers grow along a line, so it need not be followed below them.
+func (k *knownLines) holds(id plumbing.Hash) bool {
+	v, err := k.store.view(k.ctx, id)
+	if err != nil {
+		return false // not here at all
+	}
+	down := k.number(v)
+	for i, end := range k.ends {
+		for end != nil && k.number(end) >= down && !k.set[end.id] {
+			k.set[end.id] = true
+			if end, err = k.store.first(k.ctx, end); err != nil {
+				end = nil
+			}
+		}
+		k.ends[i] = end
+	}
+	return k.set[id]
+}
+
+func (k *knownLines) number(v *view) int64 {
+	record, err := k.store.record(k.ctx, v)
+	if err != nil || record == nil {
+		return 0
+	}
+	return record.Seq
+}

@@ -1,0 +1,116 @@
+package warpgit
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jitos/jitos"
+)
+
+// remotePrefix is where refs/jitos/remote/<remote>/<name> say what refs/heads/jitos/<name> was on a remote when it was last
+// fetched. git branch and git checkout do not see refs there, and no configuration points to them.
+const remotePrefix = "refs/jitos/remote/"
+
+// RemoteRef is a ref of a fabric on a remote.
+type RemoteRef struct {
+	Ref jitos.Ref      // its name there: refs/heads/jitos/…
+	Old jitos.CommitID // what it was when it was last fetched, "" for nothing
+	New jitos.CommitID // what it is, "" where it is gone
+}
+
+// Push moves refs on a remote, all or none, by refspecs ("refs/heads/jitos/system", "src:dst", ":dst" to delete). Nothing of
+// the configuration adds to them, no hook runs. The error Is jitos.ErrStale where the remote has what would be lost,
+// jitos.ErrNotFound where there is no such remote.
+func (r *Repo) Push(ctx context.Context, remote string, refspecs ...string) error {
+	args := []string{"push", "-q", "--porcelain", "--atomic", "--no-verify", "--no-follow-tags", "--no-signed", "--recurse-submodules=no", "--", remote}
+	_, err := r.Git(ctx, append(args, refspecs...)...)
+	if said(err, "does not support --atomic") && len(refspecs) == 1 {
+		args = slices.DeleteFunc(args, func(a string) bool { return a == "--atomic" })
+		_, err = r.Git(ctx, append(args, refspecs...)...)
+	}
+	if err != nil {
+		return fmt.Errorf("push to %s: %w", remote, remoteError(err))
+	}
+	return nil
+}
+
+// remoteError tells the reasons apart for which a remote refuses.
+func remoteError(err error) error {
+	switch {
+	case said(err, "[rejected]") || said(err, "non-fast-forward") || said(err, "fetch first") || said(err, "cannot lock ref") || said(err, "failed to update ref"):
+		return jitos.Hint(fmt.Errorf("%w: it has commits that are not here", jitos.ErrStale), "fetch them first")
+	case said(err, "does not appear to be a git repository") || said(err, "No such remote") || said(err, "couldn't find remote ref"):
+		return fmt.Errorf("%w: %w", jitos.ErrNotFound, err)
+	}
+	return err
+}
+
+// remember moves the refs that say where the remote stands. What matches the sources and is gone there goes here too.
+func (r *Repo) remember(ctx context.Context, remote string, sources []string, there []namedRef) ([]RemoteRef, error) {
+	before, err := r.Remembered(remote)
+	if err != nil {
+		return nil, err
+	}
+	var list []RemoteRef
+	for _, ref := range there {
+		list = append(list, RemoteRef{Ref: jitos.Ref(ref.name), New: commitID(ref.id)})
+	}
+	for _, old := range before {
+		i := slices.IndexFunc(list, func(n RemoteRef) bool { return n.Ref == old.Ref })
+		if i >= 0 {
+			list[i].Old = old.New
+		} else if matchesSource(sources, string(old.Ref)) {
+			list = append(list, RemoteRef{Ref: old.Ref, Old: old.New})
+		}
+	}
+	slices.SortFunc(list, func(a, b RemoteRef) int { return strings.Compare(string(a.Ref), string(b.Ref)) })
+	for _, ref := range list {
+		old, err := optionalID(ref.Old)
+		if err != nil {
+			return nil, err
+		}
+		new, err := optionalID(ref.New)
+		if err != nil {
+			return nil, err
+		}
+		if err := r.refs.move(ctx, remoteRef(remote, string(ref.Ref)), old, new); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+func matchesSource(sources []string, name string) bool {
+	return slices.ContainsFunc(sources, func(s string) bool {
+		before, after, star := strings.Cut(s, "*")
+		return s == name || star && strings.HasPrefix(name, before) && strings.HasSuffix(name, after)
+	})
+}
+
+// Remembered tells what was on a remote when it was last fetched: Ref and New. Nothing is asked of the remote.
+func (r *Repo) Remembered(remote string) ([]RemoteRef, error) {
+	prefix := remoteRef(remote, fabricPrefixes[0])
+	list, err := r.refs.list(prefix)
+	if err != nil {
+		return nil, err
+	}
+	var out []RemoteRef
+	for _, ref := range list {
+		out = append(out, RemoteRef{Ref: jitos.Ref(fabricPrefixes[0] + strings.TrimPrefix(ref.name, prefix)), New: commitID(ref.id)})
+	}
+	return out, nil
+}
+
+// remoteRef is the name here of a ref there. A remote that is given as a URL has no name; a hash of the URL stands for it.
+func remoteRef(remote, ref string) string {
+	dir := remote
+	if checkRef(remotePrefix+remote+"/x") != nil || strings.Contains(remote, "/") {
+		sum := sha256.Sum256([]byte(remote))
+		dir = "url-" + hex.EncodeToString(sum[:8])
+	}
+	return remotePrefix + dir + "/" + strings.TrimPrefix(ref, fabricPrefixes[0])
+}
