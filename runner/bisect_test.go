@@ -81,8 +81,8 @@ func TestBisectFindsTheCulprit(t *testing.T) {
 	if h.tries > 15 {
 		t.Errorf("%d runs for 30 commits", h.tries)
 	}
-	if n := strings.Count(r.Output, "commit 19"); n < 3 {
-		t.Errorf("the culprit was run %d times:\n%s", n, r.Output)
+	if parent := h.commits[29-18]; h.tried[want.Tree] != 3 || h.tried[parent.Tree] != 3 {
+		t.Errorf("the culprit was run %d times, its parent %d; want once to find them and twice to be sure\n%s", h.tried[want.Tree], h.tried[parent.Tree], r.Output)
 	}
 	if r.Tree != h.commits[0].Tree {
 		t.Error("the tree changed")

@@ -100,10 +100,47 @@ func TestOneDirectoryManyJobs(t *testing.T) {
 func TestCaptureSeesHiddenChanges(t *testing.T) {
 	e, m := newExecutor(t)
 	tree := put(t, m, files{"a": "one", "b": "one", "c": "one"})
+	run(t, e, tree, "true")
+	time.Sleep(3 * racyWindow) // so that the files are known by their stat alone
 	r := run(t, e, tree, `touch -r a ref; printf two > a; touch -r ref a
 		printf two > x; touch -r ref x; mv x b; rm ref`)
 	if got := get(t, m, r.Tree); got["a"] != "two" || got["b"] != "two" || got["c"] != "one" || len(got) != 3 {
 		t.Errorf("captured %s", got)
+	}
+}
+
+// A file that was written in the same step of the clock in which it was put there looks unchanged: it is read.
+func TestCaptureReadsRacyFiles(t *testing.T) {
+	m := newMemory()
+	s, err := takeSlot(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.release()
+	tree, err := treeHash(put(t, m, files{"a": "one"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	man, err := readManifest(t.Context(), m, tree)
+	if err == nil {
+		err = s.fill(t.Context(), m, man)
+	}
+	name := filepath.Join(s.place.tree(), "a")
+	if err == nil {
+		err = os.WriteFile(name, []byte("two"), 0o644)
+	}
+	info, err2 := os.Lstat(name)
+	if err != nil || err2 != nil {
+		t.Fatal(err, err2)
+	}
+	s.files["a"] = tracked{s.files["a"].entry, statOf(info)}
+	for _, c := range []struct {
+		began   time.Time
+		changed int
+	}{{info.ModTime(), 1}, {info.ModTime().Add(time.Hour), 0}} {
+		if got, err := capture(t.Context(), m, s, man, nil, c.began); err != nil || len(got.changed) != c.changed {
+			t.Errorf("a job that began at %s changed %q, %v", c.began, got.changed, err)
+		}
 	}
 }
 

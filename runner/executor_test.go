@@ -1,11 +1,15 @@
 package runner
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/go-git/go-git/v5/plumbing/filemode"
+	"github.com/go-git/go-git/v5/plumbing/object"
 
 	"github.com/jitos/jitos"
 )
@@ -28,7 +32,7 @@ func TestExecuteCaptures(t *testing.T) {
 		chmod -x run.sh
 		ln -sf a.txt link
 		mkdir -p new/er && echo n > new/er/n.txt && mkdir hollow
-		rmdir sub`)
+		echo lost > sub/file`)
 	wantVerdict(t, r, jitos.Pass, "")
 	want := files{
 		"a.txt": "ONE\n", "+x dir/b.txt": "two\n", "run.sh": "#!/bin/sh\necho hi\n",
@@ -222,8 +226,45 @@ func TestExecuteExpects(t *testing.T) {
 	if r := run(t, e, tree, "echo x > a; exit 1"); r.Tree != tree {
 		t.Error("a failed job changed the tree")
 	}
+	e.Workers = map[string]jitos.Worker{"odd": treeOf{put(t, m, files{"b": "b"})}}
+	if r := run(t, e, tree, "", func(a *jitos.Action) { a.Step.Worker = "odd" }); r.Tree != tree || r.Verdict != jitos.Fail {
+		t.Error("a worker that failed changed the tree")
+	}
 	r := run(t, e, tree, "true", func(a *jitos.Action) { a.Step.Worker = "nobody" })
 	wantVerdict(t, r, jitos.CouldNot, "no worker is named nobody")
+}
+
+// treeOf is a worker that fails and returns a tree all the same.
+type treeOf struct{ tree jitos.TreeID }
+
+func (w treeOf) Work(context.Context, string, jitos.Action, jitos.Host) (jitos.Result, error) {
+	return jitos.Result{Verdict: jitos.Fail, Tree: w.tree}, nil
+}
+
+// A few objects may unfold to more files than any disk holds.
+func TestExecuteRefusesBombs(t *testing.T) {
+	e, m := newExecutor(t)
+	nest := func(levels, wide int) jitos.TreeID {
+		hash, err := m.PutBlob(nil)
+		mode := filemode.Regular
+		for range levels {
+			var entries []object.TreeEntry
+			for i := range wide {
+				entries = append(entries, object.TreeEntry{Name: string(rune('a' + i)), Mode: mode, Hash: hash})
+			}
+			if err == nil {
+				hash, err = m.PutTree(entries)
+			}
+			mode = filemode.Dir
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return jitos.TreeID(hash.String())
+	}
+	wantVerdict(t, run(t, e, nest(40, 10), "true"), jitos.CouldNot, "more than 1000000 files")
+	wantVerdict(t, run(t, e, nest(400, 1), "true"), jitos.CouldNot, "more than 256 levels")
+	wantVerdict(t, run(t, e, nest(3, 10), "test $(find . -type f | wc -l) = 1000"), jitos.Pass, "")
 }
 
 // Jobs run side by side; each sees its own files alone.

@@ -200,6 +200,7 @@ type testHost struct {
 	mu    sync.Mutex
 	said  []string
 	tries int
+	tried map[jitos.TreeID]int
 }
 
 func (h *testHost) Say(line string) {
@@ -221,6 +222,10 @@ func (h *testHost) History(context.Context) iter.Seq2[jitos.Commit, error] {
 func (h *testHost) Try(ctx context.Context, tree jitos.TreeID, step jitos.Step) (jitos.Result, error) {
 	h.mu.Lock()
 	h.tries++
+	if h.tried == nil {
+		h.tried = map[jitos.TreeID]int{}
+	}
+	h.tried[tree]++
 	h.mu.Unlock()
 	return h.e.Execute(ctx, jitos.Action{Step: step, Tree: tree, Args: step.Args, Grants: step.Needs}, h)
 }

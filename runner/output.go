@@ -109,5 +109,9 @@ func escapeLen(s string) int {
 		}
 		return len(s)
 	}
-	return 2
+	i := 1
+	for i < len(s) && s[i] >= ' ' && s[i] <= '/' { // intermediate bytes, then a final one
+		i++
+	}
+	return min(i+1, len(s))
 }

@@ -31,6 +31,22 @@ type prepared struct {
 	Home string `json:"home"` // the job's directory in which they were made: absolute paths in them start with it
 }
 
+// ReadLend reads the list of paths to lend from a working tree: one a line, "#" starts a comment. A file that is not there is
+// an empty list.
+func ReadLend(name string) ([]string, error) {
+	raw, err := os.ReadFile(name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read the list of lent paths: %w", err)
+	}
+	var list []string
+	for _, line := range strings.Split(string(raw), "\n") {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			list = append(list, line)
+		}
+	}
+	return list, nil
+}
+
 // loans decides what is lent to a job of a toolchain beside its files:
 //
 //   - paths of Lend, where they are there in the user's working tree;

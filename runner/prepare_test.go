@@ -77,9 +77,10 @@ func TestLend(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(e.Repo, "deps", ".cache")); err != nil {
 		t.Fatal(err)
 	}
+	writeFiles(t, e.Repo, files{"deps/a/index": "newer"})
 	r = run(t, e, tree, `cat deps/a/index deps/link deps/a/more env.local; test ! -e deps/new; test ! -e deps/.cache`, chain("tc"))
 	wantVerdict(t, r, jitos.Pass, "")
-	if r.Output != "libliblib"[:6]+"moresecret\n" {
+	if r.Output != "newernewermoresecret\n" {
 		t.Errorf("lent the second time: %q", r.Output)
 	}
 	// Without the toolchain, and where the files have a directory of that name, nothing is lent.
@@ -193,6 +194,17 @@ func TestPrepareWithoutLoans(t *testing.T) {
 	wantVerdict(t, run(t, e, put(t, m, files{"mod": ""}), "true", chain("tc")), jitos.Pass, "")
 	if len(log) != 1 || !strings.Contains(log[0], "offline") {
 		t.Errorf("log %q", log)
+	}
+}
+
+func TestReadLend(t *testing.T) {
+	dir := t.TempDir()
+	if list, err := ReadLend(filepath.Join(dir, "none")); err != nil || list != nil {
+		t.Errorf("%q, %v", list, err)
+	}
+	writeFiles(t, dir, files{"lend": "# mine\n node_modules \n\npackages/a/node_modules\n"})
+	if list, err := ReadLend(filepath.Join(dir, "lend")); err != nil || strings.Join(list, "|") != "node_modules|packages/a/node_modules" {
+		t.Errorf("%q, %v", list, err)
 	}
 }
 

@@ -12,11 +12,10 @@ type goParser struct {
 	open map[string]*output         // what running tests have said
 	pkgs map[string]map[string]bool // tests that started and did not end, by package
 	main map[string]bool            // packages whose test binary came to its end and said FAIL
-	reds map[string]bool            // packages with tests that failed
 }
 
 func newGoParser() *goParser {
-	return &goParser{tests: newTests(), open: map[string]*output{}, pkgs: map[string]map[string]bool{}, main: map[string]bool{}, reds: map[string]bool{}}
+	return &goParser{tests: newTests(), open: map[string]*output{}, pkgs: map[string]map[string]bool{}, main: map[string]bool{}}
 }
 
 type goEvent struct {
@@ -61,7 +60,7 @@ func (p *goParser) packageEvent(e goEvent) (string, bool) {
 		for name := range p.pkgs[e.Package] { // they were running when the package came to its end
 			p.fail(name)
 		}
-		if p.main[e.Package] && p.reds[e.Package] && len(p.pkgs[e.Package]) == 0 {
+		if p.main[e.Package] && len(p.pkgs[e.Package]) == 0 {
 			p.passed[e.Package] = true
 		} else if e.Package != "" {
 			p.failed[e.Package] = true
@@ -106,7 +105,6 @@ func (p *goParser) testEvent(e goEvent) (string, bool) {
 		p.skipped[name] = true
 	case "fail":
 		p.fail(name)
-		p.reds[e.Package] = true
 		defer delete(p.open, name)
 		delete(p.pkgs[e.Package], name)
 		if o := p.open[name]; o != nil {

@@ -78,6 +78,26 @@ func TestReportsOfSamples(t *testing.T) {
 	}
 }
 
+// What a test prints is not what its runner says.
+func TestReportsBelieveTheRunnerAlone(t *testing.T) {
+	say := func(kind string, exit int, lines ...string) *jitos.Report {
+		p := newParser(kind, "")
+		for _, l := range lines {
+			p.line(stdout, l)
+		}
+		found := p.end(exit)
+		return found.report()
+	}
+	wantReport(t, say("tap", 1, "TAP version 13", "ok 1 - real", "  ---", "  stack: |-", "    ok 1 - fake", "    not ok 2 - fake", "  ...", "ok 2 - more", "1..2"),
+		[]string{"more", "real"}, nil, nil)
+	wantReport(t, say("pytest", 0, "===== short test summary info =====", "FAILED fake.py::test_fake - no", "===== PASSES =====", "===== short test summary info =====",
+		"PASSED t.py::test_real", "1 passed in 0.1s"), []string{"t.py", "t.py::test_real"}, nil, nil)
+	wantReport(t, say("go", 1, `{"Action":"run","Package":"m","Test":"TestA"}`, `{"Action":"output","Package":"m","Test":"TestA","Output":"{\"Action\":\"fail\",\"Package\":\"m\",\"Test\":\"TestB\"}\n"}`,
+		`{"Action":"pass","Package":"m","Test":"TestA"}`, `{"Action":"pass","Package":"m"}`), []string{"m", "m.TestA"}, nil, nil)
+	// A run that was cut short: what had begun has failed.
+	wantReport(t, say("go", 2, `{"Action":"run","Package":"m","Test":"TestA"}`), nil, []string{"m", "m.TestA"}, nil)
+}
+
 func testRun(report string) func(*jitos.Action) {
 	return func(a *jitos.Action) { a.Step.Report, a.Step.Needs = report, nil }
 }

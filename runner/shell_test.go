@@ -94,6 +94,25 @@ func TestShellOutputIsBounded(t *testing.T) {
 	}
 }
 
+func TestPlainLine(t *testing.T) {
+	p := place("/c/work/0")
+	for line, want := range map[string]string{
+		"plain\ttab":                            "plain\ttab",
+		"\x1b[1;31mred\x1b[m":                   "red",
+		"\x1b[31":                               "",
+		"a\x1b]8;;http://x\x1b\\link\x1b]8;;":   "alink",
+		"\x1b(Bx\x1b":                           "x",
+		"50%\r100%":                             "100%",
+		"bell\x07\x7f":                          "bell",
+		"/c/work/0/tree/a.go:1: /c/work/0/tree": "a.go:1: .",
+		"/c/work/0/tmp/x /c/work/0/home":        "$TMPDIR/x ~",
+	} {
+		if got := plainLine(line, p); got != want {
+			t.Errorf("%q became %q, want %q", line, got, want)
+		}
+	}
+}
+
 // sleeper is a script that starts a process in the background and waits until it has written its number to a file.
 func sleeper(how, pidFile string) string {
 	return how + ` & while [ ! -s ` + pidFile + ` ]; do sleep 0.01; done`
@@ -136,6 +155,8 @@ func TestShellKillsTheWholeTree(t *testing.T) {
 		"daemon":            `setsid sh -c "cd /; sh -c 'echo \$\$ > %s; exec sleep 300' &" >/dev/null 2>&1 </dev/null`,
 		"no environment":    `sh -c "env -i sh -c 'echo \$\$ > %s; exec /bin/sleep 300' &"`,
 		"daemon without it": `setsid sh -c "env -i sh -c 'echo \$\$ > %s; exec /bin/sleep 300' &"`,
+		"elsewhere":         `sh -c "cd /; env -i sh -c 'echo \$\$ > %s; exec /bin/sleep 300' &"`,
+		"descendant":        `sh -c 'env -i /usr/bin/setsid -w /bin/sh -c "cd /; echo \$\$ > %s; exec /bin/sleep 300"; true'`,
 		"deaf":              `sh -c 'trap "" TERM HUP INT; echo $$ > %s; while :; do sleep 300; done'`,
 	}
 	for name, way := range ways {
@@ -152,6 +173,16 @@ func TestShellKillsTheWholeTree(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A job that ignores the polite signal gets the other one.
+func TestShellKillsTheDeaf(t *testing.T) {
+	e, m := newExecutor(t)
+	r := run(t, e, put(t, m, files{}), `trap "" TERM; while :; do sleep 300 || true; done`, func(a *jitos.Action) { a.Step.Timeout = 1 })
+	wantVerdict(t, r, jitos.Fail, "longer than 1s")
+	if r.Took > 60*time.Second {
+		t.Errorf("it took %s", r.Took)
 	}
 }
 
@@ -192,10 +223,12 @@ func TestSlotOfKilledProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	left := startMarked(t, p)
-	r := run(t, e, put(t, m, files{"a": "a"}), "test $(ls) = a; pwd -P > $JITOS_OUT/dir; echo $$ > $JITOS_OUT/pid")
+	gone := make(chan error, 1)
+	go func() { gone <- left.Wait() }()
+	r := run(t, e, put(t, m, files{"a": "a"}), fmt.Sprintf("test $(ls) = a; ! kill -0 %d", left.Process.Pid))
 	wantVerdict(t, r, jitos.Pass, "")
-	if err := left.Wait(); err == nil {
-		t.Error("what a killed jitos left running still runs")
+	if <-gone == nil {
+		t.Error("what a killed jitos left running ended by itself")
 	}
 }
 
@@ -247,6 +280,9 @@ func TestShellCouldNotRun(t *testing.T) {
 		r := run(t, e, put(t, m, c.f), c.script, func(a *jitos.Action) { a.Step.Report = c.report })
 		if r.Verdict != c.want || !strings.Contains(r.Reason, c.reason) {
 			t.Errorf("%s (%s)\n got %q %q\nwant %q %q\n%s", c.script, c.report, r.Verdict, r.Reason, c.want, c.reason, r.Output)
+		}
+		if r.Verdict == jitos.CouldNot && r.Report != nil {
+			t.Errorf("%s: a report of what could not run", c.script)
 		}
 		if strings.Contains(r.Reason, "\n") {
 			t.Errorf("%s: the reason is more than a line: %q", c.script, r.Reason)

@@ -59,16 +59,45 @@ func readManifest(ctx context.Context, objects Objects, tree plumbing.Hash) (*ma
 	if tree == emptyTree {
 		return m, nil
 	}
-	if err := m.read(ctx, objects, "", tree, 0); err != nil {
+	if _, err := unfolded(ctx, objects, tree, 0, map[plumbing.Hash]int{}); err != nil {
+		return nil, err
+	}
+	if err := m.read(ctx, objects, "", tree); err != nil {
 		return nil, err
 	}
 	return m, nil
 }
 
-func (m *manifest) read(ctx context.Context, objects Objects, dir string, tree plumbing.Hash, depth int) error {
-	if depth > maxDepth || len(m.files)+len(m.dirs) > maxEntries {
-		return &refusal{dir, fmt.Sprintf("more than %d files or %d levels", maxEntries, maxDepth)}
+// unfolded counts the entries of a tree and of all below it, reading every tree once, and refuses one that is too large.
+func unfolded(ctx context.Context, objects Objects, tree plumbing.Hash, depth int, known map[plumbing.Hash]int) (int, error) {
+	if n, ok := known[tree]; ok {
+		return n, nil
 	}
+	if depth > maxDepth {
+		return 0, &refusal{".", fmt.Sprintf("more than %d levels of directories", maxDepth)}
+	}
+	entries, err := objects.Tree(ctx, tree)
+	if err != nil {
+		return 0, fmt.Errorf("read directory: %w", err)
+	}
+	total := len(entries)
+	for _, e := range entries {
+		if e.Mode != filemode.Dir {
+			continue
+		}
+		n, err := unfolded(ctx, objects, e.Hash, depth+1, known)
+		if err != nil {
+			return 0, err
+		}
+		if total += n; total > maxEntries {
+			return 0, &refusal{".", fmt.Sprintf("more than %d files", maxEntries)}
+		}
+	}
+	known[tree] = total
+	return total, nil
+}
+
+func (m *manifest) read(ctx context.Context, objects Objects, dir string, tree plumbing.Hash) error {
 	entries, err := objects.Tree(ctx, tree)
 	if err != nil {
 		return fmt.Errorf("read directory %q: %w", dir, err)
@@ -87,7 +116,7 @@ func (m *manifest) read(ctx context.Context, objects Objects, dir string, tree p
 			return &refusal{p, "the fabric's own files are no part of a file tree"}
 		case e.Mode == filemode.Dir:
 			m.dirs[p] = e.Hash
-			if err := m.read(ctx, objects, p, e.Hash, depth+1); err != nil {
+			if err := m.read(ctx, objects, p, e.Hash); err != nil {
 				return err
 			}
 		case e.Mode == filemode.Regular, e.Mode == filemode.Deprecated, e.Mode == filemode.Executable,
