@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -136,6 +138,9 @@ func (d *diskRefs) move(ctx context.Context, name string, old, new plumbing.Hash
 	if at != old {
 		return staleRef(name, old, at)
 	}
+	if err := d.checkParents(name); err != nil {
+		return fmt.Errorf("move ref %s: %w", name, err)
+	}
 	switch {
 	case old == new:
 		return nil
@@ -146,6 +151,20 @@ func (d *diskRefs) move(ctx context.Context, name string, old, new plumbing.Hash
 	}
 	if err != nil {
 		return fmt.Errorf("move ref %s: %w", name, err)
+	}
+	return nil
+}
+
+// checkParents refuses a name that begins with another ref's. Loose refs refuse by themselves, a file cannot be a directory.
+func (d *diskRefs) checkParents(name string) error {
+	packed, err := d.packed()
+	if err != nil {
+		return err
+	}
+	for dir := path.Dir(name); dir != "refs"; dir = path.Dir(dir) {
+		if _, taken := packed[dir]; taken {
+			return nameTaken(name, syscall.ENOTDIR)
+		}
 	}
 	return nil
 }

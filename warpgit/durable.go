@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // perm is git's core.sharedRepository: the bits that every file and directory gets beside what the umask leaves. 0 means
@@ -79,7 +80,14 @@ func (p perm) mkdirAll(dir string) error {
 			return err
 		}
 	}
-	if err := os.Mkdir(dir, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+	err := os.Mkdir(dir, 0o777)
+	if errors.Is(err, fs.ErrExist) {
+		if info, err := os.Stat(dir); err == nil && info.IsDir() {
+			return nil // another was faster
+		}
+		return fmt.Errorf("%s: %w", dir, syscall.ENOTDIR)
+	}
+	if err != nil {
 		return err
 	}
 	if p != 0 {

@@ -19,9 +19,15 @@ type GitError struct {
 }
 
 func (e *GitError) Error() string {
-	what := e.Stderr
-	if what == "" {
-		what = e.Err.Error()
+	var lines []string
+	for line := range strings.Lines(e.Stderr) {
+		line = strings.TrimPrefix(strings.TrimPrefix(strings.TrimSpace(line), "fatal: "), "error: ")
+		if line != "" && !strings.HasPrefix(line, "hint: ") {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) == 0 {
+		lines = []string{e.Err.Error()}
 	}
 	command := "git"
 	for _, a := range e.Args {
@@ -30,8 +36,7 @@ func (e *GitError) Error() string {
 			break
 		}
 	}
-	what = strings.TrimPrefix(strings.TrimPrefix(what, "fatal: "), "error: ")
-	return command + ": " + what
+	return command + ": " + strings.Join(lines, "; ")
 }
 
 func (e *GitError) Unwrap() error { return e.Err }

@@ -24,26 +24,39 @@ type RemoteRef struct {
 
 // Push moves refs on a remote, all or none, by refspecs ("refs/heads/jitos/system", "src:dst", ":dst" to delete). Nothing of
 // the configuration adds to them, no hook runs. The error Is jitos.ErrStale where the remote has what would be lost,
-// jitos.ErrNotFound where there is no such remote.
+// jitos.ErrDenied where it refuses for another reason, jitos.ErrNotFound where there is no such remote.
 func (r *Repo) Push(ctx context.Context, remote string, refspecs ...string) error {
 	args := []string{"push", "-q", "--porcelain", "--atomic", "--no-verify", "--no-follow-tags", "--no-signed", "--recurse-submodules=no", "--", remote}
-	_, err := r.Git(ctx, append(args, refspecs...)...)
+	out, err := r.Git(ctx, append(args, refspecs...)...)
 	if said(err, "does not support --atomic") && len(refspecs) == 1 {
 		args = slices.DeleteFunc(args, func(a string) bool { return a == "--atomic" })
-		_, err = r.Git(ctx, append(args, refspecs...)...)
+		out, err = r.Git(ctx, append(args, refspecs...)...)
 	}
 	if err != nil {
-		return fmt.Errorf("push to %s: %w", remote, remoteError(err))
+		return fmt.Errorf("push to %s: %w", remote, pushError(out, err))
 	}
 	return nil
 }
 
-// remoteError tells the reasons apart for which a remote refuses.
+// pushError reads what git says of each ref: "!", the refspec, and the reason, between tabs.
+func pushError(out []byte, err error) error {
+	for line := range strings.Lines(string(out)) {
+		part := strings.Split(strings.TrimSpace(line), "\t")
+		if part[0] != "!" || len(part) < 3 || strings.Contains(part[2], "atomic push failed") {
+			continue
+		}
+		_, ref, _ := strings.Cut(part[1], ":")
+		if strings.HasPrefix(part[2], "[rejected]") || strings.Contains(part[2], "cannot lock ref") || strings.Contains(part[2], "failed to update ref") {
+			return jitos.Hint(fmt.Errorf("%w: %s has commits there that are not here", jitos.ErrStale, ref), "fetch them first")
+		}
+		return fmt.Errorf("%w: %s: %s", jitos.ErrDenied, ref, part[2])
+	}
+	return remoteError(err)
+}
+
+// remoteError tells apart that there is no such remote.
 func remoteError(err error) error {
-	switch {
-	case said(err, "[rejected]") || said(err, "non-fast-forward") || said(err, "fetch first") || said(err, "cannot lock ref") || said(err, "failed to update ref"):
-		return jitos.Hint(fmt.Errorf("%w: it has commits that are not here", jitos.ErrStale), "fetch them first")
-	case said(err, "does not appear to be a git repository") || said(err, "No such remote") || said(err, "couldn't find remote ref"):
+	if said(err, "does not appear to be a git repository") || said(err, "No such remote") || said(err, "couldn't find remote ref") {
 		return fmt.Errorf("%w: %w", jitos.ErrNotFound, err)
 	}
 	return err

@@ -56,7 +56,10 @@ func (r *Repo) Worktrees(ctx context.Context) ([]Worktree, error) {
 // WorktreeAdd checks a branch (short name) out in a new linked worktree. The error Is jitos.ErrBusy where another worktree
 // has it.
 func (r *Repo) WorktreeAdd(ctx context.Context, dir, branch string) error {
-	_, err := r.Git(ctx, "worktree", "add", "-q", "--no-guess-remote", "--no-track", dir, branch)
+	if _, err := r.Tip(ctx, branch); err != nil { // git would guess at a remote's
+		return fmt.Errorf("worktree %s: %w", dir, err)
+	}
+	_, err := r.Git(ctx, "worktree", "add", "-q", dir, branch)
 	if said(err, "already checked out") || said(err, "already used by worktree") {
 		return fmt.Errorf("worktree %s: %w: %w", dir, jitos.ErrBusy, err)
 	}
