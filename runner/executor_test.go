@@ -94,7 +94,7 @@ func TestExecuteRefusesTrees(t *testing.T) {
 	}{
 		"absolute link":   {files{"-> etc": "/etc/passwd"}, "etc: a link to the absolute path"},
 		"escaping link":   {files{"-> d/x": "../../x"}, "d/x: a link that may lead out"},
-		"hidden escape":   {files{"-> s": ".", "-> x": "s/../../y"}, "x: a link that may lead out"},
+		"hidden escape":   {files{"-> d/s": "..", "-> d/x": "s/../y"}, "d/x: a link that may lead out"},
 		"link into git":   {files{"-> x": ".git/config"}, "x: a link into git"},
 		"git directory":   {files{"sub/.git/config": "x"}, "sub/.git: git's own"},
 		"git, other case": {files{".GiT": "x"}, ".GiT: git's own"},
@@ -264,6 +264,15 @@ func TestExecuteRefusesBombs(t *testing.T) {
 	}
 	wantVerdict(t, run(t, e, nest(40, 10), "true"), jitos.CouldNot, "more than 1000000 files")
 	wantVerdict(t, run(t, e, nest(400, 1), "true"), jitos.CouldNot, "more than 256 levels")
+	blob, err := m.PutBlob(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	twice, err := m.PutTree([]object.TreeEntry{{Name: "a", Mode: filemode.Regular, Hash: blob}, {Name: "a", Mode: filemode.Executable, Hash: blob}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantVerdict(t, run(t, e, jitos.TreeID(twice.String()), "true"), jitos.CouldNot, "a: named twice")
 	wantVerdict(t, run(t, e, nest(3, 10), "test $(find . -type f | wc -l) = 1000"), jitos.Pass, "")
 }
 

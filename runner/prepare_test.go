@@ -54,7 +54,7 @@ func TestLend(t *testing.T) {
 	e, m := newExecutor(t)
 	lock := files{"lock": "v1", ".gitignore": "deps/\n*.local\n"}
 	e.Repo = workingTree(t, files{"lock": "v1", ".gitignore": "deps/\n*.local\n", "deps/a/index": "lib", "-> deps/link": "a/index", "env.local": "secret",
-		"deps/.cache/x": "x", "mine/y": "unsaved"})
+		"deps/.cache/x": "x", "deps/b": "b", "mine/y": "unsaved"})
 	e.Lend = []string{"env.local", "../outside", ".git", "gone"}
 	e.Toolchain = only(methods.Toolchain{Name: "tc", Lend: []string{"deps", "mine"}})
 	tree := put(t, m, lock)
@@ -77,10 +77,10 @@ func TestLend(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(e.Repo, "deps", ".cache")); err != nil {
 		t.Fatal(err)
 	}
-	writeFiles(t, e.Repo, files{"deps/a/index": "newer"})
-	r = run(t, e, tree, `cat deps/a/index deps/link deps/a/more env.local; test ! -e deps/new; test ! -e deps/.cache`, chain("tc"))
+	writeFiles(t, e.Repo, files{"deps/b": "newer"})
+	r = run(t, e, tree, `cat deps/a/index deps/link deps/b deps/a/more env.local; test ! -e deps/new; test ! -e deps/.cache`, chain("tc"))
 	wantVerdict(t, r, jitos.Pass, "")
-	if r.Output != "newernewermoresecret\n" {
+	if r.Output != "liblibnewermoresecret\n" {
 		t.Errorf("lent the second time: %q", r.Output)
 	}
 	// Without the toolchain, and where the files have a directory of that name, nothing is lent.

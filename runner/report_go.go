@@ -60,7 +60,7 @@ func (p *goParser) packageEvent(e goEvent) (string, bool) {
 		for name := range p.pkgs[e.Package] { // they were running when the package came to its end
 			p.fail(name)
 		}
-		if p.main[e.Package] && len(p.pkgs[e.Package]) == 0 {
+		if p.main[e.Package] {
 			p.passed[e.Package] = true
 		} else if e.Package != "" {
 			p.failed[e.Package] = true

@@ -161,6 +161,9 @@ func TestShellKillsTheWholeTree(t *testing.T) {
 	}
 	for name, way := range ways {
 		for end, script := range map[string]string{"ends": "true", "times out": "sleep 300"} {
+			if script != "true" && name != "daemon" && name != "descendant" && name != "deaf" {
+				continue // one second each
+			}
 			t.Run(name+" "+end, func(t *testing.T) {
 				t.Parallel()
 				file := filepath.Join(pids, strings.ReplaceAll(t.Name(), "/", "_"))
