@@ -95,27 +95,40 @@ func (p *packWriter) write(objects map[plumbing.Hash]rawObject) (string, error) 
 	return path, p.perm.write(filepath.Join(p.markDir(), name.String()), nil, 0o666)
 }
 
-// hold creates the .keep. Two processes that write the same objects write the same pack: the second waits, so that neither
-// lets go what the other still needs.
+// hold creates the .keep, with its text at once: an empty one could not be told from somebody else's. Two processes that
+// write the same objects write the same pack: the second waits, so that neither lets go what the other still needs.
 func (p *packWriter) hold(keep string) error {
+	twin := filepath.Join(p.tmpDir(), fmt.Sprintf("%s.%d.hold", p.alive.name, p.locks.Add(1)))
+	if err := p.perm.write(twin, []byte(keepMark+" "+p.alive.name+"\n"), 0o444); err != nil {
+		return fmt.Errorf("hold pack: %w", err)
+	}
+	defer os.Remove(twin)
 	for wait := time.Millisecond; ; wait *= 2 {
-		f, err := p.perm.open(keep, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o444)
-		if errors.Is(err, fs.ErrExist) && wait < 4*time.Second {
-			time.Sleep(wait)
-			continue
+		err := os.Link(twin, keep)
+		if err != nil && noLinks(err) {
+			err = p.holdLinkless(keep)
 		}
-		if errors.Is(err, fs.ErrExist) {
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("hold pack: %w", err)
+		}
+		if wait > 4*time.Second {
 			return fmt.Errorf("hold pack: %w: %s exists", jitos.ErrBusy, filepath.Base(keep))
 		}
-		if err != nil {
-			return fmt.Errorf("hold pack: %w", err)
-		}
-		if _, err = f.WriteString(keepMark + " " + p.alive.name + "\n"); err != nil {
-			f.Close()
-			return fmt.Errorf("hold pack: %w", err)
-		}
-		return f.Close()
+		time.Sleep(wait)
 	}
+}
+
+// holdLinkless is for file systems without hard links.
+func (p *packWriter) holdLinkless(keep string) error {
+	f, err := p.perm.open(keep, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o444)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(keepMark + " " + p.alive.name + "\n")
+	return errors.Join(err, f.Close())
 }
 
 func (p *packWriter) markDir() string { return filepath.Join(p.own, "packs") }
@@ -217,9 +230,13 @@ func (p *packWriter) sweepKeeps(graves map[string]*os.File) error {
 			continue // somebody else's, or gone
 		}
 		mark, owner, _ := strings.Cut(strings.TrimSpace(string(text)), " ")
-		if mark == keepMark && strings.HasPrefix(owner, alivePrefix) && p.dead(graves, owner) {
-			os.Remove(keep)
+		if mark != keepMark || !strings.HasPrefix(owner, alivePrefix) || !p.dead(graves, owner) {
+			continue
 		}
+		if path := strings.TrimSuffix(keep, ".keep"); !exists(path + ".idx") {
+			os.Remove(path + ".pack") // it died between the two renames
+		}
+		os.Remove(keep)
 	}
 	return nil
 }
