@@ -141,12 +141,15 @@ func (s *Shell) verdict(dir string, step jitos.Step, end ended, found tests, sig
 	return r
 }
 
-// progress returns what tells the host lines of output: not more than a few in a second.
+// quiet is how long a command runs before its output is shown as progress, and how long a line of it stands.
+const quiet = 2 * time.Second
+
+// progress returns what tells the host a line of output now and then, of commands that run long enough to wonder.
 func progress(host jitos.Host) func(string) {
-	var last time.Time
+	last := time.Now()
 	return func(line string) {
 		line = strings.TrimSpace(line)
-		if host == nil || line == "" || time.Since(last) < 200*time.Millisecond {
+		if host == nil || line == "" || time.Since(last) < quiet {
 			return
 		}
 		last = time.Now()
