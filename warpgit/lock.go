@@ -122,5 +122,8 @@ func newAlive(dir string) (*alive, error) {
 
 func (a *alive) release() error {
 	err := os.Remove(a.file.Name())
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil // somebody took all of jitos away, see Uninit
+	}
 	return errors.Join(err, a.file.Close())
 }

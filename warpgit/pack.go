@@ -11,17 +11,16 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
+	"golang.org/x/sys/unix"
 )
 
 // pack is one pack with its index (version 2).
 type pack struct {
-	path   string // without .pack or .idx
-	idx    io.ReaderAt
-	file   *os.File // opened when an object of it is wanted
-	idxFd  *os.File // nil where the index is held in memory
-	fanout [256]uint32
-	large  int64 // where the table of 8-byte offsets starts
-	count  int64
+	path  string   // without .pack or .idx
+	idx   []byte   // mapped: only the pages that a search touches are read
+	file  *os.File // opened when an object of it is wanted
+	large int      // where the table of 8-byte offsets starts
+	count int
 }
 
 // Places in an index: 8 bytes of head, 256 × 4 of fanout, then per object 20 of hash, 4 of CRC, 4 of offset.
@@ -35,62 +34,44 @@ func openPack(path string) (*pack, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &pack{path: path, idx: f, idxFd: f}
-	if err := p.readFanout(); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("%s: %w", filepath.Base(path), err)
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() < idxHashes+40 || info.Size() > 1<<40 {
+		return nil, fmt.Errorf("%s: index of %d bytes", filepath.Base(path), info.Size())
+	}
+	p := &pack{path: path}
+	if p.idx, err = unix.Mmap(int(f.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_SHARED); err != nil {
+		return nil, fmt.Errorf("%s: map index: %w", filepath.Base(path), err)
+	}
+	p.count = p.fanout(255)
+	p.large = idxHashes + p.count*28
+	if !bytes.HasPrefix(p.idx, []byte("\xfftOc\x00\x00\x00\x02")) || len(p.idx) < p.large+40 {
+		p.close()
+		return nil, fmt.Errorf("%s: not a whole index of version 2", filepath.Base(path))
 	}
 	return p, nil
 }
 
-func (p *pack) readFanout() error {
-	var head [idxHashes]byte
-	if _, err := p.idx.ReadAt(head[:], 0); err != nil {
-		return err
-	}
-	if !bytes.Equal(head[:8], []byte("\xfftOc\x00\x00\x00\x02")) {
-		return errors.New("not an index of version 2")
-	}
-	for i := range p.fanout {
-		p.fanout[i] = binary.BigEndian.Uint32(head[idxFanout+4*i:])
-		if i > 0 && p.fanout[i] < p.fanout[i-1] {
-			return errors.New("index is not in order")
-		}
-	}
-	p.count = int64(p.fanout[255])
-	p.large = idxHashes + p.count*28
-	info, err := p.idxFd.Stat()
-	if err != nil {
-		return err
-	}
-	if info.Size() < p.large+40 {
-		return errors.New("index is cut off")
-	}
-	if info.Size() > 1<<20 {
-		return nil
-	}
-	all := make([]byte, info.Size()) // small: one read instead of ten for each search
-	if _, err := p.idx.ReadAt(all, 0); err != nil {
-		return err
-	}
-	err = p.idxFd.Close()
-	p.idx, p.idxFd = bytes.NewReader(all), nil
-	return err
+// fanout is how many objects have a hash that begins with a byte, or with a lesser one.
+func (p *pack) fanout(first int) int {
+	return int(binary.BigEndian.Uint32(p.idx[idxFanout+4*first:]))
 }
 
 // find returns the offset of an object in the pack, or plumbing.ErrObjectNotFound.
 func (p *pack) find(id plumbing.Hash) (int64, error) {
-	lo, hi := int64(0), int64(p.fanout[id[0]])
+	lo, hi := 0, p.fanout(int(id[0]))
 	if id[0] > 0 {
-		lo = int64(p.fanout[id[0]-1])
+		lo = p.fanout(int(id[0]) - 1)
 	}
-	var h plumbing.Hash
+	if hi > p.count {
+		return 0, fmt.Errorf("%s: index is not in order", filepath.Base(p.path))
+	}
 	for lo < hi {
 		mid := (lo + hi) / 2
-		if _, err := p.idx.ReadAt(h[:], idxHashes+mid*20); err != nil {
-			return 0, err
-		}
-		switch c := bytes.Compare(h[:], id[:]); {
+		switch c := bytes.Compare(p.idx[idxHashes+mid*20:][:20], id[:]); {
 		case c == 0:
 			return p.offset(mid)
 		case c < 0:
@@ -102,19 +83,25 @@ func (p *pack) find(id plumbing.Hash) (int64, error) {
 	return 0, plumbing.ErrObjectNotFound
 }
 
-func (p *pack) offset(i int64) (int64, error) {
-	var b [8]byte
-	if _, err := p.idx.ReadAt(b[:4], idxHashes+p.count*24+i*4); err != nil {
-		return 0, err
-	}
-	v := binary.BigEndian.Uint32(b[:4])
+func (p *pack) offset(i int) (int64, error) {
+	v := binary.BigEndian.Uint32(p.idx[idxHashes+p.count*24+i*4:])
 	if v&(1<<31) == 0 {
 		return int64(v), nil
 	}
-	if _, err := p.idx.ReadAt(b[:], p.large+int64(v&^(1<<31))*8); err != nil {
-		return 0, err
+	at := p.large + int(v&^(1<<31))*8
+	if at+8 > len(p.idx) {
+		return 0, fmt.Errorf("%s: index is cut off", filepath.Base(p.path))
 	}
-	return int64(binary.BigEndian.Uint64(b[:])), nil
+	return int64(binary.BigEndian.Uint64(p.idx[at:])), nil
+}
+
+// ids lists the objects of a pack.
+func (p *pack) ids() []plumbing.Hash {
+	ids := make([]plumbing.Hash, p.count)
+	for i := range ids {
+		copy(ids[i][:], p.idx[idxHashes+i*20:])
+	}
+	return ids
 }
 
 func (p *pack) open() (*os.File, error) {
@@ -133,8 +120,9 @@ func (p *pack) close() error {
 	if p.file != nil {
 		err = p.file.Close()
 	}
-	if p.idxFd != nil {
-		err = errors.Join(err, p.idxFd.Close())
+	if p.idx != nil {
+		err = errors.Join(err, unix.Munmap(p.idx))
+		p.idx = nil
 	}
 	return err
 }

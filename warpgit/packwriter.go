@@ -2,12 +2,14 @@ package warpgit
 
 import (
 	"bufio"
+	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -149,12 +151,8 @@ func (p *packWriter) encode(tmp string, objects map[plumbing.Hash]rawObject) (pl
 	for id := range objects {
 		ids = append(ids, id)
 	}
-	sort.Slice(ids, func(i, j int) bool {
-		a, b := objects[ids[i]].kind, objects[ids[j]].kind
-		if a != b {
-			return a < b
-		}
-		return ids[i].String() < ids[j].String()
+	slices.SortFunc(ids, func(a, b plumbing.Hash) int {
+		return cmp.Or(int(objects[a].kind)-int(objects[b].kind), bytes.Compare(a[:], b[:]))
 	})
 	for _, id := range ids {
 		if err := e.add(id, objects[id]); err != nil {

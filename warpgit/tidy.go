@@ -117,11 +117,8 @@ func (r *Repo) readPacks(ctx context.Context, paths []string) (map[plumbing.Hash
 		if err != nil {
 			return nil, err
 		}
-		ids, err := p.ids()
-		if err2 := p.close(); err == nil {
-			err = err2
-		}
-		if err != nil {
+		ids := p.ids()
+		if err := p.close(); err != nil {
 			return nil, err
 		}
 		for _, id := range ids {
@@ -136,19 +133,6 @@ func (r *Repo) readPacks(ctx context.Context, paths []string) (map[plumbing.Hash
 		}
 	}
 	return all, nil
-}
-
-// ids lists the objects of a pack.
-func (p *pack) ids() ([]plumbing.Hash, error) {
-	table := make([]byte, p.count*20)
-	if _, err := p.idx.ReadAt(table, idxHashes); err != nil {
-		return nil, err
-	}
-	ids := make([]plumbing.Hash, p.count)
-	for i := range ids {
-		copy(ids[i][:], table[i*20:])
-	}
-	return ids, nil
 }
 
 // discard removes a pack whose objects are elsewhere: its index first, so that nobody finds what is no longer there.

@@ -3,7 +3,7 @@ package warpgit
 import (
 	"bytes"
 	"fmt"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -48,24 +48,32 @@ func encodeTree(entries []object.TreeEntry) []byte {
 	return b
 }
 
-// sortKey orders entries as git does: a directory compares as if its name ended in a slash.
-func sortKey(e object.TreeEntry) string {
-	if e.Mode == filemode.Dir {
-		return e.Name + "/"
+// compareEntries orders entries as git does: a directory compares as if its name ended in a slash.
+func compareEntries(a, b object.TreeEntry) int {
+	n := min(len(a.Name), len(b.Name))
+	if c := strings.Compare(a.Name[:n], b.Name[:n]); c != 0 {
+		return c
 	}
-	return e.Name
+	return int(byteAt(a, n)) - int(byteAt(b, n))
+}
+
+func byteAt(e object.TreeEntry, i int) byte {
+	switch {
+	case i < len(e.Name):
+		return e.Name[i]
+	case e.Mode == filemode.Dir:
+		return '/'
+	}
+	return 0
 }
 
 // sortedTree returns the entries in git's order, the argument itself where they are so already.
 func sortedTree(entries []object.TreeEntry) []object.TreeEntry {
-	less := func(list []object.TreeEntry) func(i, j int) bool {
-		return func(i, j int) bool { return sortKey(list[i]) < sortKey(list[j]) }
-	}
-	if sort.SliceIsSorted(entries, less(entries)) {
+	if slices.IsSortedFunc(entries, compareEntries) {
 		return entries
 	}
-	entries = append([]object.TreeEntry(nil), entries...)
-	sort.Slice(entries, less(entries))
+	entries = slices.Clone(entries)
+	slices.SortFunc(entries, compareEntries)
 	return entries
 }
 
@@ -90,8 +98,7 @@ func checkTree(entries []object.TreeEntry) error {
 // find returns the entry of a name.
 func find(entries []object.TreeEntry, name string) (object.TreeEntry, bool) {
 	for _, as := range []filemode.FileMode{filemode.Regular, filemode.Dir} { // a name sorts in two places
-		key := sortKey(object.TreeEntry{Name: name, Mode: as})
-		i := sort.Search(len(entries), func(i int) bool { return sortKey(entries[i]) >= key })
+		i, _ := slices.BinarySearchFunc(entries, object.TreeEntry{Name: name, Mode: as}, compareEntries)
 		if i < len(entries) && entries[i].Name == name {
 			return entries[i], true
 		}
