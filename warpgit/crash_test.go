@@ -241,8 +241,8 @@ func TestLeftovers(t *testing.T) {
 	}
 	r.packs.alive.file.Close() // as if it were killed
 	next := openDir(t, dir)
-	if exists(held + ".keep") {
-		t.Error("the .keep of a dead writer is still there")
+	if exists(held+".keep") || exists(ref+".lock") {
+		t.Error("the .keep or the lock of a dead writer is still there")
 	}
 	appendTo(t, next.Store, jitos.SystemRef, tip, graphRule(nil, nil)) // the lock of a dead writer is no obstacle
 	if !exists(foreign) {

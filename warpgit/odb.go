@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -76,26 +77,31 @@ func (d *objectDirs) follow(dir string, depth int) error {
 	return nil
 }
 
-// read finds an object. What is not found at first is looked for once more after a look at which packs there are now: git
-// may have packed it, or unpacked it, meanwhile.
+// read finds an object. What is not found is looked for again after a look at which packs there are now, for git may have
+// packed it, or unpacked it, meanwhile; and again while packs keep coming and going, as they do during a git gc.
 func (d *objectDirs) read(id plumbing.Hash) (rawObject, error) {
 	if !d.scanned {
 		d.scan()
 	}
 	for try := 0; ; try++ {
+		known := len(d.packs)
 		r, err := d.readPacked(id)
 		if errors.Is(err, plumbing.ErrObjectNotFound) {
 			r, err = d.readLoose(id)
 		}
-		if err == nil || try == 1 {
+		gone := len(d.packs) < known
+		if err == nil || try == 20 {
 			return r, err
 		}
-		d.scan()
+		if came := d.scan(); !came && !gone && try > 0 {
+			return r, err
+		}
 	}
 }
 
 func (d *objectDirs) readPacked(id plumbing.Hash) (rawObject, error) {
-	for i, p := range d.packs {
+	for i := 0; i < len(d.packs); i++ {
+		p := d.packs[i]
 		offset, err := p.find(id)
 		if errors.Is(err, plumbing.ErrObjectNotFound) {
 			continue
@@ -104,8 +110,11 @@ func (d *objectDirs) readPacked(id plumbing.Hash) (rawObject, error) {
 			return rawObject{}, err
 		}
 		r, err := d.at(packPlace{p, offset}, 0)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // git removed the pack; the object is elsewhere
+		if errors.Is(err, fs.ErrNotExist) { // git removed the pack; the object is elsewhere
+			p.close()
+			d.packs = slices.Delete(d.packs, i, i+1)
+			i--
+			continue
 		}
 		if i > 0 {
 			copy(d.packs[1:i+1], d.packs[:i])
@@ -233,8 +242,10 @@ func decodeLoose(file io.Reader) (rawObject, error) {
 	return rawObject{kind, data}, err
 }
 
-// scan looks at which packs there are. Those that are known stay open: a pack that git removes can still be read.
-func (d *objectDirs) scan() {
+// scan looks at which packs there are, and tells whether there are new ones. Those that are known stay: one that git removes
+// can still be read where it was opened before.
+func (d *objectDirs) scan() bool {
+	before := len(d.packs)
 	d.scanned = true
 	known := map[string]bool{}
 	for _, p := range d.packs {
@@ -255,6 +266,7 @@ func (d *objectDirs) scan() {
 			}
 		}
 	}
+	return len(d.packs) > before
 }
 
 // Close closes the files of all packs.

@@ -207,7 +207,9 @@ func (p *packWriter) sweep() error {
 		owner, ext, _ := strings.Cut(n.Name(), ".")
 		if strings.HasPrefix(owner, alivePrefix) && ext != "alive" && p.dead(graves, owner) {
 			path := filepath.Join(p.tmpDir(), n.Name())
-			if !lockTwin(path) {
+			if freed, err := freeLock(p, path); err != nil {
+				return err
+			} else if freed {
 				os.RemoveAll(path)
 			}
 		} else if ext == "alive" {

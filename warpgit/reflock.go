@@ -156,12 +156,44 @@ func pruneDirs(dir, stop string) {
 	}
 }
 
-// lockTwin tells whether a file in tmp has a second name: then a lock may still stand that only it shows to be ours.
-func lockTwin(path string) bool {
-	info, err := os.Lstat(path)
-	if err != nil || !strings.HasSuffix(path, ".ref") {
-		return false
+// freeLock looks at a file in tmp of a dead writer: where a lock still stands that is the same file, the lock goes, so that
+// git is not kept from the ref. It says false where another process is moving a ref at this moment; the next one will see.
+func freeLock(p *packWriter, twin string) (bool, error) {
+	info, err := os.Lstat(twin)
+	if err != nil || !strings.HasSuffix(twin, ".ref") {
+		return err == nil, nil
 	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	return ok && stat.Nlink > 1
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok && stat.Nlink == 1 {
+		return true, nil
+	}
+	own, err := openLock(p.perm, filepath.Join(p.own, "refs.lock"))
+	if errors.Is(err, jitos.ErrBusy) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer own.Close()
+	common := filepath.Dir(p.own)
+	locks := []string{filepath.Join(common, "packed-refs.lock")}
+	for _, prefix := range fabricPrefixes {
+		err := filepath.WalkDir(filepath.Join(common, prefix), func(path string, e fs.DirEntry, err error) error {
+			if err == nil && strings.HasSuffix(path, ".lock") {
+				locks = append(locks, path)
+			}
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			return err
+		})
+		if err != nil {
+			return false, err
+		}
+	}
+	for _, lock := range locks {
+		if other, err := os.Lstat(lock); err == nil && os.SameFile(info, other) {
+			return true, os.Remove(lock)
+		}
+	}
+	return true, nil // the lock was renamed into place: the file is the ref itself
 }
