@@ -9,9 +9,27 @@ import (
 	"syscall"
 )
 
-// perm is git's core.sharedRepository: the bits that every file and directory gets beside what the umask leaves. 0 means
-// that the umask alone decides.
+// perm is git's core.sharedRepository: the bits that every file and directory gets beside what the umask leaves, or in its
+// place (exact). 0 means that the umask alone decides.
 type perm fs.FileMode
+
+// exact marks bits that replace those of the umask.
+const exact perm = 1 << 12
+
+// of is the mode of a file that has one already.
+func (p perm) of(mode fs.FileMode) fs.FileMode {
+	bits := fs.FileMode(p) & 0o666
+	if mode&0o200 == 0 {
+		bits &^= 0o222
+	}
+	if mode&0o100 != 0 {
+		bits |= (bits & 0o444) >> 2
+	}
+	if p&exact != 0 {
+		return mode&^0o777 | bits
+	}
+	return mode | bits
+}
 
 // open creates a file with git's mode for it: 0444 for packs, 0666 for the rest.
 func (p perm) open(path string, flag int, mode fs.FileMode) (*os.File, error) {
@@ -19,11 +37,11 @@ func (p perm) open(path string, flag int, mode fs.FileMode) (*os.File, error) {
 	if err != nil || p == 0 {
 		return f, err
 	}
-	bits := fs.FileMode(p) & 0o666
-	if mode&0o200 == 0 {
-		bits &^= 0o222
+	info, err := f.Stat()
+	if err == nil && p.of(info.Mode()) != info.Mode() {
+		err = f.Chmod(p.of(info.Mode()).Perm())
 	}
-	if err := f.Chmod(mode&0o600 | bits); err != nil {
+	if err != nil {
 		f.Close()
 		return nil, err
 	}
@@ -91,8 +109,11 @@ func (p perm) mkdirAll(dir string) error {
 		return err
 	}
 	if p != 0 {
-		bits := fs.FileMode(p) & 0o666
-		if err := os.Chmod(dir, 0o700|bits|(bits&0o444)>>2|fs.ModeSetgid); err != nil {
+		info, err := os.Stat(dir)
+		if err == nil {
+			err = os.Chmod(dir, p.of(info.Mode()).Perm()|fs.ModeSetgid)
+		}
+		if err != nil {
 			return err
 		}
 	}

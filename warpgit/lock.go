@@ -98,7 +98,7 @@ type alive struct {
 
 const alivePrefix = "jitos-"
 
-func newAlive(dir string) (*alive, error) {
+func newAlive(p perm, dir string) (*alive, error) {
 	for {
 		var b [8]byte
 		if _, err := rand.Read(b[:]); err != nil {
@@ -106,7 +106,7 @@ func newAlive(dir string) (*alive, error) {
 		}
 		name := alivePrefix + hex.EncodeToString(b[:])
 		path := filepath.Join(dir, name+".alive")
-		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+		f, err := p.open(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
 		if errors.Is(err, fs.ErrExist) {
 			continue
 		}

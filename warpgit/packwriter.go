@@ -54,7 +54,7 @@ func (p *packWriter) start() error {
 			return err
 		}
 	}
-	a, err := newAlive(p.tmpDir())
+	a, err := newAlive(p.perm, p.tmpDir())
 	if err != nil {
 		return err
 	}

@@ -170,7 +170,7 @@ func sharedPerm(v string) (perm, error) {
 	if err != nil || bits&0o600 != 0o600 {
 		return 0, fmt.Errorf("core.sharedRepository = %s: %w", v, jitos.ErrInvalid)
 	}
-	return perm(bits & 0o666), nil
+	return exact | perm(bits&0o666), nil
 }
 
 // who is the user of the repository, as git would write it into a commit; without a name set it is jitos itself.

@@ -2,6 +2,7 @@ package warpgit
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -378,5 +379,65 @@ func TestUninit_leavesNoTrace(t *testing.T) {
 	}
 	if strings.Contains(read(t, dir, ".git/packed-refs"), "jitos") || exists(linked) {
 		t.Error("refs or a worktree are left")
+	}
+}
+
+// Without a name the fabric still has a committer; JITOS_NOW pins the time of the commits.
+func TestIdentityAndClock(t *testing.T) {
+	dir := newDir(t)
+	for _, name := range []string{"GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"} {
+		os.Unsetenv(name)
+	}
+	run(t, dir, "config", "user.useConfigOnly", "true")
+	t.Setenv("JITOS_NOW", "1700000000")
+	r, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tip := born(t, r.Store)
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := run(t, dir, "log", "-1", "--format=%an <%ae>|%cn <%ce>|%at %ct", string(tip)); got != ada+"|jitos <jitos@localhost>|1700000000 1700000000" {
+		t.Errorf("commit by %s", got)
+	}
+	t.Setenv("JITOS_NOW", "yesterday")
+	if _, err := Open(dir); !errors.Is(err, jitos.ErrInvalid) {
+		t.Errorf("a time that is none: %v", err)
+	}
+}
+
+// Files get the modes that git would give them, so that a shared repository stays shared.
+func TestSharedModes(t *testing.T) {
+	for _, shared := range []string{"umask", "group", "all", "0640"} {
+		dir := newDir(t)
+		run(t, dir, "config", "core.sharedRepository", shared)
+		run(t, dir, "branch", "by-git")
+		run(t, dir, "repack", "-q")
+		r := openDir(t, dir)
+		born(t, r.Store)
+		mode := func(pattern string) map[os.FileMode]bool {
+			modes := map[os.FileMode]bool{}
+			list, err := filepath.Glob(filepath.Join(dir, ".git", pattern))
+			if err != nil || len(list) == 0 {
+				t.Fatalf("%s: %v", pattern, err)
+			}
+			for _, name := range list {
+				info, err := os.Stat(name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				modes[info.Mode()] = true
+			}
+			return modes
+		}
+		for _, pattern := range []string{"objects/pack/*.pack", "objects/pack/*.idx"} {
+			if m := mode(pattern); len(m) != 1 {
+				t.Errorf("%s: %s have modes %v, ours and git's", shared, pattern, m)
+			}
+		}
+		if a, b := mode("refs/heads/by-git"), mode(string(jitos.SystemRef)); fmt.Sprint(a) != fmt.Sprint(b) {
+			t.Errorf("%s: refs have modes %v, git's %v", shared, b, a)
+		}
 	}
 }
