@@ -26,6 +26,7 @@ type Objects struct {
 	packs   *packWriter // nil in memory
 	staged  map[plumbing.Hash]*stagedObject
 	bytes   int64    // of the staged objects that are not in any pack yet
+	spillAt int64    // see spill
 	spilled []string // packs that hold staged objects, see spill
 
 	raw   cache[plumbing.Hash, rawObject]
@@ -56,16 +57,17 @@ type stagedObject struct {
 // EmptyTree is the tree without entries.
 var EmptyTree = plumbing.ComputeHash(plumbing.TreeObject, nil)
 
-// spillBytes is how much may be staged in memory before it goes to a pack that is held with a .keep.
-const spillBytes = 64 << 20
+// defaultSpill is how much may be staged in memory before it goes to a pack that is held with a .keep.
+const defaultSpill = 64 << 20
 
 func newObjects(base source, packs *packWriter) *Objects {
 	return &Objects{
-		base:   base,
-		packs:  packs,
-		staged: map[plumbing.Hash]*stagedObject{},
-		raw:    cache[plumbing.Hash, rawObject]{limit: 16 << 20},
-		trees:  cache[plumbing.Hash, []object.TreeEntry]{limit: 400_000},
+		base:    base,
+		packs:   packs,
+		spillAt: defaultSpill,
+		staged:  map[plumbing.Hash]*stagedObject{},
+		raw:     cache[plumbing.Hash, rawObject]{limit: 16 << 20},
+		trees:   cache[plumbing.Hash, []object.TreeEntry]{limit: 400_000},
 	}
 }
 
@@ -169,7 +171,7 @@ func (o *Objects) put(kind plumbing.ObjectType, data []byte) (plumbing.Hash, err
 	}
 	o.staged[id] = &stagedObject{rawObject: rawObject{kind, append([]byte(nil), data...)}}
 	o.bytes += int64(len(data))
-	if o.bytes < spillBytes {
+	if o.bytes < o.spillAt {
 		return id, nil
 	}
 	return id, o.spill()

@@ -11,8 +11,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
 
@@ -22,7 +24,7 @@ import (
 // reverseIndex tells which edges point to a node; the fabric keeps edges under their sources only. It is derived: it may be
 // deleted at any time, and a lost or broken one is built anew.
 //
-// In <common>/jitos/index there is at most one file, named by the edges/ tree that it was made of. Each line of it is an edge,
+// In <common>/jitos/index there is at most one file, named by the edges/ tree that it was made of and its own size. Each line of it is an edge,
 // sorted: "<to> <item>", for example
 //
 //	thing/b thing/a#uses/3f0c5dc44d0e2b9a3a1c1f6a7a0f9b52
@@ -175,7 +177,9 @@ func (x *reverseIndex) moveTo(ctx context.Context, edges plumbing.Hash) error {
 	}
 	x.edges = edges
 	if x.dir != "" && x.changes > max(256, x.lines/4) {
-		return x.save()
+		if err := x.save(); err != nil {
+			x.changes = 0 // where nothing can be written memory is as good; it is tried again after as many changes
+		}
 	}
 	return nil
 }
@@ -223,12 +227,19 @@ func (x *reverseIndex) load() {
 	if x.dir == "" || err != nil {
 		return
 	}
+	var newest time.Time
 	for _, n := range names {
-		if plumbing.IsHash(n.Name()) {
-			x.file, x.edges = filepath.Join(x.dir, n.Name()), plumbing.NewHash(n.Name())
-			if info, err := n.Info(); err == nil {
-				x.lines = int(info.Size() / 80)
-			}
+		info, err := n.Info()
+		if err != nil {
+			continue
+		}
+		hash, size, _ := strings.Cut(n.Name(), "-")
+		whole := plumbing.IsHash(hash) && size == strconv.FormatInt(info.Size(), 10)
+		if whole && info.ModTime().After(newest) {
+			newest = info.ModTime()
+			x.file, x.edges, x.lines = filepath.Join(x.dir, n.Name()), plumbing.NewHash(hash), int(info.Size()/80)
+		} else if time.Since(info.ModTime()) > time.Hour { // older than another, cut off, or left by a process that was killed
+			os.Remove(filepath.Join(x.dir, n.Name()))
 		}
 	}
 }
@@ -239,7 +250,7 @@ func (x *reverseIndex) save() error {
 	if x.file != "" {
 		data, err := os.ReadFile(x.file)
 		if err != nil {
-			return nil // somebody deleted it; memory is as good
+			return err // somebody deleted it
 		}
 		for line := range strings.Lines(string(data)) {
 			if line = strings.TrimSuffix(line, "\n"); !x.removed[line] {
@@ -256,11 +267,11 @@ func (x *reverseIndex) save() error {
 	if err := x.perm.mkdirAll(x.dir); err != nil {
 		return err
 	}
-	old, name := x.file, filepath.Join(x.dir, x.edges.String())
 	var b bytes.Buffer
 	for _, line := range lines {
 		b.WriteString(line + "\n")
 	}
+	old, name := x.file, filepath.Join(x.dir, fmt.Sprintf("%s-%d", x.edges, b.Len()))
 	if err := x.perm.replace(name, b.Bytes(), 0o666); err != nil {
 		return err
 	}

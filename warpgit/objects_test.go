@@ -1,0 +1,249 @@
+package warpgit
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/filemode"
+	"github.com/go-git/go-git/v5/plumbing/object"
+
+	"github.com/jitos/jitos"
+)
+
+func TestObjects_conformance(t *testing.T) {
+	stores(t, func(t *testing.T, s *Store) {
+		o := s.Objects
+		blob, err := o.PutBlob([]byte("text"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries := []object.TreeEntry{ // git's order: a-b, a.c, a/ — and the mode that git no longer writes stays
+			{Name: "a", Mode: filemode.Dir, Hash: EmptyTree}, {Name: "a.c", Mode: filemode.Deprecated, Hash: blob}, {Name: "a-b", Mode: filemode.Executable, Hash: blob}}
+		tree, err := o.PutTree(entries)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := o.Tree(ctx, tree)
+		if err != nil || len(got) != 3 || got[0].Name != "a-b" || got[1].Name != "a.c" || got[2].Name != "a" || got[1].Mode != filemode.Deprecated {
+			t.Errorf("tree %v %v", got, err)
+		}
+		if data, err := o.Blob(ctx, blob); err != nil || string(data) != "text" {
+			t.Errorf("blob %q %v", data, err)
+		}
+		if _, err := o.Blob(ctx, tree); !errors.Is(err, jitos.ErrInvalid) {
+			t.Errorf("a tree read as a blob: %v", err)
+		}
+		if _, err := o.Blob(ctx, plumbing.NewHash(strings.Repeat("1", 40))); !errors.Is(err, jitos.ErrNotFound) {
+			t.Errorf("an absent blob: %v", err)
+		}
+		for _, zero := range []plumbing.Hash{{}, EmptyTree} {
+			if got, err := o.Tree(ctx, zero); err != nil || len(got) != 0 {
+				t.Errorf("the empty tree: %v %v", got, err)
+			}
+		}
+		for _, name := range []string{"", ".", "..", ".git", ".GIT", "a/b", "a\x00b"} {
+			if _, err := o.PutTree([]object.TreeEntry{{Name: name, Mode: filemode.Regular, Hash: blob}}); !errors.Is(err, jitos.ErrInvalid) {
+				t.Errorf("entry %q: %v", name, err)
+			}
+		}
+		twice := []object.TreeEntry{{Name: "a", Mode: filemode.Regular, Hash: blob}, {Name: "a", Mode: filemode.Dir, Hash: EmptyTree}}
+		if _, err := o.PutTree(twice); !errors.Is(err, jitos.ErrInvalid) {
+			t.Errorf("a name twice: %v", err)
+		}
+		if _, err := o.PutTree([]object.TreeEntry{{Name: "a", Mode: filemode.Regular}}); !errors.Is(err, jitos.ErrInvalid) {
+			t.Errorf("an entry without an object: %v", err)
+		}
+	})
+}
+
+// What is staged is durable with the next Append, reachable or not; what a refused Append staged can be appended later.
+func TestObjects_staging(t *testing.T) {
+	dir := newDir(t)
+	r := openDir(t, dir)
+	tip := born(t, r.Store)
+	tree := putFiles(t, r.Store.Objects, map[string]string{"later.txt": "later\n"})
+	loose, err := r.Store.Objects.PutBlob([]byte("never referenced"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := appendTo(t, r.Store, jitos.SystemRef, tip, graphRule(nil, nil))
+	other := openDir(t, dir)
+	if data, err := other.Store.Objects.Blob(ctx, loose); err != nil || string(data) != "never referenced" {
+		t.Errorf("staged before an Append: %q %v", data, err)
+	}
+	run(t, dir, "gc", "-q", "--prune=now") // takes what nothing refers to, although it was written
+	rw := graphRule(nil, nil)
+	rw.Tree = tree
+	if _, err := r.Store.Append(ctx, jitos.SystemRef, tip, tip, rw); !errors.Is(err, jitos.ErrStale) {
+		t.Fatalf("append on an old tip: %v", err)
+	}
+	last := appendTo(t, r.Store, jitos.SystemRef, next, rw)
+	if got := run(t, dir, "show", string(last)+":later.txt"); got != "later" {
+		t.Errorf("a file that was staged before a gc is %q", got)
+	}
+}
+
+// More than memory should hold goes to a pack that no gc takes, until it is referred to or forgotten.
+func TestObjects_spill(t *testing.T) {
+	dir := newDir(t)
+	r := openDir(t, dir)
+	r.Store.Objects.spillAt = 100_000
+	tip := born(t, r.Store)
+	noise := rand.NewChaCha8([32]byte{1})
+	files := map[string]string{}
+	for i := range 50 {
+		data := make([]byte, 10_000)
+		noise.Read(data)
+		files[fmt.Sprintf("f%d", i)] = string(data)
+	}
+	rw := graphRule(nil, nil)
+	rw.Tree = putFiles(t, r.Store.Objects, files)
+	keeps, err := filepath.Glob(filepath.Join(dir, ".git/objects/pack/*.keep"))
+	if err != nil || len(keeps) < 4 {
+		t.Errorf("%d packs are held, %v", len(keeps), err)
+	}
+	run(t, dir, "gc", "-q", "--prune=now")
+	tip = appendTo(t, r.Store, jitos.SystemRef, tip, rw)
+	snap := open(t, openDir(t, dir).Store, tip)
+	for name, want := range files {
+		if data, err := snap.ReadFile(ctx, name); err != nil || string(data) != want {
+			t.Errorf("%s: %d bytes, %v", name, len(data), err)
+		}
+	}
+}
+
+// git's own packs, with deltas of both kinds, are read as git reads them.
+func TestObjects_gitPacks(t *testing.T) {
+	dir := newDir(t)
+	var text bytes.Buffer
+	for i := range 300 {
+		fmt.Fprintf(&text, "line %d\n", i)
+		if i%10 == 0 {
+			write(t, dir, "grows.txt", text.String())
+			run(t, dir, "add", ".")
+			run(t, dir, "commit", "-q", "-m", fmt.Sprint("grow ", i))
+		}
+	}
+	all := run(t, dir, "rev-list", "--all", "--objects", "--no-object-names")
+	check := func(what string) {
+		t.Helper()
+		r := openDir(t, dir)
+		for id := range strings.Lines(all) {
+			id = strings.TrimSpace(id)
+			raw, err := r.Store.Objects.get(plumbing.NewHash(id))
+			if err != nil {
+				t.Fatalf("%s: %v", what, err)
+			}
+			if got := plumbing.ComputeHash(raw.kind, raw.data); got.String() != id {
+				t.Fatalf("%s: object %s reads as %s", what, id, got)
+			}
+		}
+	}
+	check("loose")
+	run(t, dir, "-c", "pack.indexVersion=2", "repack", "-q", "-a", "-d", "-f", "--depth=50")
+	check("offset deltas")
+	run(t, dir, "-c", "repack.useDeltaBaseOffset=false", "repack", "-q", "-a", "-d", "-f")
+	check("reference deltas")
+	run(t, dir, "multi-pack-index", "write")
+	check("indexed")
+}
+
+// A file tree is nowhere stored but in the root of its commit; later, and elsewhere, it is found again by its hash.
+func TestFiles_byHash(t *testing.T) {
+	dir := newDir(t)
+	r := openDir(t, dir)
+	tip := born(t, r.Store)
+	src := putFiles(t, r.Store.Objects, map[string]string{"src/a.go": "a\n"})
+	rw := graphRule(nil, nil)
+	rw.Tree = src
+	first := appendTo(t, r.Store, jitos.SystemRef, tip, rw)
+	rw.Tree = putFiles(t, r.Store.Objects, map[string]string{"src/b.go": "b\n"})
+	appendTo(t, r.Store, jitos.SystemRef, first, rw)
+	run(t, dir, "gc", "-q", "--prune=now") // takes the trees that no commit refers to
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	files, err := openDir(t, dir).Store.Files(src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if data, err := files.ReadFile(ctx, "src/a.go"); err != nil || string(data) != "a\n" {
+		t.Errorf("by its hash: %q %v", data, err)
+	}
+	unknown, err := openDir(t, dir).Store.Files("1111111111111111111111111111111111111111")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := unknown.ReadFile(ctx, "x"); !errors.Is(err, jitos.ErrNotFound) {
+		t.Errorf("a tree of nobody's: %v", err)
+	}
+}
+
+// The reverse index on disk: written when it grows, brought up to date by what changed, built anew when it is lost or broken.
+func TestReverseIndex_file(t *testing.T) {
+	dir := newDir(t)
+	r := openDir(t, dir)
+	tip := born(t, r.Store)
+	hub := node("thing", "hub")
+	rw := graphRule([]jitos.Node{hub}, nil)
+	for i := range 400 {
+		n := node("thing", fmt.Sprint("n", i))
+		rw.Set = append(rw.Set, n)
+		rw.Edges = append(rw.Edges, edge(n, "to", hub, ""), edge(hub, "from", n, ""))
+	}
+	tip = appendTo(t, r.Store, jitos.SystemRef, tip, rw)
+	pointing := func(s *Store, id jitos.CommitID, to string) int {
+		t.Helper()
+		n := 0
+		for e, err := range s.To(ctx, open(t, s, id), jitos.NodeID{Kind: "thing", Name: to}) {
+			if err != nil || e.To.Name != to {
+				t.Fatal(e, err)
+			}
+			n++
+		}
+		return n
+	}
+	index := func() []string {
+		list, err := filepath.Glob(filepath.Join(dir, ".git/jitos/index/*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	if n := pointing(r.Store, tip, "hub"); n != 400 || len(index()) != 1 {
+		t.Errorf("%d edges point to the hub, index %v", n, index())
+	}
+	drop := graphRule(nil, nil, rw.Edges[0].Item(), rw.Edges[2].Item())
+	drop.Edges = []jitos.Edge{edge(rw.Set[5], "also", hub, "")}
+	next := appendTo(t, r.Store, jitos.SystemRef, tip, drop)
+	for what, prepare := range map[string]func(){
+		"as it was": func() {},
+		"deleted":   func() { os.RemoveAll(filepath.Join(dir, ".git/jitos/index")) },
+		"cut off":   func() { os.Truncate(index()[0], 100) },
+		"of a tree that is gone": func() {
+			_, size, _ := strings.Cut(filepath.Base(index()[0]), "-")
+			os.Rename(index()[0], filepath.Join(dir, ".git/jitos/index", strings.Repeat("1", 40)+"-"+size))
+		},
+	} {
+		prepare()
+		s := openDir(t, dir).Store
+		if n := pointing(s, next, "hub"); n != 399 {
+			t.Errorf("%s: %d edges point to the hub, want 399", what, n)
+		}
+		if n := pointing(s, tip, "hub"); n != 400 {
+			t.Errorf("%s: %d edges pointed to the hub, want 400", what, n)
+		}
+		for _, name := range []string{"n0", "n399", "n10"} {
+			if n := pointing(s, next, name); n != 1 {
+				t.Errorf("%s: %d edges point to %s", what, n, name)
+			}
+		}
+	}
+}
