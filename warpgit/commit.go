@@ -37,8 +37,10 @@ func (s *Store) view(ctx context.Context, id plumbing.Hash) (*view, error) {
 	if err != nil {
 		return nil, fmt.Errorf("commit %s: %w", id, err)
 	}
-	v := &view{id: id, commit: c, parents: c.ParentHashes}
-	v.fabric, v.files, v.tree = splitRoot(root)
+	v := &view{id: id, commit: c, parents: c.ParentHashes, files: root, tree: c.TreeHash}
+	if _, ok := find(root, fabricDir); ok {
+		v.fabric, v.files, v.tree = splitRoot(root)
+	}
 	_, _, v.trailers = parseMessage(c.Message)
 	if s.shallow != nil && len(v.parents) > 0 {
 		edge, err := s.shallow(id)
