@@ -178,7 +178,11 @@ func (d *diskRefs) place(lock *refLock, name string) error {
 		return err
 	}
 	lock.path = ""
-	return syncDir(filepath.Dir(path))
+	err := syncDir(filepath.Dir(path))
+	if errors.Is(err, fs.ErrNotExist) { // git has packed the ref already, and removed its empty directory
+		err = errors.Join(syncFile(filepath.Join(d.common, "packed-refs")), syncDir(d.common))
+	}
+	return err
 }
 
 // remove takes a ref out of packed-refs first, so that no older value shines through, and then its file.

@@ -35,14 +35,15 @@ func (d *diskRefs) lockRef(ctx context.Context, name string, new plumbing.Hash) 
 	value := []byte(new.String() + "\n")
 	path := d.path(name)
 	for range 10 {
-		if err := d.perm.mkdirAll(filepath.Dir(path)); err != nil {
-			return nil, nameTaken(name, err)
+		var lock *refLock
+		err := d.perm.mkdirAll(filepath.Dir(path))
+		if err == nil {
+			lock, err = d.link(ctx, path+".lock", value)
 		}
-		lock, err := d.link(ctx, path+".lock", value)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // git removed the directory, empty as it was, at this moment
 		}
-		return lock, err
+		return lock, nameTaken(name, err)
 	}
 	return nil, fmt.Errorf("lock: %w: its directory keeps vanishing", jitos.ErrBusy)
 }
