@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 
@@ -54,7 +53,7 @@ func (a *app) open(ctx context.Context) (*fabric, error) {
 		Objects:   f.store.Objects,
 		Toolchain: lib.toolchain,
 		Allowed:   repo.Allowed,
-		Repo:      repo.Worktree(),
+		Repo:      repo.Worktree,
 	}
 	current, err := repo.Current(ctx)
 	if err != nil {
@@ -163,9 +162,4 @@ func libraryAt(ctx context.Context, at jitos.Snapshot) (*methods.Library, error)
 		}
 	}
 	return methods.Load(extra)
-}
-
-// allowedByEnv is JITOS_ALLOW: hashes of content that may run here, for CI.
-func allowedByEnv() []string {
-	return strings.FieldsFunc(os.Getenv("JITOS_ALLOW"), func(r rune) bool { return r == ',' || r == ' ' || r == '\n' })
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 )
@@ -17,9 +19,25 @@ const (
 	groupTool    = "This program"
 )
 
-// commands is the one list of commands. Only what works stands here.
+// commands is the one list of commands, in the order of the help. Only what works stands here.
 func (a *app) commands() []*cli.Command {
-	return []*cli.Command{}
+	return []*cli.Command{
+		initCommand(a),
+		uninitCommand(a),
+		doCommand(a),
+		taskCommand(a),
+		planCommand(a),
+		runCommand(a),
+		swsCommand(a),
+		rewriteCommand(a),
+		absorbCommand(a),
+		landCommand(a),
+		pushCommand(a),
+		fetchCommand(a),
+		methodCommand(a),
+		capsCommand(a),
+		allowCommand(a),
+	}
 }
 
 // program is the whole command line. Help, completion and the man page are made from it.
@@ -34,38 +52,40 @@ func (a *app) program() *cli.App {
 		},
 		Commands:                  a.commands(),
 		Action:                    a.welcome,
-		CommandNotFound:           nil,
 		Reader:                    a.ui.in,
 		Writer:                    a.ui.out,
 		ErrWriter:                 a.ui.err,
 		HideVersion:               true,
 		HideHelpCommand:           true,
 		DisableSliceFlagSeparator: true,
-		CustomAppHelpTemplate:     appHelp,
 		ExitErrHandler:            func(*cli.Context, error) {}, // exit.go decides
 		OnUsageError:              misused,
 	}
 	for _, c := range p.Commands {
-		a.finish(c)
+		a.finish(c, "")
 	}
+	p.CustomAppHelpTemplate = strings.ReplaceAll(helpText(p), "{{", `{{"{{"}}`)
 	return p
 }
 
 // finish gives a command, and those below it, what all have in common.
-func (a *app) finish(c *cli.Command) {
+func (a *app) finish(c *cli.Command, parent string) {
 	c.OnUsageError = misused
+	c.CustomHelpTemplate = commandHelp
 	c.HideHelpCommand = true
 	c.UseShortOptionHandling = false
+	name := strings.TrimSpace(parent + " " + c.Name)
+	c.HelpName = "jitos " + name
 	if len(c.Subcommands) > 0 && c.Action == nil {
 		c.Action = func(ctx *cli.Context) error {
 			if word := ctx.Args().First(); word != "" {
-				return usage("`jitos %s` has no command %q: see `jitos %s --help`", c.Name, word, c.Name)
+				return usage("`jitos %s` has no command %q: see `jitos %s --help`", name, word, name)
 			}
 			return cli.ShowSubcommandHelp(ctx)
 		}
 	}
 	for _, sub := range c.Subcommands {
-		a.finish(sub)
+		a.finish(sub, name)
 	}
 }
 
@@ -79,22 +99,43 @@ func (a *app) welcome(c *cli.Context) error {
 	return a.overview(c.Context)
 }
 
-const appHelp = `jitos – {{.Usage}}
-
-Usage: {{.UsageText}}
-{{range .VisibleCategories}}{{if .Name}}
-{{.Name}}{{range .VisibleCommands}}
-  {{printf "%-12s" .Name}} {{.Usage}}{{end}}
-{{end}}{{end}}
-Each command has --help. Commands that print data have --json.
+// helpText is `jitos --help`.
+func helpText(p *cli.App) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "jitos – %s\n\nUsage: %s\n", p.Usage, p.UsageText)
+	for _, group := range []string{groupStart, groupWork, groupHand, groupLook, groupSync, groupLibrary, groupTool} {
+		fmt.Fprintf(&b, "\n%s\n", group)
+		for _, c := range p.Commands {
+			if c.Category == group && !c.Hidden {
+				fmt.Fprintf(&b, "  %-11s %s\n", c.Name, c.Usage)
+			}
+		}
+	}
+	fmt.Fprintf(&b, `
+Each command has --help; those that print data have --json. Ids take any unique prefix.
 
 Exit codes
-` + exitHelp + `
+%s
 
 Environment
-  JITOS_PAGER  shows long output on a terminal ("cat": none)     NO_COLOR  no colour
-  JITOS_ALLOW  hashes that may run here, for CI                  JITOS_NOW  the time, in seconds since 1970
-`
+  JITOS_PAGER  shows long output on a terminal ("cat": none)    NO_COLOR   no colour
+  JITOS_ALLOW  hashes that may run here, for CI                 JITOS_NOW  the time, in seconds since 1970
+`, exitHelp)
+	return b.String()
+}
+
+const commandHelp = `Usage: {{.HelpName}}{{if .VisibleFlags}} [FLAGS]{{end}}{{if .ArgsUsage}} {{.ArgsUsage}}{{end}}
+
+{{.Usage}}{{if .Description}}
+
+{{.Description}}{{end}}
+{{if .Subcommands}}
+Commands
+{{range .Subcommands}}  {{printf "%-10s" .Name}} {{.Usage}}
+{{end}}{{end}}{{if .VisibleFlags}}
+Flags
+{{range .VisibleFlags}}  {{.}}
+{{end}}{{end}}`
 
 // jsonFlag is the flag of every command that prints data.
 func jsonFlag() cli.Flag { return &cli.BoolFlag{Name: "json", Usage: "print one JSON object"} }

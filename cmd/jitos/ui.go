@@ -17,6 +17,8 @@ package main
 //   - What changes nothing says so; what changes something says what, and what to do next.
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -151,6 +153,31 @@ func (q *quittable) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// cleanWriter escapes the control characters of what goes to a terminal. In a pipe text stays as it is, so that a patch can
+// be applied.
+func (u *ui) cleanWriter(w io.Writer) io.Writer {
+	if !u.outTTY {
+		return w
+	}
+	return &cleaner{w: bufio.NewWriter(w)}
+}
+
+// cleaner escapes line by line, since a character may come in two writes.
+type cleaner struct {
+	w    *bufio.Writer
+	rest []byte
+}
+
+func (c *cleaner) Write(p []byte) (int, error) {
+	c.rest = append(c.rest, p...)
+	i := bytes.LastIndexByte(c.rest, '\n') + 1
+	if i > 0 {
+		c.w.WriteString(clean(string(c.rest[:i])))
+		c.rest = append(c.rest[:0], c.rest[i:]...)
+	}
+	return len(p), c.w.Flush()
+}
+
 // width is that of the terminal that progress goes to; 100 where there is none.
 func (u *ui) width() int {
 	if f, ok := u.err.(*os.File); ok && u.errTTY {
@@ -215,10 +242,13 @@ func paint(on bool, sgr, s string) string {
 	return "\x1b[" + sgr + "m" + s + "\x1b[0m"
 }
 
-// plural is a number and its noun.
-func plural(n int, word string) string {
-	if n == 1 {
+// plural is a number and its noun; the plural is given where it is not the word with an s.
+func plural(n int, word string, many ...string) string {
+	switch {
+	case n == 1:
 		return "1 " + word
+	case len(many) > 0:
+		return strconv.Itoa(n) + " " + many[0]
 	}
 	return strconv.Itoa(n) + " " + word + "s"
 }

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"encoding/hex"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/methods"
+)
+
+func allowCommand(a *app) *cli.Command {
+	return &cli.Command{
+		Name:      "allow",
+		Category:  groupLibrary,
+		Usage:     "let content that came from elsewhere run in this clone",
+		ArgsUsage: "HASH|METHOD",
+		Description: `Methods, gates and policy that were fetched do not run before somebody here has read them: ` + "`jitos method show NAME`" + `
+prints them. METHOD allows the file that defines it, as it is now; a later version must be allowed anew. --from allows the
+content of a file. Nothing is shared: each clone decides for itself. For CI, JITOS_ALLOW holds hashes.
+
+--json: {"hash","what"}`,
+		Flags:  []cli.Flag{&cli.StringFlag{Name: "from", Usage: "allow what `FILE` holds"}, jsonFlag()},
+		Action: func(c *cli.Context) error { return a.allow(c) },
+	}
+}
+
+func (a *app) allow(c *cli.Context) error {
+	ctx := c.Context
+	from := c.String("from")
+	least := 1
+	if from != "" {
+		least = 0
+	}
+	args, err := arguments(c, least, 1)
+	if err != nil {
+		return err
+	}
+	f, at, err := a.fabric(ctx)
+	if err != nil {
+		return err
+	}
+	var hash, what string
+	if from != "" {
+		raw, err := a.readInput(from)
+		if err != nil {
+			return err
+		}
+		hash, what = methods.Origin(raw), inputName(from)
+	}
+	switch {
+	case len(args) == 0:
+	case isHash(args[0]):
+		if hash != "" && hash != args[0] {
+			return usage("the content of %s has another hash: %s", from, hash)
+		}
+		if hash = args[0]; what == "" {
+			what = "given on the command line"
+		}
+	case from != "":
+		return usage("--from takes a HASH beside it, to compare, or nothing")
+	default:
+		d, err := f.defined(ctx, at, args[0])
+		if err != nil {
+			return err
+		}
+		if d.Origin == "" {
+			a.ui.notef("%s is built in: it may run already", clean(d.Name))
+			return nil
+		}
+		hash, what = d.Origin, d.File
+	}
+	if err := f.repo.Allow(hash, what); err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return a.ui.json(map[string]string{"hash": hash, "what": what})
+	}
+	a.ui.printf("allowed in this clone: %s %s\n", hash, clean(what))
+	return nil
+}
+
+// isHash tells whether a word is the hash of content: 32 lower case hex digits.
+func isHash(word string) bool {
+	_, err := hex.DecodeString(word)
+	return err == nil && len(word) == 32 && strings.ToLower(word) == word
+}
+
+func capsCommand(a *app) *cli.Command {
+	return &cli.Command{
+		Name:     "caps",
+		Category: groupLibrary,
+		Usage:    "capabilities: what processes may do here",
+		Subcommands: []*cli.Command{{
+			Name:  "show",
+			Usage: "show the policy: grants, gates, quota",
+			Description: `--json: {"policy":"policy.yaml or default","origin","allowed","grants":["…"],"gates":[…],
+"quota":{"jobs","seconds","ttl_hours"}}`,
+			Flags:  []cli.Flag{jsonFlag()},
+			Action: func(c *cli.Context) error { return a.capsShow(c) },
+		}},
+	}
+}
+
+func (a *app) capsShow(c *cli.Context) error {
+	if _, err := arguments(c, 0, 0); err != nil {
+		return err
+	}
+	f, at, err := a.fabric(c.Context)
+	if err != nil {
+		return err
+	}
+	files, err := at.Fabric(c.Context)
+	if err != nil {
+		return err
+	}
+	card := policyCard{Policy: "default", Allowed: true, Grants: []string{}, Gates: []jitos.GateRef{}}
+	policy := jitos.DefaultPolicy()
+	if raw, ok := files["policy.yaml"]; ok {
+		if policy, err = methods.LoadPolicy(raw); err != nil {
+			return err
+		}
+		card.Policy, card.Origin = "policy.yaml", methods.Origin(raw)
+		card.Allowed = f.mayRun(card.Origin)
+	}
+	card.Grants, card.Gates, card.Quota = append(card.Grants, policy.Grants...), append(card.Gates, policy.Gates...), policy.Quota
+	if c.Bool("json") {
+		return a.ui.json(card)
+	}
+	a.ui.printf("policy: %s\n", card.Policy)
+	if !card.Allowed {
+		a.ui.printf("its commands are not allowed in this clone yet: jitos allow %s\n", card.Origin)
+	}
+	for _, g := range card.Grants {
+		a.ui.printf("  grant  %s\n", clean(g))
+	}
+	for _, g := range card.Gates {
+		name := g.Gate
+		if name == "" {
+			name = g.Run
+		}
+		a.ui.printf("  gate   %s\n", line(name))
+	}
+	a.ui.printf("  quota  %s and %d s of jobs for each process; open ones may be discarded after %d h\n",
+		plural(card.Quota.Jobs, "job"), card.Quota.Seconds, card.Quota.TTL)
+	return nil
+}
+
+// policyCard is what caps show prints as JSON.
+type policyCard struct {
+	Policy  string          `json:"policy"`
+	Origin  string          `json:"origin"`
+	Allowed bool            `json:"allowed"`
+	Grants  []string        `json:"grants"`
+	Gates   []jitos.GateRef `json:"gates"`
+	Quota   jitos.Quota     `json:"quota"`
+}

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/jitos/jitos"
+)
+
+func doCommand(a *app) *cli.Command {
+	return &cli.Command{
+		Name:      "do",
+		Category:  groupWork,
+		Usage:     "declare, plan, try, prove and collapse an intent, in one go",
+		ArgsUsage: `"INTENT"`,
+		Description: `Starts from the files of the current branch. What comes of it is proven and merged into jitos/system; your branch and
+working tree are not touched before ` + "`jitos land`" + `.
+
+--json ends with {"task","outcome","process","commit","slap","attempts":[{"process","slap","outcome","reason"}],
+"evidence":[{"gate","tree","verdict","name"}],"files":[…],"reason","nearest":[…],"landed"}. Outcomes and exit codes:
+collapsed 0, already-true 0, failed 1, no-plan 3, cancelled 4, conflict 5, exhausted 6, waiting 7, denied 8.`,
+		Flags: append(intentFlags(),
+			&cli.IntFlag{Name: "jobs", Usage: "run up to `N` jobs side by side", Value: 2},
+			&cli.BoolFlag{Name: "dirty", Usage: "take uncommitted changes of tracked files along"},
+			&cli.BoolFlag{Name: "committed", Usage: "leave uncommitted changes out"},
+			&cli.BoolFlag{Name: "land", Usage: "put the result on your branch as well"},
+			jsonFlag(),
+		),
+		Action: func(c *cli.Context) error { return a.do(c) },
+	}
+}
+
+// intentFlags are those of every command that declares an intent.
+func intentFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringSliceFlag{Name: "arg", Usage: "argument of the task, `NAME=VALUE`; NAME=@FILE takes the text of a file"},
+		&cli.StringSliceFlag{Name: "gate", Usage: "shell `COMMAND` that must pass on the result; the goal where the words match nothing"},
+	}
+}
+
+func (a *app) do(c *cli.Context) error {
+	request, err := a.requestOf(c)
+	if err != nil {
+		return err
+	}
+	f, stop, err := a.writing(c.Context)
+	if err != nil {
+		return err
+	}
+	f.kernel.Jobs = c.Int("jobs")
+	out, err := f.kernel.Do(c.Context, request)
+	stop()
+	return a.report(c, f, out, err)
+}
+
+// requestOf reads an intent from the command line.
+func (a *app) requestOf(c *cli.Context) (jitos.Request, error) {
+	var r jitos.Request
+	words, err := arguments(c, 1, -1)
+	if err != nil {
+		return r, err
+	}
+	r.Intent = strings.TrimSpace(strings.Join(words, " "))
+	if r.Intent == "" {
+		return r, usage("say in words what should be true: jitos %s \"fix the failing tests\"", c.Command.Name)
+	}
+	r.Gates, r.Land = c.StringSlice("gate"), c.Bool("land")
+	for _, gate := range r.Gates {
+		if strings.TrimSpace(gate) == "" {
+			return r, usage("--gate needs a command")
+		}
+	}
+	if r.Args, err = a.argsOf(c.StringSlice("arg")); err != nil {
+		return r, err
+	}
+	r.Mode, err = modeOf(c)
+	return r, err
+}
+
+func modeOf(c *cli.Context) (jitos.AbsorbMode, error) {
+	switch {
+	case c.Bool("dirty") && c.Bool("committed"):
+		return 0, usage("--dirty and --committed exclude each other")
+	case c.Bool("dirty"):
+		return jitos.TakeDirty, nil
+	case c.Bool("committed"):
+		return jitos.LeaveDirty, nil
+	}
+	return jitos.AskAboutDirty, nil
+}
+
+// argsOf reads NAME=VALUE. A value that begins with @ names a file, as does that of "patch", the one argument that is a
+// text of many lines.
+func (a *app) argsOf(given []string) (map[string]string, error) {
+	args := map[string]string{}
+	for _, arg := range given {
+		name, value, ok := strings.Cut(arg, "=")
+		if !ok || name == "" {
+			return nil, usage("--arg %s: want NAME=VALUE", arg)
+		}
+		if _, twice := args[name]; twice {
+			return nil, usage("--arg %s is given twice", name)
+		}
+		file, isFile := strings.CutPrefix(value, "@")
+		if name == "patch" && !strings.Contains(value, "\n") {
+			isFile = true
+		}
+		if isFile {
+			raw, err := os.ReadFile(a.path(file))
+			if err != nil {
+				return nil, usage("--arg %s: %w", name, err)
+			}
+			value = string(raw)
+		}
+		args[name] = value
+	}
+	return args, nil
+}
+
+// report tells people, or scripts, what became of a task.
+func (a *app) report(c *cli.Context, f *fabric, out jitos.Outcome, err error) error {
+	if out.Attempts == nil {
+		out.Attempts = []jitos.AttemptEnd{}
+	}
+	if out.Evidence == nil {
+		out.Evidence = []jitos.EvidenceLine{}
+	}
+	if out.Files == nil {
+		out.Files = []string{}
+	}
+	if c.Bool("json") {
+		if err := a.ui.json(out); err != nil {
+			return err
+		}
+	} else {
+		a.tell(c.Context, f, out)
+	}
+	return a.furtherHint(out, err)
+}
+
+// tell is the end of a run in words.
+func (a *app) tell(ctx context.Context, f *fabric, out jitos.Outcome) {
+	u := a.ui
+	switch out.Outcome {
+	case "collapsed":
+		u.printf("%s: %s changed\n", out.Task, plural(len(out.Files), "file"))
+		for _, path := range firstFew(out.Files, 12) {
+			u.printf("  %s\n", clean(path))
+		}
+		if n := len(out.Files) - 12; n > 0 {
+			u.printf("  … and %d more\n", n)
+		}
+		for _, e := range out.Evidence {
+			if e.Verdict == jitos.Pass {
+				u.printf("proven: %s\n", line(e.Gate))
+				break
+			}
+		}
+		if out.Landed == "" {
+			a.sayUnlanded(ctx, f)
+		}
+	case "already-true":
+		gate := "the goal"
+		if len(out.Evidence) > 0 {
+			gate = line(out.Evidence[0].Gate)
+		}
+		u.printf("%s: nothing to do, %s holds on these files\n", out.Task, gate)
+	case "no-plan":
+		if len(out.Nearest) > 0 {
+			u.notef("nearest phrases:")
+			for _, phrase := range out.Nearest {
+				u.notef("  %s", clean(phrase))
+			}
+		}
+	}
+	if len(out.Attempts) > 1 || out.Outcome == "exhausted" {
+		for i, t := range out.Attempts {
+			u.notef("attempt %d, %s: %s %s", i+1, clean(string(t.Slap)), t.Outcome, clean(t.Reason))
+		}
+	}
+}
+
+// sayUnlanded says what of the system WARP the user's branch lacks.
+func (a *app) sayUnlanded(ctx context.Context, f *fabric) {
+	at, err := f.kernel.System(ctx)
+	if err != nil {
+		return
+	}
+	sync, err := jitos.Get[jitos.Sync](ctx, at, jitos.SyncNode)
+	if err != nil {
+		return
+	}
+	files, err := f.merger.Changed(ctx, sync.Tree, at.Tree())
+	if err != nil || len(files) == 0 {
+		return
+	}
+	where := "your branch is unchanged"
+	if sync.Dirty {
+		where = "your working tree is unchanged"
+	}
+	a.ui.printf("%s: %s wait for `jitos land`\n", where, plural(len(files), "file"))
+}
+
+// furtherHint adds what the outcome asks for and the kernel cannot know: the commands.
+func (a *app) furtherHint(out jitos.Outcome, err error) error {
+	if err == nil || hintOf(err) != "" {
+		return err
+	}
+	switch {
+	case errors.Is(err, context.Canceled) && out.Task != "":
+		return jitos.Hint(fmt.Errorf("cancelled: %w", err), "`jitos run %s` goes on from here", out.Task)
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("cancelled before anything was written: %w", err)
+	case out.Task != "":
+		return jitos.Hint(err, "`jitos show %s` tells what happened", out.Task)
+	}
+	return err
+}
+
+func firstFew[T any](list []T, n int) []T { return list[:min(n, len(list))] }

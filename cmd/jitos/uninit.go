@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/jitos/jitos"
+)
+
+func uninitCommand(a *app) *cli.Command {
+	return &cli.Command{
+		Name:     "uninit",
+		Category: groupStart,
+		Usage:    "remove the fabric from this repository without a trace",
+		Description: `Removes the branches jitos/*, worktrees of workspaces, and jitos's directory in the git directory. Your branches and
+working tree stay as they are; git collects the objects when it likes. Without --yes it only says what would go.`,
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "yes", Usage: "do it"},
+			&cli.BoolFlag{Name: "force", Usage: "also where worktrees of workspaces have uncommitted changes"},
+		},
+		Action: func(c *cli.Context) error { return a.uninit(c) },
+	}
+}
+
+func (a *app) uninit(c *cli.Context) error {
+	ctx := c.Context
+	if _, err := arguments(c, 0, 0); err != nil {
+		return err
+	}
+	f, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	refs := 0
+	for ref, tip := range f.store.Refs(ctx, "refs/heads/jitos/") {
+		refs++
+		if !c.Bool("yes") {
+			a.ui.printf("%s %s\n", short(tip), clean(string(ref)))
+		}
+	}
+	if !c.Bool("yes") {
+		if refs == 0 {
+			a.ui.notef("this repository has no fabric: nothing to remove")
+			return nil
+		}
+		return jitos.Hint(usage("uninit would remove %s, and what jitos knows about this clone; nothing was removed", plural(refs, "branch", "branches")),
+			"--yes removes them; `jitos push` first keeps a copy elsewhere")
+	}
+	if err := f.repo.Uninit(ctx, c.Bool("force")); err != nil {
+		return fmt.Errorf("uninit: %w", err)
+	}
+	a.ui.notef("removed %s; your branches and files are as they were", plural(refs, "branch", "branches"))
+	return nil
+}
