@@ -30,6 +30,12 @@ func (a *app) commands() []*cli.Command {
 		runCommand(a),
 		swsCommand(a),
 		rewriteCommand(a),
+		statusCommand(a),
+		showCommand(a),
+		logCommand(a),
+		graphCommand(a),
+		whyCommand(a),
+		verifyCommand(a),
 		absorbCommand(a),
 		landCommand(a),
 		pushCommand(a),
@@ -37,6 +43,10 @@ func (a *app) commands() []*cli.Command {
 		methodCommand(a),
 		capsCommand(a),
 		allowCommand(a),
+		completionCommand(a),
+		completeCommand(a),
+		manCommand(a),
+		versionCommand(a),
 	}
 }
 

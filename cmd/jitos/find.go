@@ -1,0 +1,205 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jitos/jitos"
+)
+
+// place is a node with the WARP that it was found in: the system's, that of an open workspace, or that of an attempt
+// which was given up.
+type place struct {
+	id    jitos.NodeID
+	at    jitos.Snapshot
+	where string // in words, "" for the system WARP
+}
+
+// primary orders the kinds that share names: a process names its end, a claim its settlement, a task its withdrawal. A
+// bare name means the first.
+var primary = []string{jitos.KindTask, jitos.KindSlap, jitos.KindProcess, jitos.KindJob, jitos.KindClaim, jitos.KindSettlement,
+	jitos.KindEvidence, jitos.KindPlanning, jitos.KindCollapse, jitos.KindAttempt, jitos.KindWithdrawal}
+
+// find resolves a word to a node of any kind: "kind/name", a name, or a unique prefix of one. It looks in the system WARP,
+// then in open workspaces, then, for whole names, in what discarded attempts left.
+func (f *fabric) find(ctx context.Context, at jitos.Snapshot, word string) (place, error) {
+	kind, name := "", word
+	if k, n, ok := strings.Cut(word, "/"); ok {
+		kind, name = k, n
+	}
+	places := []place{{at: at}}
+	list, err := f.kernel.Workspaces(ctx)
+	if err != nil {
+		return place{}, err
+	}
+	for _, w := range list {
+		ws, err := f.store.Open(ctx, w.Tip)
+		if err != nil {
+			return place{}, err
+		}
+		places = append(places, place{at: ws, where: "workspace " + w.Name})
+	}
+	for _, p := range places {
+		if found, err := exact(ctx, p, kind, name); err != nil || found.at != nil {
+			return found, err
+		}
+	}
+	for _, p := range places {
+		if found, err := byPrefix(ctx, p, kind, name); err != nil || found.at != nil {
+			return found, err
+		}
+	}
+	if found, err := f.inArchive(ctx, at, kind, name); err != nil || found.at != nil {
+		return found, err
+	}
+	for _, w := range list { // a workspace of that name stands for its process
+		if kind == "" && w.Name == name {
+			return place{id: w.Process.ID.Node(), at: at}, nil
+		}
+	}
+	return place{}, jitos.Hint(fmt.Errorf("%q: %w: no node has this name, and no name begins with it", word, jitos.ErrNotFound),
+		"`jitos status`, `jitos task list` and `jitos graph` show names")
+}
+
+// exact finds a node by its whole name; with kind "" the kind that comes first.
+func exact(ctx context.Context, p place, kind, name string) (place, error) {
+	if jitos.CheckName(name) != nil {
+		return place{}, nil
+	}
+	kinds := []string{kind}
+	if kind == "" {
+		kinds = primary
+	}
+	for _, k := range kinds {
+		id := jitos.NodeID{Kind: k, Name: name}
+		if id.Check() != nil {
+			continue
+		}
+		ok, err := jitos.Has(ctx, p.at, id)
+		if err != nil {
+			return place{}, err
+		}
+		if ok {
+			p.id = id
+			return p, nil
+		}
+	}
+	return place{}, nil
+}
+
+// byPrefix finds the only name that begins so, or whose last part does.
+func byPrefix(ctx context.Context, p place, kind, name string) (place, error) {
+	kinds := map[string][]string{} // by name
+	for n, err := range p.at.Nodes(ctx, kind) {
+		if err != nil {
+			return place{}, err
+		}
+		kinds[n.ID.Name] = append(kinds[n.ID.Name], n.ID.Kind)
+	}
+	found := prefixed(sortedKeys(kinds), name)
+	if len(found) == 0 {
+		return place{}, nil
+	}
+	if len(found) > 1 {
+		for i, n := range found {
+			found[i] = mainKind(kinds[n]) + "/" + n
+		}
+		_, err := one("node", name, found)
+		return place{}, err
+	}
+	p.id = jitos.NodeID{Kind: mainKind(kinds[found[0]]), Name: found[0]}
+	return p, nil
+}
+
+func mainKind(kinds []string) string {
+	for _, k := range primary {
+		if slices.Contains(kinds, k) {
+			return k
+		}
+	}
+	return slices.Min(kinds)
+}
+
+// inArchive looks for a whole name in what discarded attempts left behind, where that is in this clone.
+func (f *fabric) inArchive(ctx context.Context, at jitos.Snapshot, kind, name string) (place, error) {
+	for n, err := range at.Nodes(ctx, jitos.KindAttempt) {
+		if err != nil {
+			return place{}, err
+		}
+		var a jitos.Attempt
+		if err := n.Decode(&a); err != nil {
+			return place{}, err
+		}
+		ws, err := f.store.Open(ctx, a.Tip)
+		if errors.Is(err, jitos.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return place{}, err
+		}
+		if found, err := exact(ctx, place{at: ws, where: "discarded attempt " + n.ID.Name}, kind, name); err != nil || found.at != nil {
+			return found, err
+		}
+	}
+	return place{}, nil
+}
+
+// commit resolves a word of hexadecimal digits to a commit. ok is false where it is none.
+func (f *fabric) commit(ctx context.Context, word string) (c jitos.Commit, ok bool, err error) {
+	if len(word) < 4 || len(word) > 40 || strings.Trim(word, "0123456789abcdef") != "" {
+		return c, false, nil
+	}
+	out, err := f.repo.Git(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", word+"^{commit}")
+	if err != nil {
+		return c, false, ctx.Err()
+	}
+	s, err := f.store.Open(ctx, jitos.CommitID(strings.TrimSpace(string(out))))
+	if err != nil {
+		return c, false, err
+	}
+	return s.Commit(), true, nil
+}
+
+// maker finds the rewrite that last set an item: on the line of a WARP or, where it came by a collapse, in the workspace
+// that was collapsed. Nil where nobody here wrote it.
+func (f *fabric) maker(ctx context.Context, from jitos.CommitID, item jitos.ItemID) (*jitos.Commit, error) {
+	for c, err := range f.store.Log(ctx, from) {
+		if err != nil {
+			return nil, err
+		}
+		if c.Record == nil || c.Record.Set[item] == "" {
+			continue
+		}
+		merged := c.Record.Rule == jitos.RuleCollapse || c.Record.Rule == jitos.RuleRebase
+		if merged && len(c.Parents) == 2 {
+			inner, err := f.makerBefore(ctx, c.Parents[1], item)
+			if err != nil || inner != nil {
+				return inner, err
+			}
+		}
+		return &c, nil
+	}
+	return nil, nil
+}
+
+// makerBefore looks in a workspace, back to where it left the system line.
+func (f *fabric) makerBefore(ctx context.Context, tip jitos.CommitID, item jitos.ItemID) (*jitos.Commit, error) {
+	for c, err := range f.store.Log(ctx, tip) {
+		if err != nil {
+			return nil, err
+		}
+		if c.Record == nil {
+			continue
+		}
+		if c.Record.Set[item] != "" {
+			return &c, nil
+		}
+		if jitos.IsSystemRule(c.Record.Rule) {
+			return nil, nil
+		}
+	}
+	return nil, nil
+}

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/warpgit"
+)
+
+func verifyCommand(a *app) *cli.Command {
+	return &cli.Command{
+		Name:     "verify",
+		Category: groupLook,
+		Usage:    "replay the whole history and name the first commit that does not hold",
+		Description: `Replays every rewrite on its first parent: it must give the same .jitos/ and the same files, byte for byte. So does every
+workspace: collapsed, open, or given up and in the archive. Deterministic rules (plan, compile, collapse, absorb) are run
+again where this program has the recorded version, and must give the same. Your own history is not replayed.
+
+Ends with 1 where a commit does not hold. --json: {"holds","system","commits","rerun","replayed","plain","edges",
+"workspaces","archived","bad":{"line","commit","why"}}; plain are your own commits in workspaces, edges the ends of a shallow
+clone, archived the given up workspaces; bad is null where all holds.`,
+		Flags:  []cli.Flag{jsonFlag()},
+		Action: func(c *cli.Context) error { return a.verify(c) },
+	}
+}
+
+// verdict is what `verify --json` prints.
+type verdict struct {
+	Holds      bool           `json:"holds"`
+	System     jitos.CommitID `json:"system"`
+	Commits    int            `json:"commits"`
+	Rerun      int            `json:"rerun"`    // of them, their rule was run again as well
+	Replayed   int            `json:"replayed"` // of them, replayed only
+	Plain      int            `json:"plain"`
+	Edges      int            `json:"edges"`
+	Workspaces int            `json:"workspaces"`
+	Archived   int            `json:"archived"`
+	Bad        *badCommit     `json:"bad"`
+}
+
+type badCommit struct {
+	Line   string         `json:"line"` // "system", "workspace x", "archive 2024-05"
+	Commit jitos.CommitID `json:"commit"`
+	Why    string         `json:"why"`
+}
+
+func (a *app) verify(c *cli.Context) error {
+	ctx := c.Context
+	if _, err := arguments(c, 0, 0); err != nil {
+		return err
+	}
+	f, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	v := &verifying{f: f, known: map[jitos.CommitID]bool{}}
+	if err := v.all(ctx); err != nil {
+		return err
+	}
+	v.out.Holds = v.out.Bad == nil
+	if c.Bool("json") {
+		if err := a.ui.json(v.out); err != nil {
+			return err
+		}
+	}
+	if bad := v.out.Bad; bad != nil {
+		return jitos.Hint(fmt.Errorf("commit %s on %s does not hold: %s", bad.Commit, bad.Line, bad.Why),
+			"`git show %s` shows it; nothing was changed", short(bad.Commit))
+	}
+	if !c.Bool("json") {
+		a.printVerdict(v.out)
+	}
+	return nil
+}
+
+func (a *app) printVerdict(o verdict) {
+	a.ui.printf("%s hold: %s run again, %s replayed only", plural(o.Commits, "commit"), plural(o.Rerun, "rule"), plural(o.Replayed, "rewrite"))
+	if o.Plain > 0 {
+		a.ui.printf(", %s of your own in workspaces", plural(o.Plain, "commit"))
+	}
+	if o.Edges > 0 {
+		a.ui.printf(", %s at the edge of a shallow clone", plural(o.Edges, "commit"))
+	}
+	a.ui.printf("\n")
+	if o.Workspaces+o.Archived > 0 {
+		a.ui.printf("looked into %s: %d open, %d given up\n", plural(o.Workspaces+o.Archived, "workspace"), o.Workspaces, o.Archived)
+	}
+}
+
+// verifying goes through the lines of a fabric. A commit that was found to hold is not looked at twice.
+type verifying struct {
+	f     *fabric
+	known map[jitos.CommitID]bool
+	out   verdict
+}
+
+func (v *verifying) all(ctx context.Context) error {
+	head, err := v.f.store.Head(ctx, jitos.SystemRef)
+	if errors.Is(err, jitos.ErrNotFound) {
+		return jitos.Hint(fmt.Errorf("this repository has no fabric: %w", err), "`jitos init` makes one")
+	}
+	if err != nil {
+		return err
+	}
+	v.out.System = head
+	if err := v.line(ctx, "system", head); err != nil || v.out.Bad != nil {
+		return err
+	}
+	for ref, tip := range v.f.store.Refs(ctx, jitos.SWSPrefix) {
+		v.out.Workspaces++
+		if err := v.line(ctx, "workspace "+strings.TrimPrefix(string(ref), jitos.SWSPrefix), tip); err != nil || v.out.Bad != nil {
+			return err
+		}
+	}
+	for ref, tip := range v.f.store.Refs(ctx, jitos.ArchivePrefix) {
+		if err := v.month(ctx, strings.TrimPrefix(string(ref), jitos.ArchivePrefix), tip); err != nil || v.out.Bad != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// month goes through the given up workspaces of an archive month: each is the second parent of a commit with no files.
+func (v *verifying) month(ctx context.Context, month string, tip jitos.CommitID) error {
+	for c, err := range v.f.store.Log(ctx, tip) {
+		if err != nil {
+			return err
+		}
+		for _, p := range c.Parents[min(1, len(c.Parents)):] {
+			v.out.Archived++
+			if err := v.line(ctx, "archive "+month, p); err != nil || v.out.Bad != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// line verifies one line back to what is known, and the workspaces that were collapsed into it. A commit that does not hold
+// goes into the verdict; the error is for what could not be read.
+func (v *verifying) line(ctx context.Context, name string, tip jitos.CommitID) error {
+	last := tip
+	for found, err := range v.commits(ctx, tip) {
+		if err != nil {
+			return v.bad(ctx, name, last, err)
+		}
+		c := found.Commit
+		last = c.ID
+		v.known[c.ID] = true
+		v.out.Commits++
+		switch {
+		case found.Plain:
+			v.out.Plain++
+			if name == "system" {
+				return v.bad(ctx, name, c.ID, fmt.Errorf("%w: a plain commit stands on the system line", jitos.ErrCorrupt))
+			}
+			continue
+		case found.Edge:
+			v.out.Edges++
+			continue
+		}
+		if c.Record.Rule == jitos.RuleCollapse && len(c.Parents) == 2 {
+			if err := v.line(ctx, "the workspace that "+short(c.ID)+" collapsed", c.Parents[1]); err != nil || v.out.Bad != nil {
+				return err
+			}
+		}
+		ran, err := v.f.kernel.Rerun(ctx, c)
+		if err != nil {
+			return v.bad(ctx, name, c.ID, err)
+		}
+		if ran {
+			v.out.Rerun++
+		} else {
+			v.out.Replayed++
+		}
+	}
+	return nil
+}
+
+func (v *verifying) commits(ctx context.Context, tip jitos.CommitID) iter.Seq2[warpgit.Verified, error] {
+	return v.f.store.VerifyBack(ctx, tip, func(id jitos.CommitID) bool { return v.known[id] })
+}
+
+// bad notes the first commit that does not hold. The commit is the one that the error names: "verify <id>: …".
+func (v *verifying) bad(ctx context.Context, name string, id jitos.CommitID, err error) error {
+	if ctx.Err() != nil || !errors.Is(err, jitos.ErrCorrupt) && !errors.Is(err, jitos.ErrInvalid) && !errors.Is(err, jitos.ErrNotFound) {
+		return err
+	}
+	why := err.Error()
+	if rest, ok := strings.CutPrefix(why, "verify "); ok {
+		if named, reason, ok := strings.Cut(rest, ": "); ok && len(named) == 40 {
+			id, why = jitos.CommitID(named), reason
+		}
+	}
+	v.out.Bad = &badCommit{Line: name, Commit: id, Why: why}
+	return nil
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"strings"
+
+	"github.com/jitos/jitos"
+)
+
+// tale is what was found out about a line or an id.
+type tale struct {
+	origin string       // "jitos", "yours", "uncommitted"
+	user   jitos.Commit // the user's commit that blame named, where it is one
+	landed jitos.CommitID
+	system jitos.CommitID // that the landed commit carries
+	note   string         // why the way ends early, in words
+	reason jitos.Reason
+	card   whyCard
+}
+
+// landings bounds how often a line may lead from a branch to the system line and back: each step goes back in time.
+const landings = 50
+
+// traceLine follows one blamed line: a commit that landed work leads to the system commit that it carries, where blame goes
+// on into the workspace; a rewrite leads to its job; anything else is the user's own.
+func (f *fabric) traceLine(ctx context.Context, b blamed) (tale, error) {
+	t := tale{origin: "yours"}
+	if b.commit == "" {
+		t.origin, t.note = "uncommitted", "you changed this line and have not committed it"
+		t.fill()
+		return t, nil
+	}
+	for range landings {
+		s, err := f.store.Open(ctx, b.commit)
+		if err != nil {
+			return t, err
+		}
+		c := s.Commit()
+		if c.Record != nil {
+			return f.explain(ctx, t, c)
+		}
+		carried := landedOf(c)
+		if carried == "" {
+			if t.user.ID == "" {
+				t.user = c
+			}
+			t.reason.Commit = &c
+			break
+		}
+		if t.landed == "" {
+			t.user, t.landed, t.system = c, c.ID, carried
+		}
+		next, err := f.across(ctx, s, carried, b)
+		if errors.Is(err, jitos.ErrNotFound) {
+			t.origin, t.note = "jitos", "its history is not in this clone: `jitos fetch` brings it"
+			t.reason.Commit = &c
+			break
+		}
+		if err != nil {
+			return t, err
+		}
+		if next.commit == "" {
+			t.note = "the landing joined it from your lines and jitos's"
+			t.reason.Commit = &c
+			break
+		}
+		b = next
+	}
+	t.fill()
+	return t, nil
+}
+
+// across goes from a line of a landed commit to the same line on the system line, and blames it there.
+func (f *fabric) across(ctx context.Context, landed jitos.Snapshot, carried jitos.CommitID, b blamed) (blamed, error) {
+	system, err := f.store.Open(ctx, carried)
+	if err != nil {
+		return blamed{}, err
+	}
+	before, err := landed.ReadFile(ctx, b.path)
+	if err != nil {
+		return blamed{}, err
+	}
+	after, err := system.ReadFile(ctx, b.path)
+	if errors.Is(err, jitos.ErrNotFound) {
+		return blamed{}, nil
+	}
+	if err != nil {
+		return blamed{}, err
+	}
+	number := sameLine(before, after, b.number)
+	if number == 0 {
+		return blamed{}, nil
+	}
+	list, err := f.blame(ctx, string(carried), b.path, number, number)
+	if err != nil || len(list) == 0 {
+		return blamed{}, err
+	}
+	return list[0], nil
+}
+
+// landedLine finds the trailer anywhere in a message: a squash on a forge puts whole messages into the middle of one.
+var landedLine = regexp.MustCompile(`(?m)^[ \t*-]*Jitos-Landed: ([0-9a-f]{40})[ \t]*$`)
+
+// landedOf is the system commit that a commit of the user's carries, "" for none.
+func landedOf(c jitos.Commit) jitos.CommitID {
+	if id := c.Trailers["Jitos-Landed"]; id != "" {
+		return jitos.CommitID(id)
+	}
+	if m := landedLine.FindStringSubmatch(c.Body); m != nil {
+		return jitos.CommitID(m[1])
+	}
+	return ""
+}
+
+// traceCommit explains a commit: a rewrite, a landing, or one of the user's own.
+func (f *fabric) traceCommit(ctx context.Context, c jitos.Commit) (tale, error) {
+	t := tale{origin: "yours"}
+	if c.Record != nil {
+		return f.explain(ctx, t, c)
+	}
+	t.user, t.reason.Commit = c, &c
+	carried := landedOf(c)
+	if carried == "" {
+		t.fill()
+		return t, nil
+	}
+	t.origin, t.landed, t.system = "jitos", c.ID, carried
+	err := f.lastCollapse(ctx, &t, carried)
+	if errors.Is(err, jitos.ErrNotFound) {
+		t.note, err = "its history is not in this clone: `jitos fetch` brings it", nil
+	}
+	t.fill()
+	return t, err
+}
+
+// lastCollapse explains a landed commit by the newest collapse that it carries.
+func (f *fabric) lastCollapse(ctx context.Context, t *tale, carried jitos.CommitID) error {
+	for c, err := range f.store.Log(ctx, carried) {
+		if err != nil {
+			return err
+		}
+		if c.Record == nil || c.Record.Rule != jitos.RuleCollapse {
+			continue
+		}
+		t.reason, err = f.kernel.Why(ctx, c)
+		return err
+	}
+	return nil
+}
+
+// explain follows a rewrite back to its task.
+func (f *fabric) explain(ctx context.Context, t tale, c jitos.Commit) (tale, error) {
+	var err error
+	if t.reason, err = f.kernel.Why(ctx, c); err != nil {
+		return t, err
+	}
+	t.origin = "jitos"
+	if c.Record.Rule == jitos.RuleAbsorb {
+		t.origin, t.note = "yours", "it came in with your changes: "+strings.TrimPrefix(c.Subject, "absorb: ")
+	}
+	t.fill()
+	return t, nil
+}
+
+// bare tells whether the repository has no working tree.
+func (f *fabric) bare() bool { return f.repo.Worktree == "" }
