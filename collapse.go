@@ -221,6 +221,9 @@ func (k *Kernel) Discard(ctx context.Context, p ProcessView, kind, reason string
 	if strings.TrimSpace(reason) == "" {
 		return fmt.Errorf("discard %s: %w: say why, so that the next attempt can learn from it", p.Process.SWS, ErrInvalid)
 	}
+	if err := k.restore(ctx, p); err != nil { // its branch may have been deleted with plain git
+		return err
+	}
 	ws, err := k.workspace(ctx, p)
 	if err != nil {
 		return err

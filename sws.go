@@ -77,7 +77,16 @@ func (k *Kernel) workspace(ctx context.Context, p ProcessView) (Snapshot, error)
 	if err != nil {
 		return nil, fmt.Errorf("workspace %s: %w", p.Process.SWS, err)
 	}
-	return k.Store.Open(ctx, head)
+	ws, err := k.Store.Open(ctx, head)
+	if errors.Is(err, ErrCorrupt) {
+		return nil, brokenWorkspace(p.Process.SWS, err)
+	}
+	return ws, err
+}
+
+// brokenWorkspace says that the tip of a workspace is no commit that may stand there.
+func brokenWorkspace(name string, err error) error {
+	return Hint(fmt.Errorf("workspace %s: %w", name, err), "a plain commit may not touch .jitos/: take that commit off the branch, as git reset does in its worktree")
 }
 
 // extend appends rewrites to a workspace that is at ws. ErrStale where it has moved.
@@ -115,15 +124,19 @@ func (k *Kernel) snapshotOf(ctx context.Context, ws Snapshot) (Snapshot, error) 
 type Workspace struct {
 	Name    string
 	Process ProcessView
-	Base    CommitID // its snapshot
+	Base    CommitID // its snapshot, "" where it is broken
 	Tip     CommitID
+	Broken  error // why its tip cannot be read, nil for a sound one
 }
 
-// Workspaces lists the open workspaces, in order of their names.
+// Workspaces lists the open workspaces, in order of their names, broken ones with why.
 func (k *Kernel) Workspaces(ctx context.Context) ([]Workspace, error) {
 	var list []Workspace
 	for ref, tip := range k.Store.Refs(ctx, SWSPrefix) {
 		w, err := k.openWorkspace(ctx, strings.TrimPrefix(string(ref), SWSPrefix), tip)
+		if errors.Is(err, ErrNotFound) || errors.Is(err, ErrInvalid) {
+			continue // a branch of somebody's that is no workspace: Heal tells of it
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -160,6 +173,10 @@ func (k *Kernel) Workspace(ctx context.Context, name string) (Workspace, error) 
 func (k *Kernel) openWorkspace(ctx context.Context, name string, tip CommitID) (Workspace, error) {
 	w := Workspace{Name: name, Tip: tip}
 	ws, err := k.Store.Open(ctx, tip)
+	if errors.Is(err, ErrCorrupt) { // it is named by those commands that need it, and stops no other
+		w.Broken = brokenWorkspace(name, err)
+		return w, k.adopted(ctx, &w)
+	}
 	if err != nil {
 		return w, err
 	}
