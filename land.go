@@ -194,7 +194,11 @@ func (k *Kernel) landMessage(ctx context.Context, at Snapshot) (string, error) {
 		}
 		titles = append(titles, task.Intent)
 		tasks = append(tasks, string(c.Record.Task))
-		bodies = append(bodies, task.Intent+": "+c.Subject)
+		how, err := k.landedHow(ctx, at, c)
+		if err != nil {
+			return "", err
+		}
+		bodies = append(bodies, task.Intent+": "+how)
 	}
 	var b strings.Builder
 	switch len(titles) {
@@ -217,4 +221,17 @@ func (k *Kernel) landMessage(ctx context.Context, at Snapshot) (string, error) {
 	}
 	b.WriteString(landedTrailer + ": " + string(at.Commit().ID) + "\n")
 	return b.String(), nil
+}
+
+// landedHow says by which plan a collapse came about.
+func (k *Kernel) landedHow(ctx context.Context, at Snapshot, c Commit) (string, error) {
+	p, err := Get[Process](ctx, at, c.Record.Process.Node())
+	if err != nil {
+		return "", err
+	}
+	slap, err := Get[Slap](ctx, at, p.Slap.Node())
+	if err != nil {
+		return "", err
+	}
+	return slap.Title + " (" + short(c.ID) + ")", nil
 }

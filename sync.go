@@ -76,6 +76,12 @@ func (k *Kernel) absorb(ctx context.Context, branch string, mode AbsorbMode) (Ab
 	if err != nil {
 		return done, err
 	}
+	if own, err := k.ownCommit(ctx, branch, tip); err != nil {
+		return done, err
+	} else if own {
+		return done, Hint(fmt.Errorf("absorb %s: %w: it is the fabric's own, not a branch of yours", branchWords(branch), ErrInvalid),
+			"a workspace is collapsed (`jitos sws collapse`); for the rest, check out a branch of yours")
+	}
 	done.From, done.Branch = tip, branch
 	after, err := k.record(ctx, func(at Snapshot) ([]Rewrite, error) {
 		done.Commit, done.Files = "", nil
@@ -117,6 +123,16 @@ func (k *Kernel) absorb(ctx context.Context, branch string, mode AbsorbMode) (Ab
 		k.notify(Event{Kind: "absorb", Text: after.Commit().Subject})
 	}
 	return done, k.observe(ctx)
+}
+
+// ownCommit tells whether what is checked out is the fabric's own: one of its branches, or a commit of one without a
+// branch. A branch of the user's that was moved to such a commit, by a merge with plain git, is the user's all the same.
+func (k *Kernel) ownCommit(ctx context.Context, branch string, tip CommitID) (bool, error) {
+	if branch != "" || tip == "" {
+		return strings.HasPrefix(branch, "jitos/"), nil
+	}
+	at, err := k.Store.Open(ctx, tip)
+	return err == nil && at.Commit().Record != nil, err
 }
 
 // source finds the commit to absorb, and the tree of uncommitted changes where they come along.
