@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"strings"
 
@@ -149,11 +148,3 @@ Flags
 
 // jsonFlag is the flag of every command that prints data.
 func jsonFlag() cli.Flag { return &cli.BoolFlag{Name: "json", Usage: "print one JSON object"} }
-
-// overview says what state the repository is in and what to try next.
-func (a *app) overview(ctx context.Context) error { return a.help() }
-
-func (a *app) help() error {
-	p := a.program()
-	return cli.ShowAppHelp(cli.NewContext(p, nil, nil))
-}

@@ -203,7 +203,7 @@ func (a *app) sayUnlanded(ctx context.Context, f *fabric) {
 	if sync.Dirty {
 		where = "your working tree is unchanged"
 	}
-	a.ui.printf("%s: %s wait for `jitos land`\n", where, plural(len(files), "file"))
+	a.ui.printf("%s; %s to land: `jitos land`\n", where, plural(len(files), "file"))
 }
 
 // furtherHint adds what the outcome asks for and the kernel cannot know: the commands.

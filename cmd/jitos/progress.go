@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/jitos/jitos"
@@ -53,7 +54,8 @@ func (l *live) draw() {
 	}
 }
 
-// progress shows the kernel's events: on a terminal with a live region, in a pipe as plain lines. stop ends it.
+// progress shows the kernel's events: on a terminal with a live region, in a pipe as plain lines. stop ends it, and may be called
+// more than once.
 func (u *ui) progress() (notify func(jitos.Event), stop func()) {
 	if !u.errTTY {
 		return func(e jitos.Event) {
@@ -83,14 +85,14 @@ func (u *ui) progress() (notify func(jitos.Event), stop func()) {
 			}
 		}
 	}()
-	return func(e jitos.Event) { u.show(l, e) }, func() {
+	return func(e jitos.Event) { u.show(l, e) }, sync.OnceFunc(func() {
 		close(done)
 		<-ended
 		u.mu.Lock()
 		l.clear()
 		u.live = nil
 		u.mu.Unlock()
-	}
+	})
 }
 
 // show brings the live region up to date with an event.

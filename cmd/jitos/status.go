@@ -137,7 +137,7 @@ func (a *app) printStatus(card statusCard) {
 	}
 	u.printf("\nNext\n")
 	for _, n := range nextCommands(card) {
-		u.printf("  %-44s %s\n", n.command, n.what)
+		u.printf("%s", n)
 	}
 }
 
@@ -149,6 +149,8 @@ func endedNote(n int) string {
 }
 
 type suggestion struct{ command, what string }
+
+func (s suggestion) String() string { return fmt.Sprintf("  %-44s %s\n", s.command, s.what) }
 
 // nextCommands are at most three commands that make sense now, the most useful first.
 func nextCommands(card statusCard) []suggestion {

@@ -52,7 +52,8 @@ type workspaceLine struct {
 	Owner   string          `json:"owner"` // "here", or the id of the clone that opened it
 	Base    jitos.CommitID  `json:"base"`
 	Tip     jitos.CommitID  `json:"tip"`
-	Dir     string          `json:"dir"` // of the worktree that has it checked out, "" for none
+	Dir     string          `json:"dir"`    // of the worktree that has it checked out, "" for none
+	Broken  string          `json:"broken"` // why it cannot be collapsed, "" for a sound one
 }
 
 func (f *fabric) workspaceLine(ctx context.Context, at jitos.Graph, w jitos.Workspace) (workspaceLine, error) {
@@ -60,6 +61,9 @@ func (f *fabric) workspaceLine(ctx context.Context, at jitos.Graph, w jitos.Work
 		Owner: w.Process.Process.Owner, Base: w.Base, Tip: w.Tip}
 	if l.Owner == f.repo.Clone() {
 		l.Owner = "here"
+	}
+	if w.Broken != nil {
+		l.Broken = w.Broken.Error()
 	}
 	task, err := jitos.Get[jitos.Task](ctx, at, l.Task.Node())
 	if err != nil {
@@ -153,7 +157,7 @@ func swsListCommand(a *app) *cli.Command {
 	return &cli.Command{
 		Name:        "list",
 		Usage:       "list open workspaces",
-		Description: `--json: {"sws":[{"name","task","intent","process","hand","owner","base","tip","dir"}]}`,
+		Description: `--json: {"sws":[{"name","task","intent","process","hand","owner","base","tip","dir","broken"}]}`,
 		Flags:       []cli.Flag{jsonFlag()},
 		Action:      func(c *cli.Context) error { return a.swsList(c) },
 	}
@@ -203,6 +207,9 @@ func (l workspaceLine) remark() string {
 	if l.Dir != "" {
 		s += "  checked out in " + clean(l.Dir)
 	}
+	if l.Broken != "" {
+		s += "  broken: " + line(l.Broken)
+	}
 	return s
 }
 
@@ -211,7 +218,7 @@ func swsShowCommand(a *app) *cli.Command {
 		Name:      "show",
 		Usage:     "show a workspace: what it is for, where it stands, what it changed",
 		ArgsUsage: "NAME",
-		Description: `--json: {"name","task","intent","process","hand","owner","base","tip","dir","behind","files":["…"],
+		Description: `--json: {"name","task","intent","process","hand","owner","base","tip","dir","broken","behind","files":["…"],
 "commits":[{"commit","rule","what","when"}]}; behind: the system line has moved since`,
 		Flags:  []cli.Flag{jsonFlag()},
 		Action: func(c *cli.Context) error { return a.swsShow(c) },
@@ -303,6 +310,9 @@ func (a *app) workspaceArg(c *cli.Context) (*fabric, jitos.Snapshot, jitos.Works
 		}
 	}
 	w, err := f.kernel.Workspace(ctx, name)
+	if err == nil {
+		err = w.Broken
+	}
 	return f, at, w, err
 }
 

@@ -73,11 +73,10 @@ func (f *fabric) makeWorktree(ctx context.Context, w jitos.Workspace) (string, e
 // worktreeDir is a directory that does not exist yet: .../worktrees/CLONE/NAME, numbered where an earlier workspace of that
 // name left its worktree behind.
 func (f *fabric) worktreeDir(name string) (string, error) {
-	cache, err := runner.DefaultCache()
+	parent, err := f.worktreesDir()
 	if err != nil {
 		return "", err
 	}
-	parent := filepath.Join(cache, "worktrees", f.repo.Clone())
 	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return "", err
 	}
@@ -90,6 +89,15 @@ func (f *fabric) worktreeDir(name string) (string, error) {
 		}
 		dir = filepath.Join(parent, fmt.Sprintf("%s.%d", name, n))
 	}
+}
+
+// worktreesDir is where `sws dir` puts the worktrees of this clone.
+func (f *fabric) worktreesDir() (string, error) {
+	cache, err := runner.DefaultCache()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(cache, "worktrees", f.repo.Clone()), nil
 }
 
 // worktree is a checked-out workspace: a repository of its own, whose HEAD is the workspace's branch.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -183,7 +184,10 @@ A worktree of it must have nothing unsaved.`,
 
 func (a *app) swsDiscard(c *cli.Context) error {
 	ctx := c.Context
-	f, _, w, err := a.workspaceArg(c)
+	f, at, w, err := a.workspaceArg(c)
+	if errors.Is(err, jitos.ErrNotFound) && at != nil {
+		w, err = lostWorkspace(ctx, at, c.Args().First(), err)
+	}
 	if err != nil {
 		return err
 	}
@@ -210,6 +214,20 @@ func (a *app) swsDiscard(c *cli.Context) error {
 	}
 	defer release()
 	return f.kernel.Discard(ctx, w.Process, "person", c.String("m"))
+}
+
+// lostWorkspace finds an open process whose branch somebody deleted with plain git: it can still be discarded.
+func lostWorkspace(ctx context.Context, at jitos.Snapshot, name string, notFound error) (jitos.Workspace, error) {
+	open, err := jitos.OpenProcesses(ctx, at)
+	if err != nil {
+		return jitos.Workspace{}, err
+	}
+	for _, p := range open {
+		if p.Process.SWS == name {
+			return jitos.Workspace{Name: name, Process: p}, nil
+		}
+	}
+	return jitos.Workspace{}, notFound
 }
 
 func swsRebaseCommand(a *app) *cli.Command {

@@ -70,7 +70,6 @@ func (a *app) taskNew(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	f.kernel.Notify = nil
 	id, match, err := f.kernel.SubmitIntent(ctx, request)
 	stop()
 	if err != nil {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"path/filepath"
 
 	"github.com/urfave/cli/v2"
 
@@ -47,9 +49,34 @@ func (a *app) uninit(c *cli.Context) error {
 		return jitos.Hint(usage("uninit would remove %s, and what jitos knows about this clone; nothing was removed", plural(refs, "branch", "branches")),
 			"--yes removes them; `jitos push` first keeps a copy elsewhere")
 	}
+	left, err := f.leftWorktrees(ctx)
+	if err != nil {
+		return err
+	}
 	if err := f.repo.Uninit(ctx, c.Bool("force")); err != nil {
 		return fmt.Errorf("uninit: %w", err)
 	}
+	for _, dir := range left {
+		if err := f.repo.WorktreeRemove(ctx, dir, c.Bool("force")); err != nil {
+			a.ui.notef("jitos: notice: the worktree %s stays: %s", clean(dir), line(err.Error()))
+		}
+	}
 	a.ui.notef("removed %s; your branches and files are as they were", plural(refs, "branch", "branches"))
 	return nil
+}
+
+// leftWorktrees are those that `sws dir` made and whose workspaces have ended: they stand detached.
+func (f *fabric) leftWorktrees(ctx context.Context) ([]string, error) {
+	parent, err := f.worktreesDir()
+	if err != nil {
+		return nil, err
+	}
+	all, err := f.repo.Worktrees(ctx)
+	var left []string
+	for _, w := range all {
+		if w.Branch == "" && filepath.Dir(w.Dir) == parent {
+			left = append(left, w.Dir)
+		}
+	}
+	return left, err
 }
