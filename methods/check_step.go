@@ -252,8 +252,10 @@ func (c *checker) toolchain(t *Toolchain) {
 		for _, g := range c.lib.gates {
 			used = used || g.Can == a.Name
 		}
-		if !used {
-			c.complain(t.Pos, "define a job or a gate with can: "+a.Name, "toolchain %s: no job and no gate asks for the ability %s", t.Name, a.Name)
+		for _, v := range a.Variants {
+			if vars := v.Run.Variables(); !used && len(vars) > 0 {
+				c.complain(v.Pos, "define a job or a gate with can: "+a.Name, "toolchain %s: can %s: nothing that asks for it binds the variable %s", t.Name, a.Name, vars[0])
+			}
 		}
 	}
 }

@@ -252,7 +252,7 @@ func TestLoad_problems(t *testing.T) {
 		{"ability without a command", "run: saw, report: exit", "report: exit", "ability build: no command"},
 		{"ability that asks the graph", "when: [{file: {path: plank}}]", "when: [{node: {kind: plank}}]", "a toolchain is recognised by files alone"},
 		{"ability with an unbound variable", "run: saw, report", "run: 'saw {wood}', report", "can build (as used by gate built): unbound variable wood"},
-		{"ability that nobody asks for", "      build: {when", "      burn: {run: burn}\n      build: {when", "no job and no gate asks for the ability burn"},
+		{"ability that nobody asks for", "      build: {when", "      burn: {run: \"burn {it}\"}\n      build: {when", "can burn: nothing that asks for it binds the variable it"},
 		{"extend what is not there", "task: sail\nparams: {ship: name}", "extend: sailing", `extend: there is no task "sailing"`},
 		{"extend what cannot be", "task: sail\nparams: {ship: name}\n", "extend: ship\nparams: {ship: name}\n", "extend ship: params cannot be added"},
 		{"defined twice", "task: sail\n", "task: ship\n", "task ship is defined twice"},

@@ -99,6 +99,9 @@ func (a asker) askNode(c *methods.NodeCondition, values map[string]string) (verd
 		}
 		for _, b := range bound {
 			v.answers = append(v.answers, answer{b, describe(n, c.Has, b)})
+			if len(b) == len(values) { // nothing was bound: another fact would be the same answer
+				return v, nil
+			}
 		}
 	}
 	if len(v.answers) == 0 {

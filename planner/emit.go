@@ -45,11 +45,18 @@ func (s *search) emit() error {
 		}
 		slap.Steps = append(slap.Steps, step)
 	}
+	var choices []any
 	walk(root, func(it *item) {
 		slap.Methods = append(slap.Methods, it.method.Name)
 		c.used = append(c.used, keyOf(it.method))
+		choices = append(choices, []any{it.name, it.method.Name, it.bind.values})
 	})
-	c.key = jitos.HashOf([]any{slap.Root, slap.Steps, c.used})
+	steps := map[string]jitos.Step{} // by name: that they were placed in another order makes no other plan
+	for _, step := range slap.Steps {
+		step.After = slices.Sorted(slices.Values(step.After))
+		steps[step.Name] = step
+	}
+	c.key = jitos.HashOf([]any{choices, steps})
 	slap.Reads = distinct(reads)
 	c.slap = slap
 	if slices.ContainsFunc(s.kept, func(k candidate) bool { return k.key == c.key }) {

@@ -153,7 +153,11 @@ func (s *search) decompose(it *item, replace func([]*item) []*item) error {
 		}
 		it.task, it.args = task, args
 	}
-	it.state = s.state.key()
+	state, err := s.state.key()
+	if err != nil {
+		return err
+	}
+	it.state = state
 	depth := 0
 	for a := it.parent; a != nil; a = a.parent {
 		if depth++; a.task == it.task && a.state == it.state && maps.Equal(a.args, it.args) {
@@ -168,23 +172,31 @@ func (s *search) decompose(it *item, replace func([]*item) []*item) error {
 	}
 	values := maps.Clone(s.always)
 	maps.Copy(values, it.args)
+	fits, why := false, ""
 	for _, m := range it.task.Methods {
-		if err := s.try(it, m, values, replace); err != nil {
+		unfit, err := s.try(it, m, values, replace)
+		if err != nil {
 			return err
 		}
+		if fits = fits || unfit == ""; why == "" {
+			why = unfit
+		}
+	}
+	if !fits {
+		s.blame(it, "task "+it.task.Name+": no method fits: "+why)
 	}
 	return nil
 }
 
-// try decomposes a task by one method, in each way in which its conditions hold.
-func (s *search) try(it *item, m *methods.Method, values map[string]string, replace func([]*item) []*item) error {
+// try decomposes a task by one method, in each way in which its conditions hold. Where there is none it says why.
+func (s *search) try(it *item, m *methods.Method, values map[string]string, replace func([]*item) []*item) (unfit string, err error) {
 	if n := len(s.kept); n >= s.k && s.cost+m.Cost > s.kept[n-1].slap.Cost {
 		s.outranked(m, s.cost+m.Cost)
-		return nil
+		return "", nil
 	}
-	bindings, err := s.satisfy(m, values)
+	bindings, unfit, err := s.satisfy(m, values)
 	if err != nil {
-		return err
+		return "", err
 	}
 	for _, b := range bindings {
 		mark := s.mark()
@@ -198,15 +210,16 @@ func (s *search) try(it *item, m *methods.Method, values map[string]string, repl
 		err := s.adopt(it, it.expand(m, b.values), replace)
 		s.back(mark)
 		if err != nil {
-			return err
+			return "", err
 		}
 	}
-	return nil
+	return unfit, nil
 }
 
-// satisfy binds the variables of a method in each way in which its conditions hold. It notes how far it came where there is none.
-func (s *search) satisfy(m *methods.Method, values map[string]string) ([]binding, error) {
-	list := []binding{{values: values}}
+// satisfy binds the variables of a method in each way in which its conditions hold. Where there is none it says why, and
+// notes how far it came.
+func (s *search) satisfy(m *methods.Method, values map[string]string) (list []binding, unfit string, err error) {
+	list = []binding{{values: values}}
 	for i := range m.When {
 		c := &m.When[i]
 		var next []binding
@@ -214,11 +227,11 @@ func (s *search) satisfy(m *methods.Method, values map[string]string) ([]binding
 		for _, b := range list {
 			if s.expanded++; s.expanded > s.budget {
 				s.truncated = true
-				return nil, errSpent
+				return nil, "", errSpent
 			}
 			v, err := s.ask(c, b.values)
 			if err != nil {
-				return nil, fmt.Errorf("method %s: %w", m.Name, err)
+				return nil, "", fmt.Errorf("method %s: %w", m.Name, err)
 			}
 			for _, a := range v.answers {
 				next = append(next, binding{a.values, append(slices.Clone(b.because), a.because), append(slices.Clone(b.reads), v.reads...)})
@@ -229,11 +242,11 @@ func (s *search) satisfy(m *methods.Method, values map[string]string) ([]binding
 		}
 		if len(next) == 0 {
 			s.failed(m, i, list[0].values, best)
-			return nil, nil
+			return nil, best.reason, nil
 		}
 		list = next
 	}
-	return list, nil
+	return list, "", nil
 }
 
 // place puts a job, a gate or a command into the plan, and predicts its effects.

@@ -91,22 +91,34 @@ func (s *state) apply(j *methods.Job, values map[string]string) error {
 	return nil
 }
 
-// key names the state among those of one search: equal predictions, equal key.
-func (s *state) key() string {
+// key names the state among those of one search: equal facts, equal key. A prediction of what is there anyway is none.
+func (s *state) key() (string, error) {
 	predicted := map[string]any{}
 	for kind, names := range s.over {
+		base, err := s.facts.nodes(kind)
+		if err != nil {
+			return "", err
+		}
+		there := map[string]string{}
+		for _, n := range base {
+			if _, changed := names[n.ID.Name]; changed {
+				there[n.ID.Name] = jitos.HashOf(n.Fields)
+			}
+		}
 		for name, n := range names {
-			if n == nil {
-				predicted[kind+"/"+name] = false
-			} else {
-				predicted[kind+"/"+name] = n.Fields
+			is, was := "", there[name]
+			if n != nil {
+				is = jitos.HashOf(n.Fields)
+			}
+			if is != was {
+				predicted[kind+"/"+name] = is
 			}
 		}
 	}
 	if len(predicted) == 0 {
-		return ""
+		return "", nil
 	}
-	return jitos.HashOf(predicted)
+	return jitos.HashOf(predicted), nil
 }
 
 func expand(texts map[string]methods.Text, values map[string]string) map[string]string {

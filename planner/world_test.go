@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/methods"
 )
 
 // world is a snapshot that is written down in a test.
@@ -157,3 +158,5 @@ func planned(t testing.TB, w *world, intent string, args map[string]string) ([]j
 	}
 	return slaps, planning
 }
+
+func originOf(w *world, path string) string { return methods.Origin(w.fabric[path]) }
