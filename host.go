@@ -2,6 +2,7 @@ package jitos
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"strings"
 )
@@ -104,6 +105,9 @@ func (k *Kernel) policyAt(ctx context.Context, at Snapshot) (Policy, error) {
 	files, err := at.Fabric(ctx)
 	if err != nil {
 		return Policy{}, err
+	}
+	if _, ok := files["fabric.json"]; !ok {
+		return Policy{}, fmt.Errorf("%s: %w: %s is no commit of a fabric", SystemRef, ErrCorrupt, short(at.Commit().ID))
 	}
 	raw, ok := files["policy.yaml"]
 	if !ok || k.ParsePolicy == nil {
