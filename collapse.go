@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -83,10 +84,20 @@ func (k *Kernel) merge(ctx context.Context, p ProcessView) (done Collapsed, at, 
 		return
 	}
 	done.Rewrite, done.Conflicts, err = k.Merger.Merge(ctx, base, at, ws)
+	done.Conflicts = withoutEchoes(done.Conflicts)
 	if err == nil && len(done.Conflicts) == 0 {
 		done.Files, err = k.Merger.Changed(ctx, at.Tree(), done.Rewrite.Tree)
 	}
 	return
+}
+
+// withoutEchoes leaves out that something was relied on where the sides clash over that very thing.
+func withoutEchoes(conflicts []Conflict) []Conflict {
+	return slices.DeleteFunc(slices.Clone(conflicts), func(c Conflict) bool {
+		return c.ReadMoved() && slices.ContainsFunc(conflicts, func(o Conflict) bool {
+			return !o.ReadMoved() && o.Path == c.Path && o.Item == c.Item
+		})
+	})
 }
 
 // required lists the gates that a collapse must satisfy.

@@ -120,7 +120,7 @@ next:
 	return pick
 }
 
-// jobFailed ends a process: a job failed for good. It Is ErrExhausted's cause for one candidate.
+// jobFailed ends a process: a job failed for good. One that a gate failed Is ErrExhausted: by hand there is one candidate.
 type jobFailed struct {
 	job    JobID
 	step   string
@@ -129,6 +129,8 @@ type jobFailed struct {
 }
 
 func (e *jobFailed) Error() string { return e.step + ": " + e.reason }
+
+func (e *jobFailed) Is(target error) bool { return target == ErrExhausted && e.kind == "gate" }
 
 // outcome is a result on its way to its settlement.
 type outcome struct {

@@ -161,7 +161,9 @@ func (a *app) tell(ctx context.Context, f *fabric, out jitos.Outcome) {
 				break
 			}
 		}
-		if out.Landed == "" {
+		if out.Landed != "" {
+			u.printf("landed as %s\n", short(out.Landed))
+		} else {
 			a.sayUnlanded(ctx, f)
 		}
 	case "already-true":
@@ -176,9 +178,10 @@ func (a *app) tell(ctx context.Context, f *fabric, out jitos.Outcome) {
 			for _, phrase := range out.Nearest {
 				u.notef("  %s", clean(phrase))
 			}
+			u.notef("or say by a command when it is done, --gate CMD, and how to get there: jitos plan %s --from FILE", out.Task)
 		}
 	}
-	if len(out.Attempts) > 1 || out.Outcome == "exhausted" {
+	if len(out.Attempts) > 1 {
 		for i, t := range out.Attempts {
 			u.notef("attempt %d, %s: %s %s", i+1, clean(string(t.Slap)), t.Outcome, clean(t.Reason))
 		}

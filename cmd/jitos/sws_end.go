@@ -97,12 +97,20 @@ func collapseOptions(c *cli.Context) (jitos.CollapseOptions, error) {
 	return o, nil
 }
 
+// collapseHint says how a refused collapse goes on.
 func collapseHint(w jitos.Workspace, err error) error {
+	var refused *jitos.ConflictError
 	switch {
 	case hintOf(err) != "":
 		return err
-	case errors.Is(err, jitos.ErrConflict), errors.Is(err, jitos.ErrStale):
-		return jitos.Hint(fmt.Errorf("collapse %s: %w", w.Name, err), "`jitos sws rebase %s` brings the system line in; nothing but the record of the conflict was written", w.Name)
+	case errors.As(err, &refused):
+		err = fmt.Errorf("collapse %s: %w", w.Name, err)
+		for _, c := range refused.Conflicts {
+			if !c.ReadMoved() {
+				return jitos.Hint(err, "nothing was merged. Make what clashes as jitos/system has it, save, `jitos sws rebase %s`, then bring your change in again; or work anew in `jitos sws new`", w.Name)
+			}
+		}
+		return jitos.Hint(err, "nothing was merged; `jitos sws rebase %s` brings the system line in", w.Name)
 	}
 	return jitos.Hint(fmt.Errorf("collapse %s: %w", w.Name, err), "nothing was merged; the workspace is as it was")
 }
