@@ -23,6 +23,7 @@ func (a *app) commands() []*cli.Command {
 	return []*cli.Command{
 		initCommand(a),
 		uninitCommand(a),
+		demoCommand(a),
 		doCommand(a),
 		taskCommand(a),
 		planCommand(a),

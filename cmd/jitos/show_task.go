@@ -27,8 +27,8 @@ func (a *app) writeTask(ctx context.Context, b *strings.Builder, f *fabric, at j
 	}
 	fmt.Fprintf(b, "  %s %s\n", a.ui.dim("by:"), line(v.Task.Actor))
 	a.writePlans(b, v)
-	for i, p := range v.Processes {
-		if err := a.writeAttempt(ctx, b, f, at, p, i+1); err != nil {
+	for _, p := range v.Processes {
+		if err := a.writeAttempt(ctx, b, f, at, p); err != nil {
 			return err
 		}
 	}
@@ -75,9 +75,9 @@ func (a *app) writePlans(b *strings.Builder, v jitos.TaskView) {
 	}
 }
 
-func (a *app) writeAttempt(ctx context.Context, b *strings.Builder, f *fabric, at jitos.Snapshot, p jitos.ProcessView, number int) error {
+func (a *app) writeAttempt(ctx context.Context, b *strings.Builder, f *fabric, at jitos.Snapshot, p jitos.ProcessView) error {
 	note, tone := f.processNote(p)
-	fmt.Fprintf(b, "%s %s  %s\n", a.ui.dim(fmt.Sprintf("attempt %d", number)), p.ID, a.ui.paintTone(tone, note))
+	fmt.Fprintf(b, "%s %s  %s\n", a.ui.dim("attempt"), p.ID, a.ui.paintTone(tone, note))
 	if p.Attempt != nil {
 		fmt.Fprintf(b, "  %s %s: %s\n", a.ui.dim("because:"), line(p.Attempt.Kind), line(p.Attempt.Reason))
 	}

@@ -160,7 +160,9 @@ func (a *app) whyText(card whyCard) string {
 	if s := card.Slap; s != nil {
 		step("plan", "%s  %s, cost %d, by %s", s.ID, line(s.Title), s.Cost, line(s.By))
 		for _, because := range s.Because {
-			step("because", "%s", line(because))
+			if !strings.HasPrefix(because, "there is no ") { // what was absent is in --json
+				step("because", "%s", line(because))
+			}
 		}
 	}
 	if t := card.Task; t != nil {
