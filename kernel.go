@@ -329,7 +329,7 @@ const maxRounds = 8
 
 func (k *Kernel) tryCandidates(ctx context.Context, id TaskID, o RunOptions, out *Outcome) error {
 	for range maxRounds {
-		slaps, err := k.candidates(ctx, id, o)
+		slaps, err := k.candidates(ctx, id, o, out)
 		if err != nil {
 			return err
 		}
@@ -357,7 +357,7 @@ func (k *Kernel) tryCandidates(ctx context.Context, id TaskID, o RunOptions, out
 
 // candidates plans and returns the plans that were not tried on the present files: the library's, then those that were
 // handed in.
-func (k *Kernel) candidates(ctx context.Context, id TaskID, o RunOptions) ([]SlapID, error) {
+func (k *Kernel) candidates(ctx context.Context, id TaskID, o RunOptions, out *Outcome) ([]SlapID, error) {
 	planning, _, err := k.Plan(ctx, id)
 	if err != nil {
 		return nil, err
@@ -381,12 +381,19 @@ func (k *Kernel) candidates(ctx context.Context, id TaskID, o RunOptions) ([]Sla
 	}
 	return slices.DeleteFunc(order, func(s SlapID) bool {
 		for _, p := range v.Processes {
-			if p.Process.Slap == s && p.Attempt != nil && p.Attempt.At == at.Tree() {
+			if p.Process.Slap == s && p.Attempt != nil && p.Attempt.At == at.Tree() && !mayDiffer(p, out) {
 				return true
 			}
 		}
 		return false
 	}), nil
+}
+
+// mayDiffer tells whether an earlier attempt says nothing about the next: it ended by what this clone lacked, a permission or
+// a program, and not in this run.
+func mayDiffer(p ProcessView, out *Outcome) bool {
+	now := slices.ContainsFunc(out.Attempts, func(a AttemptEnd) bool { return a.Process == p.ID })
+	return !now && (p.Attempt.Kind == "denied" || p.Attempt.Kind == "could-not-run")
 }
 
 // attempt runs one process to its end: collapsed (true), or discarded (false) so that the next candidate may be tried. An

@@ -30,8 +30,8 @@ func (e *GitError) Error() string {
 		lines = []string{e.Err.Error()}
 	}
 	command := "git"
-	for _, a := range e.Args {
-		if !strings.HasPrefix(a, "-") {
+	for i, a := range e.Args {
+		if !strings.HasPrefix(a, "-") && (i == 0 || e.Args[i-1] != "-c") {
 			command += " " + a
 			break
 		}

@@ -219,10 +219,22 @@ func (a *app) furtherHint(out jitos.Outcome, err error) error {
 		return jitos.Hint(fmt.Errorf("cancelled: %w", err), "`jitos run %s` goes on from here", out.Task)
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("cancelled before anything was written: %w", err)
+	case errors.Is(err, jitos.ErrDenied) && hashIn(err.Error()) != "":
+		return jitos.Hint(err, "`jitos method show` prints what it is; `jitos allow %s` lets it run in this clone, then `jitos run %s`", hashIn(err.Error()), out.Task)
 	case out.Task != "":
 		return jitos.Hint(err, "`jitos show %s` tells what happened", out.Task)
 	}
 	return err
+}
+
+// hashIn is the first hash of content in a text, "" for none.
+func hashIn(text string) string {
+	for _, word := range strings.Fields(text) {
+		if isHash(word) {
+			return word
+		}
+	}
+	return ""
 }
 
 func firstFew[T any](list []T, n int) []T { return list[:min(n, len(list))] }

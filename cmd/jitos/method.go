@@ -105,9 +105,9 @@ func (a *app) methodList(c *cli.Context) error {
 	for _, t := range list {
 		says := ""
 		if len(t.Says) > 0 {
-			says = fmt.Sprintf("  %q", t.Says[0])
+			says = "“" + line(t.Says[0]) + "”"
 		}
-		a.ui.printf("%s%s%s\n", a.ui.bold(clean(t.Task)), line(says), originWords(t.Origin, t.Allowed))
+		a.ui.printf("%s  %s%s\n", a.ui.bold(clean(t.Task)), says, originWords(t.Origin, t.Allowed))
 		for _, m := range t.Methods {
 			a.ui.printf("  %d  %-26s %s%s\n", m.Cost, clean(m.Method), line(m.Title), originWords(m.Origin, m.Allowed))
 		}
