@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 
@@ -41,6 +42,9 @@ func (a *app) open(ctx context.Context) (*fabric, error) {
 	dir := a.dir
 	if dir == "" {
 		dir = "."
+	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return nil, usage("-C %s: no such directory", dir)
 	}
 	repo, err := warpgit.Open(dir)
 	if err != nil {

@@ -43,6 +43,7 @@ func (a *app) commands() []*cli.Command {
 		methodCommand(a),
 		capsCommand(a),
 		allowCommand(a),
+		doctorCommand(a),
 		completionCommand(a),
 		completeCommand(a),
 		manCommand(a),
@@ -85,7 +86,9 @@ func (a *app) finish(c *cli.Command, parent string) {
 	c.HideHelpCommand = true
 	c.UseShortOptionHandling = false
 	name := strings.TrimSpace(parent + " " + c.Name)
-	c.HelpName = "jitos " + name
+	if parent != "" {
+		c.HelpName = "jitos " + name // those of the top get it from the program
+	}
 	if len(c.Subcommands) > 0 && c.Action == nil {
 		c.Action = func(ctx *cli.Context) error {
 			if word := ctx.Args().First(); word != "" {

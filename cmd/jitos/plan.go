@@ -176,6 +176,10 @@ func (u *ui) sayBecause(b *jitos.Branch, indent string) {
 }
 
 func (u *ui) sayWhyNot(w jitos.WhyNot) {
+	if w.Method == "" {
+		u.printf("%s\n", line(w.Reason))
+		return
+	}
 	u.printf("not %s (%s): %s\n", u.bold(line(w.Method)), line(w.Task), line(w.Reason))
 	if w.Condition != "" {
 		u.printf("     condition: %s\n", line(w.Condition))
@@ -217,7 +221,7 @@ func (a *app) planFrom(c *cli.Context, f *fabric, id jitos.TaskID, from string) 
 		return a.ui.json(map[string]any{"task": id, "slap": slapID})
 	}
 	a.ui.printf("%s\n", slapID)
-	a.ui.notef("recorded; it is tried first: jitos run %s", id)
+	a.ui.notef("recorded; plans that were handed in are tried first: jitos run %s", id)
 	return nil
 }
 
