@@ -32,7 +32,11 @@ func completeCommand(a *app) *cli.Command {
 		Hidden:          true,
 		SkipFlagParsing: true,
 		Action: func(c *cli.Context) error {
-			for _, w := range a.complete(c.Context, c.Args().Slice()) {
+			words := c.Args().Slice()
+			if len(words) > 0 && words[0] == "--" {
+				words = words[1:]
+			}
+			for _, w := range a.complete(c.Context, words) {
 				a.ui.printf("%s\n", clean(w))
 			}
 			return nil
@@ -43,21 +47,21 @@ func completeCommand(a *app) *cli.Command {
 var completionScripts = map[string]string{
 	"bash": `_jitos() {
   local IFS=$'\n'
-  COMPREPLY=($(jitos __complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
+  COMPREPLY=($(jitos __complete -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
 }
 complete -o default -F _jitos jitos
 `,
 	"zsh": `#compdef jitos
 _jitos() {
   local -a found
-  found=("${(@f)$(jitos __complete "${(@)words[2,CURRENT]}" 2>/dev/null)}")
+  found=("${(@f)$(jitos __complete -- "${(@)words[2,CURRENT]}" 2>/dev/null)}")
   if [[ -n $found[1] ]]; then compadd -- $found; else _files; fi
 }
 compdef _jitos jitos
 `,
 	"fish": `function __jitos_complete
   set -l words (commandline -opc) (commandline -ct)
-  jitos __complete $words[2..-1] 2>/dev/null
+  jitos __complete -- $words[2..-1] 2>/dev/null
 end
 complete -c jitos -a '(__jitos_complete)'
 `,

@@ -27,12 +27,13 @@ func manCommand(a *app) *cli.Command {
 func manual(p *cli.App) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, ".TH JITOS 1 \"\" \"jitos %s\" \"User commands\"\n", roff(buildVersion().Jitos))
+	b.WriteString(".nh\n.ad l\n")
 	fmt.Fprintf(&b, ".SH NAME\njitos \\- %s\n", roff(p.Usage))
 	fmt.Fprintf(&b, ".SH SYNOPSIS\n%s\n", roff(p.UsageText))
 	fmt.Fprintf(&b, ".SH OPTIONS\n%s", manFlags(p.VisibleFlags()))
 	b.WriteString(".SH COMMANDS\n")
 	for _, c := range p.Commands {
-		manOf(&b, c)
+		manOf(&b, "jitos", c)
 	}
 	fmt.Fprintf(&b, ".SH EXIT STATUS\n%s\n", roff(exitHelp))
 	b.WriteString(".SH ENVIRONMENT\n")
@@ -52,20 +53,31 @@ var environment = []struct{ name, what string }{
 	{"XDG_CACHE_HOME", "directories of jobs and their caches are below jitos/ in it"},
 }
 
-func manOf(b *strings.Builder, c *cli.Command) {
+func manOf(b *strings.Builder, parent string, c *cli.Command) {
 	if c.Hidden {
 		return
 	}
-	fmt.Fprintf(b, ".SS %s\n", roff(strings.TrimSpace(c.HelpName+" "+c.ArgsUsage)))
+	name := parent + " " + c.Name
+	fmt.Fprintf(b, ".SS %s\n", roff(strings.TrimSpace(name+" "+c.ArgsUsage)))
 	usage := strings.ToUpper(c.Usage[:1]) + c.Usage[1:]
 	fmt.Fprintf(b, "%s.\n", roff(usage))
 	if c.Description != "" {
-		fmt.Fprintf(b, ".PP\n%s\n", roff(c.Description))
+		for _, paragraph := range strings.Split(c.Description, "\n\n") {
+			fmt.Fprintf(b, ".PP\n%s\n", manParagraph(paragraph))
+		}
 	}
 	b.WriteString(manFlags(c.VisibleFlags()))
 	for _, sub := range c.Subcommands {
-		manOf(b, sub)
+		manOf(b, name, sub)
 	}
+}
+
+// manParagraph is filled to the width of the page, unless it is laid out in columns.
+func manParagraph(text string) string {
+	if strings.Contains(text, "  ") {
+		return ".nf\n" + roff(text) + "\n.fi"
+	}
+	return roff(text)
 }
 
 func manFlags(flags []cli.Flag) string {
@@ -75,7 +87,7 @@ func manFlags(flags []cli.Flag) string {
 		if names == "--help, -h" {
 			continue
 		}
-		fmt.Fprintf(&b, ".TP\n.B %s\n%s\n", roff(strings.TrimSpace(names)), roff(strings.TrimSpace(text)))
+		fmt.Fprintf(&b, ".TP\n.B %s\n%s\n", roff(strings.TrimSpace(names)), roff(strings.TrimSuffix(strings.TrimSpace(text), " (default: false)")))
 	}
 	return b.String()
 }
