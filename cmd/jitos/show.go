@@ -23,7 +23,7 @@ func showCommand(a *app) *cli.Command {
 leave it and lead to it, and the rewrite that made it; a task with its plans, attempts and what they taught.
 
 --json of a node: {"id","kind","name","where","fields":{…},"out":[{"label","to","key","attrs"}],"in":[{"label","from","key","attrs"}],
-"made_by":{"commit","rule","what","when"},"status"}; status is computed, and given for tasks. Of a commit:
+"made_by":{"commit","rule","what","when"},"blob","status"}; blob is what a read of the node sees; status is computed, and given for tasks. Of a commit:
 {"commit","parents","files","author","when","subject","body","record":{…}}; record is null for a commit of your own.`,
 		Flags:  []cli.Flag{jsonFlag()},
 		Action: func(c *cli.Context) error { return a.show(c) },
@@ -84,6 +84,7 @@ type nodeCard struct {
 	Out    []edgeCard       `json:"out"`
 	In     []edgeCard       `json:"in"`
 	MadeBy *commitLine      `json:"made_by"`
+	Blob   jitos.BlobID     `json:"blob"` // of its stored bytes: what a read of it sees
 	Status jitos.TaskStatus `json:"status,omitempty"`
 }
 
@@ -121,6 +122,9 @@ func (f *fabric) card(ctx context.Context, system jitos.Snapshot, p place) (node
 		return card, err
 	}
 	card.Fields = n.Fields
+	if card.Blob, err = p.at.Blob(ctx, p.id.Item()); err != nil {
+		return card, err
+	}
 	for e, err := range p.at.Edges(ctx, p.id, "") {
 		if err != nil {
 			return card, err
@@ -165,6 +169,7 @@ func (a *app) writeNode(b *strings.Builder, card nodeCard) {
 func (a *app) writeEdges(b *strings.Builder, card nodeCard) {
 	writeEdgeList(b, a.ui.dim("to"), card.Out)
 	writeEdgeList(b, a.ui.dim("from"), card.In)
+	fmt.Fprintf(b, "%s %s\n", a.ui.dim("blob"), card.Blob)
 	if m := card.MadeBy; m != nil {
 		fmt.Fprintf(b, "%s %s  %s: %s  %s\n", a.ui.dim("made by"), short(m.Commit), m.Rule, line(m.What), m.When.Format("2006-01-02 15:04"))
 	}
