@@ -101,8 +101,16 @@ func (u *ui) show(l *live, e jitos.Event) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	l.clear()
+	if e.Kind != "say" && e.Kind != "job" { // a gate that runs by itself is over when anything else happens
+		l.jobs = slices.DeleteFunc(l.jobs, func(r running) bool { return r.job == "" })
+	}
 	at := slices.IndexFunc(l.jobs, func(r running) bool { return r.job == e.Job })
 	switch e.Kind {
+	case "gate":
+		if e.Verdict == "" {
+			l.jobs = append(l.jobs, running{text: line(e.Text), since: time.Now()})
+			text = ""
+		}
 	case "job":
 		l.jobs = append(l.jobs, running{job: e.Job, text: line(e.Text), since: time.Now()})
 		text = ""
