@@ -96,11 +96,35 @@ func (a *app) writing(ctx context.Context) (f *fabric, stop func(), err error) {
 	if f, _, err = a.fabric(ctx); err != nil {
 		return nil, nil, err
 	}
-	f.kernel.Notify, stop = a.ui.progress()
+	show, stop := a.ui.progress()
+	f.kernel.Notify = func(e jitos.Event) {
+		show(e)
+		if e.Kind == "absorb" && f.absorbedForeign(ctx) {
+			show(jitos.Event{Kind: "notice", Text: "your commit has a .jitos/ of its own, merged in by somebody; it was left out"})
+		}
+	}
 	if err = f.kernel.Heal(ctx); err != nil {
 		stop()
 	}
 	return f, stop, err
+}
+
+// absorbedForeign tells whether the commit that was absorbed last holds a .jitos/: somebody merged the fabric's branch.
+func (f *fabric) absorbedForeign(ctx context.Context) bool {
+	head, err := f.store.Head(ctx, jitos.SystemRef)
+	if err != nil {
+		return false
+	}
+	at, err := f.store.Open(ctx, head)
+	if err != nil {
+		return false
+	}
+	sync, err := jitos.Get[jitos.Sync](ctx, at, jitos.SyncNode)
+	if err != nil || sync.Commit == "" {
+		return false
+	}
+	out, err := f.repo.Git(ctx, "ls-tree", "--name-only", string(sync.Commit), ".jitos")
+	return err == nil && len(out) > 0
 }
 
 // close puts things in order before the program ends.
