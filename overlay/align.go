@@ -52,34 +52,43 @@ func diffLines(a, b []int) marks {
 }
 
 // shortest finds a shortest edit script. Lines that the other text lacks cannot be matched, so they are marked without a
-// search: two texts with little in common, the worst case of the search, cost next to nothing.
+// search: two texts with little in common cost next to nothing. Texts that were reordered at large, the worst case of the
+// search, are first cut at anchors; then the script may be a little longer than the shortest.
 func shortest(a, b []int) marks {
 	inA, inB := set(a), set(b)
 	m := marks{gone: make([]bool, len(a)), added: make([]bool, len(b))}
-	runesA, placeA := shared(a, inB, m.gone)
-	runesB, placeB := shared(b, inA, m.added)
+	restA, restB := shared(a, inB, m.gone), shared(b, inA, m.added)
+	i, j := 0, 0
+	for _, at := range anchors(restA.lines, restB.lines) {
+		m.search(restA.cut(i, at.a), restB.cut(j, at.b))
+		i, j = at.a+1, at.b+1
+	}
+	m.search(restA.cut(i, len(restA.lines)), restB.cut(j, len(restB.lines)))
+	return m
+}
 
+// search marks what a shortest script changes in parts of two texts.
+func (m marks) search(a, b excerpt) {
 	d := diffmatchpatch.New()
 	d.DiffTimeout = 0 // a limit would make the answer depend on the machine's load
 	i, j := 0, 0
-	for _, part := range d.DiffMainRunes(runesA, runesB, false) {
+	for _, part := range d.DiffMainRunes(a.lines, b.lines, false) {
 		n := utf8.RuneCountInString(part.Text)
 		switch part.Type {
 		case diffmatchpatch.DiffDelete:
 			for range n {
-				m.gone[placeA[i]] = true
+				m.gone[a.places[i]] = true
 				i++
 			}
 		case diffmatchpatch.DiffInsert:
 			for range n {
-				m.added[placeB[j]] = true
+				m.added[b.places[j]] = true
 				j++
 			}
 		default:
 			i, j = i+n, j+n
 		}
 	}
-	return m
 }
 
 func set(numbers []int) map[int]bool {
@@ -90,16 +99,24 @@ func set(numbers []int) map[int]bool {
 	return s
 }
 
-// shared returns the lines of a text that the other one has, as runes, with their places; the rest is marked.
-func shared(text []int, other map[int]bool, marked []bool) (runes []rune, places []int) {
+// excerpt are lines of a text as runes, and where in the text they stand.
+type excerpt struct {
+	lines  []rune
+	places []int
+}
+
+func (e excerpt) cut(i, j int) excerpt { return excerpt{e.lines[i:j], e.places[i:j]} }
+
+// shared returns the lines of a text that the other one has; the rest is marked.
+func shared(text []int, other map[int]bool, marked []bool) (e excerpt) {
 	for i, n := range text {
 		if !other[n] {
 			marked[i] = true
 			continue
 		}
-		runes, places = append(runes, letter(n)), append(places, i)
+		e.lines, e.places = append(e.lines, letter(n)), append(e.places, i)
 	}
-	return runes, places
+	return e
 }
 
 const (

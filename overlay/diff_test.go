@@ -132,7 +132,7 @@ func checkChanged(t *testing.T, m *Merger, a, b jitos.TreeID, diffs []FileDiff) 
 func TestWritePatch(t *testing.T) {
 	o := newObjects()
 	was := files{"a": "1\n2\n3\n4\n5\n6\n7\n8\n9\n", "gone": "x\n", "mode": "m\n", "bin": "\x00", "same": "s\n"}
-	now := files{"a": "1\n2\n3\n4\nfive\n6\n7\n8\n9", "mode*": "m\n", "bin": "\x00\x01", "same": "s\n", "new": ""}
+	now := files{"a": "1\n2\n3\n4\nfive\n6\n7\n8\n9", "mode*": "m\n", "bin": "\x00\x01", "same": "s\n", "new": "", "with space": "x\n"}
 	diffs, err := New(o, nil).DiffFiles(context.Background(), was.tree(t, o), now.tree(t, o))
 	if err != nil {
 		t.Fatal(err)
@@ -169,6 +169,13 @@ new mode 100755
 diff --git a/new b/new
 new file mode 100644
 index 0000000000..e69de29bb2
+diff --git a/with space b/with space
+new file mode 100644
+index 0000000000..587be6b4c3
+--- /dev/null
++++ b/with space	
+@@ -0,0 +1 @@
++x
 `
 	if got := string(patch(t, diffs)); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -177,12 +184,13 @@ index 0000000000..e69de29bb2
 	if err := WriteStat(&stat, diffs); err != nil {
 		t.Fatal(err)
 	}
-	want = ` a    | 4 ++--
- bin  | binary
- gone | 1 -
- mode | mode 100755, was 100644
- new  | 0
- 5 files changed, 2 insertions(+), 3 deletions(-)
+	want = ` a          | 4 ++--
+ bin        | binary
+ gone       | 1 -
+ mode       | mode 100755, was 100644
+ new        | 0
+ with space | 1 +
+ 6 files changed, 3 insertions(+), 3 deletions(-)
 `
 	if stat.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", stat.String(), want)

@@ -46,7 +46,7 @@ func (g *graphMerge) newEdges(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if p.Label == "" || d.b.IsZero() || g.dropped[d.item] {
+		if p.Label == "" || d.b.IsZero() {
 			continue
 		}
 		e, err := g.edge(ctx, d.item, d.b)

@@ -60,6 +60,9 @@ type itemDiff struct {
 // the record. It reads only directories whose hashes differ. The error Is jitos.ErrInvalid where something differs that is
 // no item.
 func differItems(ctx context.Context, objects Reader, a, b plumbing.Hash) ([]itemDiff, error) {
+	if a == b {
+		return nil, nil
+	}
 	w := itemWalk{objects: objects}
 	if err := w.plain(ctx, pair{a, b}, w.top); err != nil {
 		return nil, err
@@ -125,11 +128,8 @@ func (w *itemWalk) edges(ctx context.Context, kind string, v pair) error {
 	})
 }
 
-// plain visits the entries in which two directories differ.
+// plain visits the entries in which two directories differ. Equal ones are not visited, so not read either.
 func (w *itemWalk) plain(ctx context.Context, v pair, visit visit) error {
-	if v.a == v.b {
-		return nil
-	}
 	a, err := w.objects.Tree(ctx, v.a)
 	if err != nil {
 		return err
@@ -146,9 +146,6 @@ func (w *itemWalk) plain(ctx context.Context, v pair, visit visit) error {
 // has shards, all leaves below it stand for it. That reads more than what differs, but then nearly all of it does: one side
 // has 32 leaves or fewer and the other more.
 func (w *itemWalk) sharded(ctx context.Context, v pair, visit visit) error {
-	if v.a == v.b {
-		return nil
-	}
 	a, err := w.objects.Tree(ctx, v.a)
 	if err != nil {
 		return err

@@ -72,7 +72,7 @@ func TestMerge_reads(t *testing.T) {
 			first := start
 			first.Tree = f.files(was)
 			base := f.system(first)
-			reads := []jitos.Read{c.read, {Item: "a/never"}}
+			reads := []jitos.Read{{Item: "a/never"}, c.read, {Path: "never"}, {Pattern: &jitos.Pattern{Kind: "never"}}}
 			theirs := f.sws("try", base, jitos.Rewrite{Set: []jitos.Node{node("c/made")}, Reads: reads}, jitos.Rewrite{Set: []jitos.Node{node("c/more")}, Reads: reads})
 			if c.files != nil {
 				c.ours.Tree = f.files(c.files)
@@ -177,52 +177,83 @@ func TestMerge_writeSkew(t *testing.T) {
 	t.Logf("without reads, %d of 60 runs broke the rule", skewed)
 }
 
-// plain makes a commit as a person's git would: files, and .jitos/ as edit leaves it.
-func (f *fabric) plain(parent jitos.Snapshot, tree jitos.TreeID, edit func([]object.TreeEntry) []object.TreeEntry) jitos.CommitID {
+// plain makes a commit as a person's git would: files, and .jitos/ as in the parent, but for its nodes where some are given.
+func (f *fabric) plain(parent jitos.Snapshot, tree jitos.TreeID, nodes plumbing.Hash) jitos.CommitID {
 	f.t.Helper()
 	ctx := context.Background()
-	objects := f.store.Objects
-	c, err := objects.Commit(ctx, plumbing.NewHash(string(parent.Commit().ID)))
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	inside, err := fabricOf(ctx, objects, parent.Commit().ID)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	entries, err := objects.Tree(ctx, inside)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	if edit != nil {
-		if inside, err = objects.PutTree(edit(slices.Clone(entries))); err != nil {
-			f.t.Fatal(err)
-		}
-	}
 	id, err := hashOf(tree)
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	root, err := objects.Tree(ctx, id)
+	root, err := f.store.Objects.Tree(ctx, id)
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	whole, err := objects.PutTree(append(slices.Clone(root), object.TreeEntry{Name: fabricDir, Mode: filemode.Dir, Hash: inside}))
+	inside := object.TreeEntry{Name: fabricDir, Mode: filemode.Dir, Hash: f.fabricWith(parent, nodes)}
+	whole, err := f.store.Objects.PutTree(append(slices.Clone(root), inside))
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	hash, err := objects.PutCommit(&object.Commit{Author: c.Author, Committer: c.Committer, Message: "by hand\n", TreeHash: whole, ParentHashes: []plumbing.Hash{plumbing.NewHash(string(parent.Commit().ID))}})
+	return f.commitLike(parent, func(c *object.Commit) {
+		c.Message, c.TreeHash, c.ParentHashes = "by hand\n", whole, []plumbing.Hash{c.Hash}
+	})
+}
+
+// fabricWith is the tree .jitos/ of a snapshot, with other nodes where some are given.
+func (f *fabric) fabricWith(s jitos.Snapshot, nodes plumbing.Hash) plumbing.Hash {
+	f.t.Helper()
+	ctx := context.Background()
+	inside, err := fabricOf(ctx, f.store.Objects, s.Commit().ID)
+	if err != nil || nodes.IsZero() {
+		return inside
+	}
+	entries, err := f.store.Objects.Tree(ctx, inside)
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	return jitos.CommitID(hash.String())
+	entries = slices.Clone(entries)
+	for i := range entries {
+		if entries[i].Name == nodesDir {
+			entries[i].Hash = nodes
+		}
+	}
+	if inside, err = f.store.Objects.PutTree(entries); err != nil {
+		f.t.Fatal(err)
+	}
+	return inside
+}
+
+// nodesOf is the tree .jitos/nodes of a snapshot.
+func (f *fabric) nodesOf(s jitos.Snapshot) plumbing.Hash {
+	f.t.Helper()
+	entries, err := f.store.Objects.Tree(context.Background(), f.fabricWith(s, plumbing.ZeroHash))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return entryOf(entries, nodesDir)
+}
+
+// commitLike makes another commit of a snapshot's.
+func (f *fabric) commitLike(s jitos.Snapshot, edit func(*object.Commit)) jitos.CommitID {
+	f.t.Helper()
+	c, err := f.store.Objects.Commit(context.Background(), plumbing.NewHash(string(s.Commit().ID)))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	c.Hash = plumbing.NewHash(string(s.Commit().ID))
+	edit(c)
+	id, err := f.store.Objects.PutCommit(c)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return jitos.CommitID(id.String())
 }
 
 // A plain commit has read the paths that it changed.
 func TestMerge_plainCommit(t *testing.T) {
 	f, ctx := newFabric(t), context.Background()
 	base := f.system(jitos.Rewrite{Tree: f.files(files{"f": "1\n2\n3\n4\n5\n", "g": "1\n"})})
-	theirs := f.open(f.plain(base, f.files(files{"f": "1\n2\n3\n4\nfive\n", "g": "1\n"}), nil))
+	theirs := f.open(f.plain(base, f.files(files{"f": "1\n2\n3\n4\nfive\n", "g": "1\n"}), plumbing.ZeroHash))
 	if theirs.Commit().Record != nil {
 		t.Fatal("not a plain commit")
 	}
@@ -245,48 +276,32 @@ func TestMerge_plainCommit(t *testing.T) {
 func TestMerge_byHand(t *testing.T) {
 	f, ctx := newFabric(t), context.Background()
 	base := f.system(jitos.Rewrite{Set: []jitos.Node{node("a/n", "x=1")}, Tree: f.files(files{"f": "1\n"})})
-	foreign := f.system(jitos.Rewrite{Set: []jitos.Node{node("a/n", "x=2")}})
-	tree, err := fabricOf(ctx, f.store.Objects, foreign.Commit().ID)
-	if err != nil {
+	ours := f.system(jitos.Rewrite{Set: []jitos.Node{node("a/n", "x=2")}})
+	good := f.append(jitos.SWSPrefix+"good", base.Commit().ID, jitos.Rewrite{Set: []jitos.Node{node("a/m")}})
+	if _, _, err := f.Merge(ctx, base, ours, good); err != nil {
 		t.Fatal(err)
 	}
-	other, err := f.store.Objects.Tree(ctx, tree)
-	if err != nil {
-		t.Fatal(err)
-	}
-	nodes := entryOf(other, nodesDir)
-	hand := f.plain(base, base.Tree(), func(entries []object.TreeEntry) []object.TreeEntry {
-		for i := range entries {
-			if entries[i].Name == nodesDir {
-				entries[i].Hash = nodes
-			}
+	refused := func(what string, tip, bad jitos.CommitID) {
+		t.Helper()
+		_, _, err := f.Merge(ctx, base, ours, f.open(tip))
+		if !errors.Is(err, jitos.ErrInvalid) || !strings.Contains(err.Error(), string(bad[:10])) {
+			t.Errorf("%s: want ErrInvalid and %s named, got %v", what, bad[:10], err)
 		}
-		return entries
-	})
-	over := f.append(jitos.SWSPrefix+"over", base.Commit().ID, jitos.Rewrite{Set: []jitos.Node{node("a/m")}})
-	forged := f.forge(over, hand)
-	_, _, err = f.Merge(ctx, base, foreign, forged)
-	if !errors.Is(err, jitos.ErrInvalid) || !strings.Contains(err.Error(), string(hand[:10])) {
-		t.Errorf("want ErrInvalid and %s named, got %v", hand[:10], err)
 	}
-	if _, _, err = f.Merge(ctx, base, foreign, over); err != nil {
-		t.Errorf("the same without the commit by hand: %v", err)
-	}
-}
+	// A plain commit with nodes of its own, and a rewrite put on top of it, as git rebase would.
+	hand := f.plain(base, base.Tree(), f.nodesOf(ours))
+	on := f.commitLike(good, func(c *object.Commit) { c.ParentHashes = []plumbing.Hash{plumbing.NewHash(string(hand))} })
+	refused("a commit by hand below a rewrite", on, hand)
 
-// forge puts a rewrite's commit on another parent, as git rebase would: what it changed in .jitos/ stays its own.
-func (f *fabric) forge(s jitos.Snapshot, parent jitos.CommitID) jitos.Snapshot {
-	f.t.Helper()
-	c, err := f.store.Objects.Commit(context.Background(), plumbing.NewHash(string(s.Commit().ID)))
+	// A rewrite that was amended: its record fits the commit, but its node is another.
+	other := f.append(jitos.SWSPrefix+"other", base.Commit().ID, jitos.Rewrite{Set: []jitos.Node{node("a/m", "x=9")}})
+	inside := object.TreeEntry{Name: fabricDir, Mode: filemode.Dir, Hash: f.fabricWith(good, f.nodesOf(other))}
+	root, err := f.store.Objects.PutTree([]object.TreeEntry{inside, {Name: "f", Mode: filemode.Regular, Hash: plumbing.ComputeHash(plumbing.BlobObject, []byte("1\n"))}})
 	if err != nil {
-		f.t.Fatal(err)
+		t.Fatal(err)
 	}
-	c.ParentHashes = []plumbing.Hash{plumbing.NewHash(string(parent))}
-	id, err := f.store.Objects.PutCommit(c)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	return f.open(jitos.CommitID(id.String()))
+	amended := f.commitLike(good, func(c *object.Commit) { c.TreeHash = root })
+	refused("an amended rewrite", amended, amended)
 }
 
 // After a rebase the base is the system commit that was merged in, which the workspace's first parents do not lead to.

@@ -47,6 +47,7 @@ func TestMergeText_manyLines(t *testing.T) {
 	}
 	ours, theirs := slices.Clone(base), slices.Clone(base)
 	ours[60_000], theirs[10] = "ours\n", "theirs\n"
+	ours[55_400], ours[55_450] = ours[55_450], ours[55_400]
 	ours = append(ours[:56_000], ours[56_010:]...)
 	want := slices.Clone(ours)
 	want[10] = "theirs\n"
@@ -124,7 +125,7 @@ func TestMergeText_againstGit(t *testing.T) {
 		{1 << 30, 30, 3, 400}, // hardly a line twice
 		{40, 40, 4, 400},      // as in code
 		{8, 25, 3, 300},       // much the same
-		{3, 12, 2, 200},       // a worst case
+		{2, 10, 2, 500},       // a worst case
 	} {
 		var clean, conflict, stricter int
 		for seed := range c.runs {
@@ -191,6 +192,56 @@ func TestDiffLines_shortest(t *testing.T) {
 		restA, restB := left(a, m.gone), left(b, m.added)
 		if !slices.Equal(restA, restB) || len(restA) != commonLength(a, b) {
 			t.Fatalf("left of a %v, of b %v, want %d lines", restA, restB, commonLength(a, b))
+		}
+	})
+}
+
+// Texts that were reordered at large are aligned at anchors: a valid diff all the same, and fast enough to be waited for.
+func TestDiffLines_reordered(t *testing.T) {
+	r := rand.New(rand.NewSource(1))
+	a, b := r.Perm(30_000), r.Perm(30_000)
+	if len(anchors(runes(a), runes(b))) == 0 || anchors(runes(a), runes(slices.Concat(a[500:], a[:500]))) != nil {
+		t.Error("only texts that were reordered at large are to be cut")
+	}
+	m := diffLines(a, b)
+	kept := 0
+	for i, j := range m.matches() {
+		if j < 0 {
+			continue
+		}
+		if kept++; a[i] != b[j] {
+			t.Fatalf("line %d is %d, matched with %d", i, a[i], b[j])
+		}
+	}
+	if kept < 200 {
+		t.Errorf("%d lines kept, about 300 stand in the same order", kept)
+	}
+}
+
+func runes(numbers []int) (r []rune) {
+	for _, n := range numbers {
+		r = append(r, letter(n))
+	}
+	return r
+}
+
+func TestLongestAscending(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		places := rapid.Permutation([]int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}).Draw(t, "places")
+		var pairs []anchor
+		order := make([]int, len(places))
+		for i, p := range places {
+			pairs = append(pairs, anchor{i, p})
+			order[i] = i
+		}
+		run := longestAscending(pairs)
+		for i := 1; i < len(run); i++ {
+			if run[i-1].a >= run[i].a || run[i-1].b >= run[i].b {
+				t.Fatalf("%v does not ascend", run)
+			}
+		}
+		if want := commonLength(order, places); len(run) != want {
+			t.Fatalf("%v has %d pairs, the longest has %d", run, len(run), want)
 		}
 	})
 }

@@ -171,11 +171,11 @@ func patchFields(t *rapid.T, fields map[string]string, diffs []FieldDiff) map[st
 
 func TestWriteGraph(t *testing.T) {
 	f := newFabric(t)
-	a := f.system(jitos.Rewrite{Set: []jitos.Node{node("a/n", "x=1", "y=1"), node("a/m", "x=1"), node("a/gone", "x=1")},
+	a := f.system(jitos.Rewrite{Set: []jitos.Node{node("a/n", "x=1", "y=1", "same=1"), node("a/m", "x=1"), node("a/gone", "x=1")},
 		Edges: []jitos.Edge{edge("a/n", "l", "a/m", "w=1")}})
 	with := edge("a/n", "knows", "b/new")
 	with.Key = "again"
-	b := f.system(jitos.Rewrite{Set: []jitos.Node{node("a/n", "x=2", "z=1"), {ID: node("b/new").ID, Fields: map[string]any{"deep": map[string]any{"k": []any{"1", true, nil}}}}},
+	b := f.system(jitos.Rewrite{Set: []jitos.Node{node("a/n", "x=2", "z=1", "same=1"), {ID: node("b/new").ID, Fields: map[string]any{"deep": map[string]any{"k": []any{"1", true, nil}}}}},
 		Edges:  []jitos.Edge{with},
 		Drop:   []jitos.ItemID{"a/gone", edge("a/n", "l", "a/m").Item()},
 		Fabric: map[string][]byte{"policy.yaml": []byte("a\n")}})
