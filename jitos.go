@@ -8,10 +8,14 @@
 //
 // This file holds every type and interface, so that it teaches the whole system. The rest of the package:
 //
-//	kernel.go    the one path from intent to collapse, and the one writer of the system line
-//	tick.go      one scheduler tick: choose, claim, dispatch, settle
+//	kernel.go    the one path from intent to a tried plan, and the one writer of the system line
+//	tick.go      one scheduler tick: choose, claim, dispatch, settle; dispatch.go what a job is handed
+//	collapse.go  the checked merge that ends the path, and the discard that ends it otherwise
+//	sws.go       workspaces: fork, extend, rebase
 //	prove.go     gates: evidence for one tree, and what a collapse requires of it
-//	sync.go      absorb and land: the user's branch and the system line
+//	sync.go      absorb: the user's branch comes in; land.go: it goes out
+//	heal.go      what a crash or plain git left halfway
+//	verify.go    deterministic rules run again; why.go: from a change back to its intent
 //	rewrite.go   Apply: what each rule may write, and what must be there before it
 //	policy.go    Admit: capabilities and content that was allowed
 //	status.go    Status: a fold over the graph; nothing is ever stored as a status
@@ -423,6 +427,9 @@ type Finding struct {
 	Text    string            `json:"text"`
 	Data    map[string]string `json:"data,omitempty"`
 }
+
+// AboutDenied is the About of a finding that says which right a job lacked.
+const AboutDenied = "denied"
 
 // Conflict names what two sides did to one thing. For a read that moved, Theirs is the read.
 type Conflict struct {

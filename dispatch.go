@@ -1,0 +1,110 @@
+package jitos
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// dispatch hands one claimed job to the executor: a directory and a job, never a store and never a .git.
+func (k *Kernel) dispatch(ctx context.Context, p ProcessView, ws Snapshot, jobs []jobState, j jobState) outcome {
+	o := outcome{job: j, claim: j.claims[len(j.claims)-1].name, base: ws}
+	k.notify(Event{Kind: "job", Task: p.Process.Task, Process: p.ID, Job: j.id, Text: j.step.words()})
+	start := time.Now()
+	defer func() {
+		if o.result.Took == 0 {
+			o.result.Took = time.Since(start)
+		}
+	}()
+	if err := Admit(j.step, k.grants(p), k.bounds(), k.Local.Allowed); err != nil {
+		o.result = Result{Tree: ws.Tree(), Verdict: Fail, Exit: exitDenied, Reason: err.Error(),
+			Findings: []Finding{{About: AboutDenied, Text: err.Error()}}}
+		return o
+	}
+	if j.step.Gate != nil {
+		o.result, o.proof, o.from, o.err = k.dispatchGate(ctx, p, ws, j.step)
+		return o
+	}
+	action := Action{Process: p.ID, Job: j.id, Step: j.step, Tree: ws.Tree(), Grants: j.step.Needs}
+	if action.Args, o.err = arguments(j.step, jobs); o.err == nil {
+		o.result, o.err = k.Executor.Execute(ctx, action, &host{k: k, p: p, job: j.id})
+	}
+	if o.err == nil {
+		o.err = ctx.Err() // what a cancelled job returns is no result
+	}
+	if slices.ContainsFunc(o.result.Findings, func(f Finding) bool { return f.About == AboutDenied }) {
+		o.result.Exit = exitDenied
+	}
+	return o
+}
+
+// dispatchGate proves the workspace's tree for a gate that is a step of the plan.
+func (k *Kernel) dispatchGate(ctx context.Context, p ProcessView, ws Snapshot, step Step) (Result, *Evidence, string, error) {
+	at, err := k.System(ctx)
+	if err != nil {
+		return Result{}, nil, "", err
+	}
+	if step.Expect != "" && step.Expect != "pass" {
+		e, known, err := k.prove(ctx, at, p, ws.Tree(), *step.Gate, ws)
+		r := Result{Tree: ws.Tree(), Verdict: Pass, Report: e.Report, Output: e.Output}
+		switch {
+		case e.Verdict == CouldNot:
+			r.Verdict, r.Reason = CouldNot, e.Reason
+		case step.Expect == "fail" && e.Verdict == Pass:
+			r.Verdict, r.Reason = Fail, e.Gate+" passes, and was expected to fail"
+		}
+		return r, &e, reused(e, known), err
+	}
+	task, err := Get[Task](ctx, at, p.Process.Task.Node())
+	if err != nil {
+		return Result{}, nil, "", err
+	}
+	isGoal := task.Goal != nil && HashOf(task.Goal) == HashOf(step.Gate)
+	pr, err := k.satisfy(ctx, at, p, ws.Tree(), []demand{{*step.Gate, isGoal}}, ws)
+	if err != nil {
+		return Result{}, nil, "", err
+	}
+	e := pr.evidence[0]
+	r := Result{Tree: ws.Tree(), Verdict: Pass, Report: e.Report, Output: e.Output}
+	if pr.missed != nil {
+		r.Verdict, r.Reason = Fail, pr.missed.reason
+		if pr.missed.kind == "could-not-run" {
+			r.Verdict = CouldNot
+		}
+	}
+	_, err = Get[Evidence](ctx, ws, NodeID{KindEvidence, e.Name()})
+	return r, &e, reused(e, err == nil), nil
+}
+
+func reused(e Evidence, known bool) string {
+	if known {
+		return KindEvidence + "/" + e.Name()
+	}
+	return ""
+}
+
+// arguments are the step's, and the artifacts of the steps before it that its inputs name.
+func arguments(step Step, jobs []jobState) (map[string]string, error) {
+	args := map[string]string{}
+	for k, v := range step.Args {
+		args[k] = v
+	}
+	for name, from := range step.Inputs {
+		i := strings.LastIndexByte(from, '.')
+		if i < 0 {
+			return nil, fmt.Errorf("input %s: %w: want step.artifact, have %q", name, ErrInvalid, from)
+		}
+		found := false
+		for _, j := range jobs {
+			if j.step.Name == from[:i] && j.passed() {
+				args[name], found = j.last().settled.Artifacts[from[i+1:]]
+			}
+		}
+		if !found {
+			return nil, fmt.Errorf("input %s: %w: step %s left no artifact %s", name, ErrInvalid, from[:i], from[i+1:])
+		}
+	}
+	return args, nil
+}
