@@ -15,8 +15,9 @@ import (
 type candidate struct {
 	slap jitos.Slap
 	used []methodKey
-	vars string // what the outermost method binds, in words
-	key  string // what it consists of: candidates with equal keys are one
+	vars string   // what the outermost method binds, in words
+	how  []string // the method of each task, by the name of its step
+	key  string   // what it consists of: candidates with equal keys are one
 }
 
 // emit keeps the candidate that the log of the search describes, if it is among the best.
@@ -45,18 +46,19 @@ func (s *search) emit() error {
 		}
 		slap.Steps = append(slap.Steps, step)
 	}
-	var choices []any
+	var values []any
 	walk(root, func(it *item) {
 		slap.Methods = append(slap.Methods, it.method.Name)
 		c.used = append(c.used, keyOf(it.method))
-		choices = append(choices, []any{it.name, it.method.Name, it.bind.values})
+		c.how = append(c.how, it.name+"="+it.method.Name)
+		values = append(values, it.bind.values)
 	})
 	steps := map[string]jitos.Step{} // by name: that they were placed in another order makes no other plan
 	for _, step := range slap.Steps {
 		step.After = slices.Sorted(slices.Values(step.After))
 		steps[step.Name] = step
 	}
-	c.key = jitos.HashOf([]any{choices, steps})
+	c.key = jitos.HashOf([]any{c.how, values, steps})
 	slap.Reads = distinct(reads)
 	c.slap = slap
 	if slices.ContainsFunc(s.kept, func(k candidate) bool { return k.key == c.key }) {

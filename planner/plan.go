@@ -29,8 +29,7 @@ func (p *Planner) Plan(ctx context.Context, at jitos.Snapshot, id jitos.TaskID, 
 		return nil, planning, fmt.Errorf("task %s: %w", t.Name, err)
 	}
 	s := p.search(newFacts(ctx, at), lib, id)
-	root := &item{task: t, args: args}
-	if err := s.run([]*item{root}); err != nil && !errors.Is(err, errSpent) {
+	if err := s.run([]*item{{task: t, args: args}}); err != nil && !errors.Is(err, errSpent) {
 		return nil, planning, err
 	}
 	slaps := make([]jitos.Slap, len(s.kept))
