@@ -3,7 +3,7 @@
 // A merge has three versions of everything: the base, from which two sides parted, ours, into which it merges, and theirs.
 // In a collapse they are the snapshot, the system WARP and the workspace. What only one side changed is taken; what both
 // changed alike is taken once; all else is looked into, and what cannot be settled there is a conflict. A merge with a
-// conflict has no result and has written nothing.
+// conflict has written nothing.
 //
 // # Files
 //

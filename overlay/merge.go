@@ -14,8 +14,9 @@ import (
 // relative to ours, and always names the merged file tree; its rule, actor, words and parents are the caller's. A conflict
 // names its commits on both sides (see Conflict.By).
 //
-// With conflicts there is no rewrite, and nothing was written. But where all of them are reads that moved (ReadMoved) the
-// merge itself is clean, and the rewrite is that of a rebase, after which what read them can run again.
+// With conflicts nothing was written, and the rewrite is what a rebase can use, after which what is stale can run again: where
+// only reads moved (ReadMoved) the merge itself is clean and the rewrite whole; where else only files conflict, it is whole but
+// for its tree, which is ""; where an item conflicts, it is empty.
 //
 // The error Is jitos.ErrInvalid where theirs does not come from base, is of another fabric, or has a commit that changed
 // .jitos/ and is no rewrite: the commit is named.
@@ -59,12 +60,13 @@ func (m *Merger) merge(ctx context.Context, at three[jitos.Snapshot]) (jitos.Rew
 		all = append(all, clash{Conflict: c})
 	}
 	all = append(all, g.clashes...)
-	hard := len(all)
 	conflicts, err := m.blame(ctx, at, way, append(all, moved...))
-	if err != nil || hard > 0 {
+	if err != nil || g.clashes != nil {
 		return none, conflicts, err
 	}
-	g.rw.Tree, err = m.writeFiles(files)
+	if inFiles == nil {
+		g.rw.Tree, err = m.writeFiles(files)
+	}
 	return g.rw, conflicts, err
 }
 
