@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 
@@ -58,10 +59,7 @@ func (a *app) open(ctx context.Context) (*fabric, error) {
 		Toolchain: lib.toolchain,
 		Allowed:   repo.Allowed,
 		Repo:      repo.Worktree,
-	}
-	current, err := repo.Current(ctx)
-	if err != nil {
-		return nil, err
+		Lend:      lendList(repo.Common),
 	}
 	f.kernel = &jitos.Kernel{
 		Store:       f.store,
@@ -71,10 +69,17 @@ func (a *app) open(ctx context.Context) (*fabric, error) {
 		Repository:  repo,
 		Local:       repo,
 		ParsePolicy: methods.LoadPolicy,
-		Actor:       current.Actor,
 	}
 	a.opened = f
 	return f, nil
+}
+
+// asUser says in whose name the kernel writes, and tells its notices. It asks git for the state of the checkout, so commands
+// that only read do without.
+func (f *fabric) asUser(ctx context.Context, notify func(jitos.Event)) error {
+	current, err := f.repo.Current(ctx)
+	f.kernel.Actor, f.kernel.Notify = current.Actor, notify
+	return err
 }
 
 // fabric opens the repository and its system WARP. Without one the error says how to make it.
@@ -97,16 +102,36 @@ func (a *app) writing(ctx context.Context) (f *fabric, stop func(), err error) {
 		return nil, nil, err
 	}
 	show, stop := a.ui.progress()
-	f.kernel.Notify = func(e jitos.Event) {
+	err = f.asUser(ctx, func(e jitos.Event) {
 		show(e)
 		if e.Kind == "absorb" && f.absorbedForeign(ctx) {
 			show(jitos.Event{Kind: "notice", Text: "your commit has a .jitos/ of its own, merged in by somebody; it was left out"})
 		}
+	})
+	if err == nil {
+		err = f.kernel.Heal(ctx)
 	}
-	if err = f.kernel.Heal(ctx); err != nil {
+	if err != nil {
 		stop()
 	}
 	return f, stop, err
+}
+
+// lendList is the local, unshared list of ignored paths of the working tree that jobs are lent beside those of their
+// toolchain: a line each in <common git dir>/jitos/lend, # before a remark.
+func lendList(common string) []string {
+	raw, err := os.ReadFile(filepath.Join(common, "jitos", "lend"))
+	if err != nil {
+		return nil
+	}
+	var paths []string
+	for line := range strings.Lines(string(raw)) {
+		line, _, _ = strings.Cut(line, "#")
+		if line = strings.TrimSpace(line); line != "" {
+			paths = append(paths, line)
+		}
+	}
+	return paths
 }
 
 // absorbedForeign tells whether the commit that was absorbed last holds a .jitos/: somebody merged the fabric's branch.

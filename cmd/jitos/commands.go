@@ -60,6 +60,7 @@ func (a *app) program() *cli.App {
 		UsageText: "jitos [-C DIR] COMMAND [ARGUMENTS]",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "C", Usage: "run as if started in `DIR`", Destination: &a.dir},
+			&cli.BoolFlag{Name: "version", Usage: "as the command version"},
 		},
 		Commands:                  a.commands(),
 		Action:                    a.welcome,
@@ -104,8 +105,14 @@ func (a *app) finish(c *cli.Command, parent string) {
 
 func misused(_ *cli.Context, err error, _ bool) error { return usage("%s", err) }
 
-// welcome is `jitos` alone, and where a word is no command.
+// welcome is `jitos` alone, and where a word is no command. `jitos help COMMAND` is that command's --help.
 func (a *app) welcome(c *cli.Context) error {
+	if c.Bool("version") {
+		return c.App.RunContext(c.Context, []string{"jitos", "version"})
+	}
+	if words := c.Args().Slice(); len(words) > 0 && words[0] == "help" {
+		return c.App.RunContext(c.Context, append(append([]string{"jitos"}, words[1:]...), "--help"))
+	}
 	if word := c.Args().First(); word != "" {
 		return usage("%q is no command: `jitos --help` lists them", word)
 	}

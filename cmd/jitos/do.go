@@ -19,18 +19,14 @@ func doCommand(a *app) *cli.Command {
 		Usage:     "declare, plan, try, prove and collapse an intent, in one go",
 		ArgsUsage: `"INTENT"`,
 		Description: `Starts from the files of the current branch. What comes of it is proven and merged into jitos/system; your branch and
-working tree are not touched before ` + "`jitos land`" + `.
+working tree are not touched before ` + "`jitos land`" + `. Ctrl-C stops it; ` + "`jitos run`" + ` goes on from there. Ignored paths that jobs need (an
+installed dependency, a licence file) are lent to them where <git dir>/jitos/lend lists them, one a line.
 
 --json ends with {"task","outcome","process","commit","slap","attempts":[{"process","slap","outcome","reason"}],
 "evidence":[{"gate","tree","verdict","name"}],"files":[…],"reason","nearest":[…],"landed"}. Outcomes and exit codes:
 collapsed 0, already-true 0, failed 1, no-plan 3, cancelled 4, conflict 5, exhausted 6, waiting 7, denied 8.`,
 		Flags: append(intentFlags(),
-			&cli.IntFlag{Name: "jobs", Usage: "run up to `N` jobs side by side", Value: 2},
-			&cli.BoolFlag{Name: "dirty", Usage: "take uncommitted changes of tracked files along"},
-			&cli.BoolFlag{Name: "committed", Usage: "leave uncommitted changes out"},
-			&cli.BoolFlag{Name: "land", Usage: "put the result on your branch as well"},
-			jsonFlag(),
-		),
+			runFlags()...),
 		Action: func(c *cli.Context) error { return a.do(c) },
 	}
 }
@@ -43,8 +39,31 @@ func intentFlags() []cli.Flag {
 	}
 }
 
+// runFlags are those of every command that runs jobs for the current branch.
+func runFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.IntFlag{Name: "jobs", Usage: "run up to `N` jobs side by side", Value: 2},
+		&cli.BoolFlag{Name: "dirty", Usage: "take uncommitted changes of tracked files along"},
+		&cli.BoolFlag{Name: "committed", Usage: "leave uncommitted changes out"},
+		&cli.BoolFlag{Name: "land", Usage: "put the result on your branch as well"},
+		jsonFlag(),
+	}
+}
+
+func jobsOf(c *cli.Context) (int, error) {
+	n := c.Int("jobs")
+	if n < 1 {
+		return 0, usage("--jobs %d: want 1 or more", n)
+	}
+	return n, nil
+}
+
 func (a *app) do(c *cli.Context) error {
 	request, err := a.requestOf(c)
+	if err != nil {
+		return err
+	}
+	jobs, err := jobsOf(c)
 	if err != nil {
 		return err
 	}
@@ -52,7 +71,7 @@ func (a *app) do(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	f.kernel.Jobs = c.Int("jobs")
+	f.kernel.Jobs = jobs
 	out, err := f.kernel.Do(c.Context, request)
 	stop()
 	return a.report(c, f, out, err)

@@ -98,10 +98,15 @@ func (a *app) fetchFrom(ctx context.Context, f *fabric, remote string, more ...s
 	if errors.Is(err, jitos.ErrNotFound) {
 		err = jitos.Hint(err, "either there is no such remote, or it has no fabric: `jitos push` shares one")
 	}
+	if errors.Is(err, jitos.ErrConflict) {
+		err = jitos.Hint(err, "two fabrics cannot be joined; where nothing of the one here is needed, `jitos uninit` makes room for the other")
+	}
 	if err != nil {
 		return done, err
 	}
-	f.kernel.Notify = func(e jitos.Event) { a.ui.notef("jitos: %s: %s", e.Kind, line(e.Text)) }
+	if err := f.asUser(ctx, func(e jitos.Event) { a.ui.notef("jitos: %s: %s", e.Kind, line(e.Text)) }); err != nil {
+		return done, err
+	}
 	for _, ref := range refs {
 		if ref.Ref == jitos.SystemRef && ref.New != "" {
 			if err := f.adoptSystem(ctx, remote, ref.New, &done); err != nil {

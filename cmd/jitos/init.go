@@ -99,6 +99,7 @@ func (a *app) birth(ctx context.Context, f *fabric, result *initResult) error {
 	if err != nil {
 		return err
 	}
+	f.kernel.Actor = current.Actor
 	result.Created, err = f.kernel.Init(ctx, fabric)
 	return err
 }

@@ -17,15 +17,8 @@ func runCommand(a *app) *cli.Command {
 		Usage:       "try the plans of a task until one collapses; resume what was interrupted",
 		ArgsUsage:   "TASK",
 		Description: `Starts from the files of the current branch. --json prints what ` + "`jitos do --json`" + ` prints, with the same exit codes.`,
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "slap", Usage: "try only this plan: its number in `jitos plan`, or its `ID`"},
-			&cli.IntFlag{Name: "jobs", Usage: "run up to `N` jobs side by side", Value: 2},
-			&cli.BoolFlag{Name: "dirty", Usage: "take uncommitted changes of tracked files along"},
-			&cli.BoolFlag{Name: "committed", Usage: "leave uncommitted changes out"},
-			&cli.BoolFlag{Name: "land", Usage: "put the result on your branch as well"},
-			jsonFlag(),
-		},
-		Action: func(c *cli.Context) error { return a.run(c) },
+		Flags:       append([]cli.Flag{&cli.StringFlag{Name: "slap", Usage: "try only `PLAN`: its number as `jitos plan` lists it, or its id"}}, runFlags()...),
+		Action:      func(c *cli.Context) error { return a.run(c) },
 	}
 }
 
@@ -36,6 +29,10 @@ func (a *app) run(c *cli.Context) error {
 		return err
 	}
 	mode, err := modeOf(c)
+	if err != nil {
+		return err
+	}
+	jobs, err := jobsOf(c)
 	if err != nil {
 		return err
 	}
@@ -51,7 +48,7 @@ func (a *app) run(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	f.kernel.Jobs = c.Int("jobs")
+	f.kernel.Jobs = jobs
 	out, err := f.runTask(ctx, id, c.String("slap"), mode)
 	if err == nil && c.Bool("land") && out.Outcome == "collapsed" {
 		var landed jitos.Landed

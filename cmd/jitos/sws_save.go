@@ -42,6 +42,11 @@ func (a *app) swsSave(c *cli.Context) error {
 	if tree == nil {
 		return jitos.Hint(usage("workspace %s is not checked out, so there is nothing to save", w.Name), "`jitos sws dir %s` makes a worktree of it", w.Name)
 	}
+	_, stop, err := a.writing(ctx)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	commit, err := f.save(ctx, w, tree, c.String("m"))
 	if err != nil {
 		return fmt.Errorf("save %s: %w", w.Name, err)

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/jitos/jitos"
+)
+
+// Whatever text comes in, what is printed can neither move the cursor nor reverse the text around it, and no two texts look
+// the same but for what cannot be told apart anyway.
+func TestClean(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain\ttext\n":    "plain\ttext\n",
+		"\x1b[31mred":      `\x1b[31mred`,
+		"bell\a":           `bell\a`,
+		"back\rover":       `back\rover`,
+		"\u202egnp.exe":    `\u202egnp.exe`,
+		"c1 \u009b31m":     `c1 \u009b31m`,
+		"broken \xff byte": `broken \xff byte`,
+		"grüße 世界":         "grüße 世界",
+	} {
+		if got := clean(in); got != want {
+			t.Errorf("clean(%q) = %q, want %q", in, got, want)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		got := clean(string(rapid.SliceOf(rapid.Byte()).Draw(t, "text")))
+		if strings.ContainsFunc(got, unsafe) || clean(got) != got {
+			t.Fatalf("%q is not clean", got)
+		}
+	})
+}
+
+// A character may come in two writes; it must not be taken for two broken ones, nor an escape slip through.
+func TestCleaner(t *testing.T) {
+	var out bytes.Buffer
+	u := &ui{outTTY: true}
+	w := u.cleanWriter(&out)
+	for _, b := range []byte("grüße\x1b[1m\nüber") {
+		if _, err := w.Write([]byte{b}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.Write([]byte("\n"))
+	if got, want := out.String(), "grüße\\x1b[1m\nüber\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestExitCode(t *testing.T) {
+	wrap := func(err error) error { return jitos.Hint(fmt.Errorf("do: %w", err), "hint") }
+	for _, c := range []struct {
+		err  error
+		want int
+	}{
+		{nil, 0}, {errors.New("x"), 1}, {jitos.ErrCorrupt, 1}, {usage("x"), 2}, {jitos.ErrInvalid, 2}, {jitos.ErrNotFound, 3},
+		{jitos.ErrNoPlan, 3}, {context.Canceled, 4}, {jitos.ErrConflict, 5}, {jitos.ErrStale, 5}, {&jitos.ConflictError{}, 5},
+		{jitos.ErrExhausted, 6}, {jitos.ErrWaiting, 7}, {jitos.ErrDenied, 8}, {&jitos.Denial{}, 8}, {jitos.ErrBusy, 9},
+	} {
+		if got := exitCode(c.err); got != c.want {
+			t.Errorf("%v: %d, want %d", c.err, got, c.want)
+		}
+		if c.err != nil {
+			if got := exitCode(wrap(c.err)); got != c.want {
+				t.Errorf("%v, wrapped: %d, want %d", c.err, got, c.want)
+			}
+		}
+	}
+}
+
+// An error is one line that begins as all do, and a hint another.
+func TestFail(t *testing.T) {
+	var out, err bytes.Buffer
+	u := newUI(nil, &out, &err)
+	code := u.fail(jitos.Hint(fmt.Errorf("land: %w: \x1b[31m", jitos.ErrBusy), "wait"))
+	if want := "jitos: error: land: busy: \\x1b[31m\njitos: hint: wait\n"; code != 9 || err.String() != want || out.Len() > 0 {
+		t.Errorf("%d, %q, %q", code, err.String(), out.String())
+	}
+}
