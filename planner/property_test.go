@@ -185,7 +185,7 @@ func TestPlan_model(t *testing.T) {
 		got := map[string]int{}
 		for _, c := range search.kept {
 			got[strings.Join(slices.Sorted(slices.Values(c.how)), " ")] = c.slap.Cost
-			d.carryOut(rt, c.slap)
+			d.carryOut(rt, c)
 		}
 		for key, cost := range want {
 			if c, ok := got[key]; !ok || c != cost {
@@ -203,8 +203,33 @@ func TestPlan_model(t *testing.T) {
 	})
 }
 
+// waits tells whether, as the methods are written, a step has to wait for another.
+func (d domain) waits(how map[string]way, step, other string) bool {
+	a, b := strings.Split(step, "."), strings.Split(other, ".")
+	n := 0
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	if n == len(a) || n == len(b) {
+		return false
+	}
+	w := how[strings.Join(a[:n], ".")]
+	var after func(s string, of string) bool
+	after = func(s, of string) bool {
+		var i int
+		fmt.Sscanf(s, "s%d", &i)
+		return slices.ContainsFunc(w.after[i], func(b int) bool { name := fmt.Sprintf("s%d", b); return name == of || after(name, of) })
+	}
+	return after(a[n], b[n])
+}
+
 // carryOut runs the steps of a plan in some order that it allows.
-func (d domain) carryOut(t *rapid.T, s jitos.Slap) {
+func (d domain) carryOut(t *rapid.T, c candidate) {
+	s, how := c.slap, map[string]way{}
+	for _, choice := range c.how {
+		name, method, _ := strings.Cut(choice, "=")
+		how[name] = d.tasks[method[1]-'0'][method[2]-'0']
+	}
 	state := d.start
 	done := map[string]bool{}
 	for range s.Steps {
@@ -222,6 +247,11 @@ func (d domain) carryOut(t *rapid.T, s jitos.Slap) {
 		var n int
 		if _, err := fmt.Sscanf(step.Run, "j%d", &n); err != nil {
 			t.Fatalf("step %s runs %q", step.Name, step.Run)
+		}
+		for _, other := range s.Steps {
+			if d.waits(how, step.Name, other.Name) && !done[other.Name] {
+				t.Fatalf("step %s may come before %s:\n%s\n%s", step.Name, other.Name, lines(s), d.text())
+			}
 		}
 		j := d.jobs[n]
 		if state&j.needs != j.needs || state&j.lacks != 0 {
