@@ -382,3 +382,35 @@ func TestDiscardNeedsAReason(t *testing.T) {
 		t.Errorf("the workspace is still there: %v", err)
 	}
 }
+
+// Two people change different lines of one file. The second must look at what has moved (a changed path counts as read);
+// after the rebase the files hold the work of both.
+func TestRebaseKeepsWorkByHand(t *testing.T) {
+	ctx := context.Background()
+	f := newFabric(t, map[string]string{"a": "1\n2\n3\n4\n5\n"})
+	first, err := f.kernel.NewWorkspace(ctx, "first", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := f.kernel.NewWorkspace(ctx, "second", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.save(t, first, map[string]string{"a": "one\n2\n3\n4\n5\n"})
+	f.save(t, second, map[string]string{"a": "1\n2\n3\n4\nfive\n"})
+	if conflict := f.collapse(t, first); conflict != nil {
+		t.Fatal(conflict)
+	}
+	if conflict := f.collapse(t, second); conflict == nil {
+		t.Fatal("the second did not notice that its file had changed")
+	}
+	if err := f.kernel.Rebase(ctx, second); err != nil {
+		t.Fatal(err)
+	}
+	if conflict := f.collapse(t, second); conflict != nil {
+		t.Fatal(conflict)
+	}
+	if got, want := f.files(t, f.system(t))["a"], "one\n2\n3\n4\nfive\n"; got != want {
+		t.Errorf("a is %q, want %q", got, want)
+	}
+}

@@ -334,11 +334,6 @@ func (k *Kernel) Rebase(ctx context.Context, p ProcessView) error {
 	if len(hard) > 0 {
 		return &ConflictError{hard}
 	}
-	if len(conflicts) > 0 { // the rewrite of a merge with conflicts is not whole: take the system's graph side alone
-		if merged, _, err = k.Merger.Merge(ctx, base, base, at); err != nil {
-			return err
-		}
-	}
 	rw := k.rewrite(RuleRebase, p, "onto system "+short(at.Commit().ID))
 	rw.Set, rw.Edges, rw.Drop, rw.Fabric, rw.Tree = merged.Set, merged.Edges, merged.Drop, merged.Fabric, merged.Tree
 	rw.Parents = []CommitID{at.Commit().ID}

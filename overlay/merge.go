@@ -129,6 +129,8 @@ func (g *graphMerge) item(ctx context.Context, item jitos.ItemID, v three[plumbi
 	switch {
 	case ok && picked == v.ours:
 		return nil
+	case parts.Node.Kind == jitos.KindEvidence && parts.Label == "" && !v.ours.IsZero() && !v.theirs.IsZero():
+		return nil // both measured the same gate on the same tree: one measurement is enough
 	case !ok && v.ours.IsZero():
 		g.conflict(item, v, "deleted by ours, changed by theirs")
 		return nil
