@@ -175,6 +175,8 @@ func TestMerge_conflicts(t *testing.T) {
 			jitos.Rewrite{Set: []jitos.Node{node("a/n")}}, jitos.Rewrite{Set: []jitos.Node{node("a/n", "x=2")}}, []string{"a/n: both sides changed x"}},
 		{"created differently", jitos.Rewrite{},
 			jitos.Rewrite{Set: []jitos.Node{node("a/n", "x=1")}}, jitos.Rewrite{Set: []jitos.Node{node("a/n", "x=2")}}, []string{"a/n: both sides changed x"}},
+		{"the same gate measured twice", jitos.Rewrite{},
+			jitos.Rewrite{Set: []jitos.Node{node("evidence/n", "x=1")}}, jitos.Rewrite{Set: []jitos.Node{node("evidence/n", "x=2")}}, nil},
 		{"created alike", jitos.Rewrite{},
 			jitos.Rewrite{Set: []jitos.Node{node("a/n", "x=1")}}, jitos.Rewrite{Set: []jitos.Node{node("a/n", "x=1")}}, nil},
 		{"deleted and changed", jitos.Rewrite{Set: []jitos.Node{node("a/n", "x=1")}},
