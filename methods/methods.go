@@ -30,6 +30,9 @@
 //	toolchain title, files, unless, commands, version, tests, lend, env, ask, caches, prepare: [{where, key, run, lend}],
 //	          can: {ABILITY: VARIANT or [VARIANT]}, a VARIANT being {when, run, report, needs, timeout}
 //
+// A report says how the output tells which tests ran: go, pytest, unittest, tap, jest; exit: the command is the one test;
+// none: it tells nothing of tests. A gate or ability without one has exit, a job none.
+//
 // The embedded files come first; a fabric's own files may add to them and replace a definition by its name. A definition
 // remembers the hash of the fabric's file that it came from (Origin), so that the kernel can refuse what nobody allowed.
 //

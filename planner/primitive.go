@@ -28,7 +28,7 @@ func (s *search) primitive(it *item) (event, string, error) {
 	default:
 		step.Run = it.step.Run.Shell(it.values)
 		step.Title = orElse(step.Title, strings.TrimSpace(strings.SplitN(strings.TrimSpace(step.Run), "\n", 2)[0]))
-		err = s.lib.useOf(s.facts, &step, methods.Use{Report: "exit"}, it.step.Use, it.values)
+		err = s.lib.useOf(s.facts, &step, methods.Use{}, it.step.Use, it.values)
 	}
 	e.step = &step
 	return e, why, err
@@ -132,7 +132,7 @@ func (l *library) withAbility(f *facts, step *jitos.Step, job *methods.Job, use 
 	step.Origin = joinOrigins(step.Origin, t.Origin)
 	use.Needs = union(use.Needs, v.Needs)
 	if job.Worker != "shell" {
-		step.Args["run"], step.Args["report"], step.Args["chain"] = v.Run.Shell(values), orElse(v.Report, "exit"), chain
+		step.Args["run"], step.Args["report"], step.Args["chain"] = v.Run.Shell(values), reportOf(v.Report, "exit"), chain
 		use.Chain = methods.Text{}
 		return reads, "", nil
 	}
@@ -150,7 +150,7 @@ func (l *library) useOf(f *facts, step *jitos.Step, job, own methods.Use, values
 	step.Reads = union(job.Reads, own.Reads)
 	step.Keeps = union(job.Keeps, own.Keeps)
 	step.Produces = union(job.Produces, own.Produces)
-	step.Report = orElse(own.Report, job.Report)
+	step.Report = reportOf(own.Report, orElse(job.Report, "none"))
 	step.Expect = orElse(own.Expect, job.Expect)
 	step.Resource = orElse(own.Resource.Expand(values), job.Resource.Expand(values))
 	step.Retries = max(own.Retries, job.Retries)
@@ -162,7 +162,6 @@ func (l *library) useOf(f *facts, step *jitos.Step, job, own methods.Use, values
 	if step.Worker != "shell" {
 		return nil
 	}
-	step.Report = orElse(step.Report, "exit")
 	if step.Chain != "" {
 		return nil
 	}

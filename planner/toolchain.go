@@ -199,7 +199,7 @@ func (l *library) gateSteps(f *facts, g *methods.Gate, given map[string]string, 
 	ref := &jitos.GateRef{Gate: g.Name, Args: methods.Given(g.Params, args), Origin: g.Origin}
 	if g.Can == "" {
 		run := g.Run.Shell(args)
-		s := jitos.Step{Name: g.Name, Title: g.Title, Worker: "shell", Run: run, Gate: ref, Report: orElse(g.Use.Report, "exit"),
+		s := jitos.Step{Name: g.Name, Title: g.Title, Worker: "shell", Run: run, Gate: ref, Report: reportOf(g.Use.Report, "exit"),
 			Needs: g.Use.Needs, Timeout: g.Use.Timeout, Chain: g.Use.Chain.Expand(args), Origin: origin}
 		if g.Use.Chain.Zero() {
 			s.Chain, err = l.chainOf(f, run)
@@ -219,11 +219,19 @@ func (l *library) gateSteps(f *facts, g *methods.Gate, given map[string]string, 
 		reads = append(reads, read...)
 		if v != nil {
 			steps = append(steps, jitos.Step{Name: g.Name + "." + t.Name, Title: g.Title + " (" + t.Title + ")", Worker: "shell",
-				Run: v.Run.Shell(args), Gate: ref, Report: orElse(v.Report, "exit"), Needs: v.Needs, Timeout: v.Timeout, Chain: t.Name,
+				Run: v.Run.Shell(args), Gate: ref, Report: reportOf(v.Report, "exit"), Needs: v.Needs, Timeout: v.Timeout, Chain: t.Name,
 				Origin: joinOrigins(origin, t.Origin)})
 		}
 	}
 	return steps, reads, nil
+}
+
+// reportOf is the report of a step: none is told by the absence of one.
+func reportOf(said, otherwise string) string {
+	if said = orElse(said, otherwise); said == "none" {
+		return ""
+	}
+	return said
 }
 
 func orElse(s, otherwise string) string {
