@@ -11,6 +11,7 @@
 //	exit.go      errors to exit codes, in one switch
 //	ids.go       unique prefixes to ids
 //	app.go       opening the repository and wiring the kernel
+//	json.go      strict JSON that knows its lines, form.go: rewrites written in it
 //
 // and one file for each command, named after it.
 package main
