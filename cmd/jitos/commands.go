@@ -85,7 +85,11 @@ func (a *app) finish(c *cli.Command, parent string) {
 	c.OnUsageError = misused
 	c.CustomHelpTemplate = commandHelp
 	c.HideHelpCommand = true
-	c.UseShortOptionHandling = false
+	for _, f := range c.Flags {
+		if b, ok := f.(*cli.BoolFlag); ok {
+			b.DisableDefaultText = true
+		}
+	}
 	name := strings.TrimSpace(parent + " " + c.Name)
 	if parent != "" {
 		c.HelpName = "jitos " + name // those of the top get it from the program
