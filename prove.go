@@ -52,7 +52,7 @@ func (k *Kernel) prove(ctx context.Context, at Snapshot, p ProcessView, tree Tre
 	}
 	e := Evidence{Gate: gate.words(), Definition: HashOf(steps), Tree: tree, Verdict: Pass}
 	if len(steps) == 0 {
-		e.Verdict, e.Reason = CouldNot, "nothing here can run it: no toolchain was recognised by the files at the root"
+		e.Verdict, e.Reason = CouldNot, "nothing that was recognised in the files can run it"
 		return e, false, nil
 	}
 	if e.Env, err = k.environment(ctx, steps); err != nil {
