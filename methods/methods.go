@@ -42,7 +42,7 @@
 // literal $, {{name}} a literal {name}. Variables are the parameters, what `vars` declares, and two that are always there:
 // $task, the id of the task that is planned, and $snapshot, the hash of the file tree that is looked at. In a command (run)
 // only {name} is ours, everything with a $ is the shell's; the value is quoted for the shell, so {name} must stand outside
-// of quotes.
+// of quotes. The shell is sh -e, so a command that may fail says so (|| true).
 //
 // Types: string (one line or more, no control characters), name (one word that cannot be taken for an option: letters,
 // digits and @._/+:~^=-, not starting with -), path (relative, clean, inside the tree), int.
