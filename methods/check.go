@@ -208,7 +208,7 @@ func (c *checker) condition(what string, cond Condition, in scope, free map[stri
 	}
 }
 
-// Variables lists the variables of a condition in the order in which they are met.
+// variablesOf lists the variables of a condition in the order in which they are met.
 func variablesOf(cond Condition) []string {
 	switch {
 	case cond.Node != nil:

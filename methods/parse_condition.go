@@ -38,7 +38,7 @@ func (r *reader) condition(n *yaml.Node) *Condition {
 	case "same", "different":
 		pair := o.keys[kind]
 		if pair.Kind != yaml.SequenceNode || len(pair.Content) != 2 {
-			r.complain(pair.Line, "write ["+"A, B]", "%s: want two values", kind)
+			r.complain(pair.Line, "write [A, B]", "%s: want two values", kind)
 			return nil
 		}
 		a, okA := r.scalar(pair.Content[0], kind)

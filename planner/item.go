@@ -74,7 +74,7 @@ func join(prefix, name string) string {
 	return prefix + "." + name
 }
 
-// children makes the items of a method's steps, in an order in which each comes after those that it waits for; where that
+// expand makes the items of a method's steps, in an order in which each comes after those that it waits for; where that
 // leaves a choice, as written.
 func (it *item) expand(m *methods.Method, values map[string]string) []*item {
 	scope := make(map[string]*item, len(m.Steps))
