@@ -124,8 +124,9 @@ func TestPhrase_roundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		what := rapid.StringMatching(`[a-z/._-]{1,8}( [a-z/]{1,5}){0,2}[a-z]`).Draw(t, "what")
 		where := rapid.StringMatching(`[a-z][a-z/-]{0,8}[a-z]`).Draw(t, "where")
-		if strings.Contains(" "+what+" ", " to ") || articles[strings.Fields(what)[0]] || articles[where] {
-			t.Skip("captured otherwise by the rules")
+		words := strings.Fields(what)
+		if strings.Contains(" "+what+" ", " to ") || articles[words[0]] || articles[words[len(words)-1]] || articles[where] {
+			t.Skip("captured otherwise by the rules") // an article before a word of the phrase belongs to that word
 		}
 		plural := rapid.SampledFrom([]string{"box", "boxes", "BOXES"}).Draw(t, "word")
 		end := rapid.SampledFrom([]string{"", ".", "!", " "}).Draw(t, "end")
