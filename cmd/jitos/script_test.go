@@ -68,13 +68,29 @@ func setUp(env *testscript.Env) error {
 	)
 	// What Go jobs need of the machine: the story's home is empty, and a cold build cache costs half a minute.
 	for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOROOT", "GOPATH"} {
-		if out, err := exec.Command("go", "env", name).Output(); err == nil {
-			env.Vars = append(env.Vars, name+"="+strings.TrimSpace(string(out)))
+		out, err := exec.Command("go", "env", name).Output()
+		if err != nil {
+			continue
+		}
+		value := strings.TrimSpace(string(out))
+		env.Vars = append(env.Vars, name+"="+value)
+		if name == "GOCACHE" {
+			if err := lendGoCache(filepath.Join(home, "cache", "jitos", "tools", "go"), value); err != nil {
+				return err
+			}
 		}
 	}
 	env.Vars = append(env.Vars, "GOPROXY=off", "GOFLAGS=", "GOTOOLCHAIN=local")
 	env.Defer(func() { checkAll(env) })
 	return nil
+}
+
+// lendGoCache puts the machine's build cache where jobs find the one of jitos's own.
+func lendGoCache(dir, cache string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return os.Symlink(cache, filepath.Join(dir, "gocache"))
 }
 
 // checkAll asks the real git, and jitos itself, about every repository below the story's directory.
