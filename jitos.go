@@ -270,7 +270,7 @@ type GateRef struct {
 	Gate   string            `json:"gate,omitempty"`
 	Args   map[string]string `json:"args,omitempty"`
 	Run    string            `json:"run,omitempty"`    // a shell command instead of a named gate
-	Origin string            `json:"origin,omitempty"` // hash of what brought the command; "" for the built-in library
+	Origin string            `json:"origin,omitempty"` // hashes of what brought the command, by spaces; "" for the built-in library
 }
 
 // Planning is what one call of the planner said: the candidates in order, and for each method not used the reason.
@@ -338,7 +338,7 @@ type Step struct {
 	Expect   string            `json:"expect,omitempty"`    // "pass" (default), "fail", "any"
 	Retries  int               `json:"retries,omitempty"`   // further tries of a failed job
 	Timeout  int               `json:"timeout_s,omitempty"` // seconds; 0 means DefaultTimeout
-	Origin   string            `json:"origin,omitempty"`    // hash of what brought the command; "" for the built-in library
+	Origin   string            `json:"origin,omitempty"`    // hashes of what brought the command, by spaces; "" for the built-in library
 }
 
 // Process is one attempt at one plan. The jobs, claims and settlements of it live in its workspace until the collapse.
