@@ -140,6 +140,14 @@ func TestRerunFindsForgery(t *testing.T) {
 			}
 			t.Fatal("no job waits for another")
 		}},
+		{"one job more", sws, compile, func(rw *jitos.Rewrite) {
+			for _, n := range rw.Set {
+				if n.ID.Kind == jitos.KindJob {
+					rw.Set = append(rw.Set, jitos.Node{ID: jitos.JobID("extra-abcdefgh").Node(), Fields: n.Fields})
+					return
+				}
+			}
+		}},
 		{"other files than the user's", jitos.SystemRef, absorb, func(rw *jitos.Rewrite) { rw.Tree = empty }},
 		{"other files, and a record that agrees", jitos.SystemRef, absorb, func(rw *jitos.Rewrite) {
 			rw.Tree = empty
