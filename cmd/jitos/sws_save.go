@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/warpgit"
 )
 
 func swsSaveCommand(a *app) *cli.Command {
@@ -103,15 +105,11 @@ func (f *fabric) save(ctx context.Context, w jitos.Workspace, t *worktree, messa
 		t.Git(context.WithoutCancel(ctx), "read-tree", strings.TrimSpace(string(before)))
 		return "", err
 	}
-	if _, err := t.Git(ctx, "add", "--all", "--", "."); err != nil {
-		return restore(err)
+	root, files, err := f.stage(ctx, t)
+	for try := 1; try < 5 && disturbed(err); try++ {
+		restore(nil) // git takes a path of the index for stored, and would not store it again
+		root, files, err = f.stage(ctx, t)
 	}
-	whole, err := t.Git(ctx, "write-tree")
-	if err != nil {
-		return restore(err)
-	}
-	root := strings.TrimSpace(string(whole))
-	files, err := f.withoutFabric(ctx, root)
 	if err != nil {
 		return restore(err)
 	}
@@ -123,6 +121,31 @@ func (f *fabric) save(ctx context.Context, w jitos.Workspace, t *worktree, messa
 		return restore(nil)
 	}
 	return after.Commit().ID, t.follow(ctx, root, string(after.Commit().ID))
+}
+
+// stage stores the state of a worktree: the whole tree as git writes it, and the file tree of that.
+func (f *fabric) stage(ctx context.Context, t *worktree) (string, jitos.TreeID, error) {
+	if _, err := t.Git(ctx, "add", "--all", "--", "."); err != nil {
+		return "", "", err
+	}
+	whole, err := t.Git(ctx, "write-tree")
+	if err != nil {
+		return "", "", err
+	}
+	root := strings.TrimSpace(string(whole))
+	files, err := f.withoutFabric(ctx, root)
+	return root, files, err
+}
+
+// disturbed tells whether a gc took away, from under git, a directory that it was about to write in or an object that
+// nothing named yet. Git gives up then; trying again is all that it takes.
+func disturbed(err error) bool {
+	var git *warpgit.GitError
+	if !errors.As(err, &git) {
+		return errors.Is(err, jitos.ErrNotFound)
+	}
+	return strings.Contains(git.Stderr, "insert into database") || strings.Contains(git.Stderr, "unable to write") ||
+		strings.Contains(git.Stderr, "invalid object") || strings.Contains(git.Stderr, "error building trees")
 }
 
 // withoutFabric stages the file tree of a whole one.
