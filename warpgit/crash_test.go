@@ -252,3 +252,26 @@ func TestLeftovers(t *testing.T) {
 	r.packs.alive = nil
 	openDir(t, dir)
 }
+
+// Two processes finish the same thing: the collapse that removes its workspace, and the next command, which found it ended.
+// The slower one was told that the ref had moved, and a collapse that was made said that it was not.
+func TestDelete_together(t *testing.T) {
+	dir := newDir(t)
+	tip := born(t, openDir(t, dir).Store)
+	for i := range 5 {
+		ref := jitos.Ref(fmt.Sprint(jitos.SWSPrefix, "try-", i))
+		if _, err := openDir(t, dir).Store.Append(ctx, ref, "", tip); err != nil {
+			t.Fatal(err)
+		}
+		var both sync.WaitGroup
+		for range 3 {
+			store := openDir(t, dir).Store
+			both.Go(func() {
+				if err := store.Delete(ctx, ref, tip); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		both.Wait()
+	}
+}

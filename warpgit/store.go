@@ -102,7 +102,13 @@ func (s *Store) Delete(ctx context.Context, ref jitos.Ref, old jitos.CommitID) e
 	if _, err := s.refs.read(string(ref)); isNotFound(err) {
 		return nil
 	}
-	return s.refs.move(ctx, string(ref), hash, plumbing.ZeroHash)
+	err = s.refs.move(ctx, string(ref), hash, plumbing.ZeroHash)
+	if errors.Is(err, jitos.ErrStale) {
+		if _, at := s.refs.read(string(ref)); isNotFound(at) {
+			return nil // another process removed it since we looked
+		}
+	}
+	return err
 }
 
 // checkFabricRef keeps jitos away from the user's branches.

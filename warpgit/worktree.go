@@ -60,6 +60,10 @@ func (r *Repo) WorktreeAdd(ctx context.Context, dir, branch string) error {
 		return fmt.Errorf("worktree %s: %w", dir, err)
 	}
 	_, err := r.Git(ctx, "worktree", "add", "-q", dir, branch)
+	for try := 1; try < 10 && said(err, "worktrees/") && said(err, "No such file or directory"); try++ {
+		// A gc pruned the new worktree's directory in the moment before git had locked it; git took the rest back.
+		_, err = r.Git(ctx, "worktree", "add", "-q", dir, branch)
+	}
 	if said(err, "already checked out") || said(err, "already used by worktree") {
 		return fmt.Errorf("worktree %s: %w: %w", dir, jitos.ErrBusy, err)
 	}
