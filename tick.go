@@ -124,7 +124,7 @@ next:
 type jobFailed struct {
 	job    JobID
 	step   string
-	kind   string // of the attempt: "job", "gate", "could-not-run", "denied"
+	kind   string // of the attempt: "job", "gate", "could-not-run", "denied", "quota"
 	reason string
 }
 
@@ -163,10 +163,13 @@ func (k *Kernel) advance(ctx context.Context, p ProcessView) error {
 		}
 		stop := stopped(ctx, jobs)
 		if stop == nil {
+			stop = spentQuota(p.Process.Quota, jobs, running)
+		}
+		if stop == nil {
 			if err := k.parked(jobs, spent); err != nil && len(running) == 0 {
 				return err
 			}
-			batch := runnable(chosen(jobs, running, k.sideBySide()-len(running)), spent)
+			batch := runnable(chosen(jobs, running, room(p.Process.Quota, jobs, k.sideBySide()-len(running))), spent)
 			if len(batch) > 0 {
 				if ws, err = k.claim(keep, p, ws, batch); err != nil {
 					return err
@@ -211,6 +214,42 @@ func stopped(ctx context.Context, jobs []jobState) error {
 		if s := j.failure(); s != nil {
 			return &jobFailed{j.id, j.step.Name, failureKind(j.step, *s), s.Reason}
 		}
+	}
+	return nil
+}
+
+// room is how many jobs may be claimed now: what runs side by side, within the quota.
+func room(q Quota, jobs []jobState, side int) int {
+	if q.Jobs == 0 {
+		return side
+	}
+	for _, j := range jobs {
+		q.Jobs -= len(j.claims)
+	}
+	return max(0, min(side, q.Jobs))
+}
+
+// spentQuota is the failure of a process that has jobs left to start and no quota.
+func spentQuota(q Quota, jobs []jobState, running map[JobID]bool) error {
+	claims, millis := 0, int64(0)
+	var left *jobState
+	for i, j := range jobs {
+		claims += len(j.claims)
+		for _, c := range j.claims {
+			if c.settled != nil {
+				millis += c.settled.Millis
+			}
+		}
+		if !j.passed() && !running[j.id] {
+			left = &jobs[i]
+		}
+	}
+	switch {
+	case left == nil:
+	case q.Jobs > 0 && claims >= q.Jobs:
+		return &jobFailed{left.id, left.step.Name, "quota", fmt.Sprintf("the quota of %s is used up", plural(q.Jobs, "job"))}
+	case q.Seconds > 0 && millis >= int64(q.Seconds)*1000:
+		return &jobFailed{left.id, left.step.Name, "quota", fmt.Sprintf("the quota of %s of running jobs is used up", plural(q.Seconds, "second"))}
 	}
 	return nil
 }
