@@ -120,7 +120,13 @@ func (f *fabric) save(ctx context.Context, w jitos.Workspace, t *worktree, messa
 	if after.Commit().ID == w.Tip {
 		return restore(nil)
 	}
-	return after.Commit().ID, t.follow(ctx, root, string(after.Commit().ID))
+	err = t.follow(ctx, root, string(after.Commit().ID))
+	for try := 1; try < 5 && disturbed(err); try++ {
+		if _, err = t.Git(ctx, "write-tree"); err == nil { // only the index names root: a gc may have taken it
+			err = t.follow(ctx, root, string(after.Commit().ID))
+		}
+	}
+	return after.Commit().ID, err
 }
 
 // stage stores the state of a worktree: the whole tree as git writes it, and the file tree of that.
@@ -145,7 +151,7 @@ func disturbed(err error) bool {
 		return errors.Is(err, jitos.ErrNotFound)
 	}
 	return strings.Contains(git.Stderr, "insert into database") || strings.Contains(git.Stderr, "unable to write") ||
-		strings.Contains(git.Stderr, "invalid object") || strings.Contains(git.Stderr, "error building trees")
+		strings.Contains(git.Stderr, "failed to unpack tree") || strings.Contains(git.Stderr, "invalid object") || strings.Contains(git.Stderr, "error building trees")
 }
 
 // withoutFabric stages the file tree of a whole one.
