@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -106,6 +107,9 @@ func (a *app) pathInRepo(f *fabric, name string) (string, error) {
 // sameLine finds, in another version of a file, the line that is the given one: equal text, the most equal lines around it,
 // then the nearest. It returns 0 where no line has this text. Lines count from 1.
 func sameLine(from, to []byte, number int) int {
+	if bytes.Equal(from, to) {
+		return number
+	}
 	a, b := strings.Split(string(from), "\n"), strings.Split(string(to), "\n")
 	if number < 1 || number > len(a) {
 		return 0

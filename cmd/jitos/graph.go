@@ -131,7 +131,7 @@ func (f *fabric) drawTask(ctx context.Context, p *picture, at jitos.Snapshot, id
 	for _, s := range v.Slaps {
 		note := fmt.Sprintf("%s, cost %d", line(s.Record.Title), s.Record.Cost)
 		if s.Record.By != "planner" {
-			note = line(s.Record.Title) + ", by " + line(s.Record.By)
+			note = line(s.Record.Title) + ", by " + person(s.Record.By)
 		}
 		if !tried[jitos.SlapID(s.ID.Name)] {
 			note += ", not tried"
@@ -237,11 +237,19 @@ func (f *fabric) processNote(pr jitos.ProcessView) (note, tone string) {
 	return "open in workspace " + line(pr.Process.SWS), "warn"
 }
 
+// person is the name in "name <address>".
+func person(actor string) string {
+	name, _, _ := strings.Cut(actor, " <")
+	return line(name)
+}
+
 // jobSpot is a job with what came of its last try.
 func jobSpot(j jitos.JobView) spot {
 	s := spot{id: j.ID.Node().String(), shape: "job", title: line(j.Step.Name)}
 	last := j.Last()
 	switch {
+	case last == nil && j.Step.Worker == "human":
+		s.note = "by a person"
 	case last == nil:
 		s.note = "not started"
 	case last.Settlement == nil:

@@ -64,7 +64,7 @@ func (a *app) writePlans(b *strings.Builder, v jitos.TaskView) {
 		for i, step := range s.Record.Steps {
 			steps[i] = line(step.Name)
 		}
-		fmt.Fprintf(b, "%s %s  %s, cost %d, by %s\n", a.ui.dim("plan"), s.ID.Name, line(s.Record.Title), s.Record.Cost, line(s.Record.By))
+		fmt.Fprintf(b, "%s %s  %s, cost %d, by %s\n", a.ui.dim("plan"), s.ID.Name, line(s.Record.Title), s.Record.Cost, person(s.Record.By))
 		fmt.Fprintf(b, "  %s %s\n", a.ui.dim("steps:"), strings.Join(steps, ", "))
 	}
 	if v.Planning == nil {

@@ -104,7 +104,7 @@ func (a *app) whyLine(c *cli.Context, f *fabric, rev, name string, number int) e
 	if len(list) == 0 {
 		return blameError(path, number, errors.New("has only fewer lines"))
 	}
-	tale, err := f.traceLine(c.Context, list[0])
+	tale, err := f.tracer(false).traceLine(c.Context, list[0])
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (a *app) whyID(c *cli.Context, f *fabric, at jitos.Snapshot, word string) e
 		return err
 	}
 	if isCommit {
-		tale, err := f.traceCommit(ctx, commit)
+		tale, err := f.tracer(false).traceCommit(ctx, commit)
 		if err != nil {
 			return err
 		}
@@ -160,7 +160,7 @@ func (a *app) whyFile(c *cli.Context, f *fabric, rev, path string) error {
 	if err != nil {
 		return err
 	}
-	parts, err := f.parts(c.Context, list)
+	parts, err := f.tracer(true).parts(c.Context, list)
 	if err != nil {
 		return err
 	}
@@ -179,7 +179,7 @@ func (a *app) whyFile(c *cli.Context, f *fabric, rev, path string) error {
 
 // parts joins neighbouring lines that come from the same change. Each commit of the user's is traced once, and for those
 // that landed work, each line.
-func (f *fabric) parts(ctx context.Context, list []blamed) ([]part, error) {
+func (f *tracer) parts(ctx context.Context, list []blamed) ([]part, error) {
 	parts := []part{}
 	yours := map[jitos.CommitID]tale{}
 	for i, b := range list {

@@ -158,7 +158,7 @@ func (a *app) whyText(card whyCard) string {
 		step("found", "%s: %s", line(f.About), line(f.Text))
 	}
 	if s := card.Slap; s != nil {
-		step("plan", "%s  %s, cost %d, by %s", s.ID, line(s.Title), s.Cost, line(s.By))
+		step("plan", "%s  %s, cost %d, by %s", s.ID, line(s.Title), s.Cost, person(s.By))
 		for _, because := range s.Because {
 			if !strings.HasPrefix(because, "there is no ") { // what was absent is in --json
 				step("because", "%s", line(because))

@@ -20,12 +20,60 @@ type tale struct {
 	card   whyCard
 }
 
+// tracer follows lines. For all lines of a file it asks git once for each version of it, and explains each commit once.
+type tracer struct {
+	*fabric
+	whole     bool
+	blames    map[string][]blamed
+	explained map[jitos.CommitID]jitos.Reason
+}
+
+func (f *fabric) tracer(whole bool) *tracer {
+	return &tracer{fabric: f, whole: whole, blames: map[string][]blamed{}, explained: map[jitos.CommitID]jitos.Reason{}}
+}
+
+// line blames one line of a file at a commit.
+func (f *tracer) line(ctx context.Context, at jitos.CommitID, path string, number int) (blamed, error) {
+	if !f.whole {
+		list, err := f.blame(ctx, string(at), path, number, number)
+		if err != nil || len(list) == 0 {
+			return blamed{}, err
+		}
+		return list[0], nil
+	}
+	key := string(at) + ":" + path
+	list, ok := f.blames[key]
+	if !ok {
+		var err error
+		if list, err = f.blame(ctx, string(at), path, 0, 0); err != nil {
+			return blamed{}, err
+		}
+		f.blames[key] = list
+	}
+	if number > len(list) {
+		return blamed{}, nil
+	}
+	return list[number-1], nil
+}
+
+// why is the kernel's, once for each commit.
+func (f *tracer) why(ctx context.Context, c jitos.Commit) (jitos.Reason, error) {
+	if r, ok := f.explained[c.ID]; ok {
+		return r, nil
+	}
+	r, err := f.kernel.Why(ctx, c)
+	if err == nil {
+		f.explained[c.ID] = r
+	}
+	return r, err
+}
+
 // landings bounds how often a line may lead from a branch to the system line and back: each step goes back in time.
 const landings = 50
 
 // traceLine follows one blamed line: a commit that landed work leads to the system commit that it carries, where blame goes
 // on into the workspace; a rewrite leads to its job; anything else is the user's own.
-func (f *fabric) traceLine(ctx context.Context, b blamed) (tale, error) {
+func (f *tracer) traceLine(ctx context.Context, b blamed) (tale, error) {
 	t := tale{origin: "yours"}
 	if b.commit == "" {
 		t.origin, t.note = "uncommitted", "you changed this line and have not committed it"
@@ -43,6 +91,11 @@ func (f *fabric) traceLine(ctx context.Context, b blamed) (tale, error) {
 		}
 		carried := landedOf(c)
 		if carried == "" {
+			if own, err := f.inWorkspace(ctx, s); err != nil {
+				return t, err
+			} else if own != nil {
+				return f.explainPlain(ctx, t, c, *own)
+			}
 			if t.user.ID == "" {
 				t.user = c
 			}
@@ -72,8 +125,41 @@ func (f *fabric) traceLine(ctx context.Context, b blamed) (tale, error) {
 	return t, nil
 }
 
+// inWorkspace finds, for a plain commit that a person made in a workspace, the rewrite before it that belongs to the same
+// process; nil for a commit of the user's own history.
+func (f *tracer) inWorkspace(ctx context.Context, s jitos.Snapshot) (*jitos.Commit, error) {
+	files, err := s.Fabric(ctx)
+	if err != nil || files["fabric.json"] == nil {
+		return nil, err
+	}
+	for c, err := range f.store.Log(ctx, s.Commit().ID) {
+		if err != nil {
+			return nil, err
+		}
+		if c.Record != nil && c.Record.Process != "" {
+			return &c, nil
+		}
+		if c.Record != nil && jitos.IsSystemRule(c.Record.Rule) {
+			return nil, nil
+		}
+	}
+	return nil, nil
+}
+
+// explainPlain explains a person's plain commit by the process in whose workspace it stands.
+func (f *tracer) explainPlain(ctx context.Context, t tale, c, own jitos.Commit) (tale, error) {
+	var err error
+	if t.reason, err = f.why(ctx, own); err != nil {
+		return t, err
+	}
+	t.reason.Commit, t.reason.Job, t.reason.Settlement, t.reason.Path = &c, nil, nil, nil
+	t.origin, t.note = "jitos", "a plain commit in the workspace: "+short(c.ID)+" "+c.Subject
+	t.fill()
+	return t, nil
+}
+
 // across goes from a line of a landed commit to the same line on the system line, and blames it there.
-func (f *fabric) across(ctx context.Context, landed jitos.Snapshot, carried jitos.CommitID, b blamed) (blamed, error) {
+func (f *tracer) across(ctx context.Context, landed jitos.Snapshot, carried jitos.CommitID, b blamed) (blamed, error) {
 	system, err := f.store.Open(ctx, carried)
 	if err != nil {
 		return blamed{}, err
@@ -93,11 +179,7 @@ func (f *fabric) across(ctx context.Context, landed jitos.Snapshot, carried jito
 	if number == 0 {
 		return blamed{}, nil
 	}
-	list, err := f.blame(ctx, string(carried), b.path, number, number)
-	if err != nil || len(list) == 0 {
-		return blamed{}, err
-	}
-	return list[0], nil
+	return f.line(ctx, carried, b.path, number)
 }
 
 // landedLine finds the trailer anywhere in a message: a squash on a forge puts whole messages into the middle of one.
@@ -115,7 +197,7 @@ func landedOf(c jitos.Commit) jitos.CommitID {
 }
 
 // traceCommit explains a commit: a rewrite, a landing, or one of the user's own.
-func (f *fabric) traceCommit(ctx context.Context, c jitos.Commit) (tale, error) {
+func (f *tracer) traceCommit(ctx context.Context, c jitos.Commit) (tale, error) {
 	t := tale{origin: "yours"}
 	if c.Record != nil {
 		return f.explain(ctx, t, c)
@@ -136,7 +218,7 @@ func (f *fabric) traceCommit(ctx context.Context, c jitos.Commit) (tale, error) 
 }
 
 // lastCollapse explains a landed commit by the newest collapse that it carries.
-func (f *fabric) lastCollapse(ctx context.Context, t *tale, carried jitos.CommitID) error {
+func (f *tracer) lastCollapse(ctx context.Context, t *tale, carried jitos.CommitID) error {
 	for c, err := range f.store.Log(ctx, carried) {
 		if err != nil {
 			return err
@@ -151,9 +233,9 @@ func (f *fabric) lastCollapse(ctx context.Context, t *tale, carried jitos.Commit
 }
 
 // explain follows a rewrite back to its task.
-func (f *fabric) explain(ctx context.Context, t tale, c jitos.Commit) (tale, error) {
+func (f *tracer) explain(ctx context.Context, t tale, c jitos.Commit) (tale, error) {
 	var err error
-	if t.reason, err = f.kernel.Why(ctx, c); err != nil {
+	if t.reason, err = f.why(ctx, c); err != nil {
 		return t, err
 	}
 	t.origin = "jitos"
