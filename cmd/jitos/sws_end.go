@@ -185,8 +185,13 @@ func swsDiscardCommand(a *app) *cli.Command {
 		ArgsUsage: "[NAME]",
 		Description: `The reason is recorded on the system line, and the workspace's commits stay reachable in jitos/archive/<month>.
 A worktree of it must have nothing unsaved.`,
-		Flags:  []cli.Flag{&cli.StringFlag{Name: "m", Usage: "why, in `WORDS`", Required: true}},
-		Action: func(c *cli.Context) error { return a.swsDiscard(c) },
+		Flags: []cli.Flag{&cli.StringFlag{Name: "m", Usage: "why, in `WORDS`"}},
+		Action: func(c *cli.Context) error {
+			if strings.TrimSpace(c.String("m")) == "" {
+				return usage("say why it is given up: -m WHY")
+			}
+			return a.swsDiscard(c)
+		},
 	}
 }
 

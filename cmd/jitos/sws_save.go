@@ -23,8 +23,13 @@ func swsSaveCommand(a *app) *cli.Command {
 current directory. ` + "`git commit`" + ` in the worktree does as well; .jitos/ is the fabric's own and must stay as it is.
 
 --json: {"name","commit","files":["…"]}; commit is "" where nothing had changed`,
-		Flags:  []cli.Flag{&cli.StringFlag{Name: "m", Usage: "what was done, in `WORDS`", Required: true}, jsonFlag()},
-		Action: func(c *cli.Context) error { return a.swsSave(c) },
+		Flags: []cli.Flag{&cli.StringFlag{Name: "m", Usage: "what was done, in `WORDS`"}, jsonFlag()},
+		Action: func(c *cli.Context) error {
+			if strings.TrimSpace(c.String("m")) == "" {
+				return usage("say what was done: -m WHAT")
+			}
+			return a.swsSave(c)
+		},
 	}
 }
 
