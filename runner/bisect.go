@@ -185,6 +185,9 @@ func (s *search) chooseTests(action jitos.Action) error {
 	if c.Tree == action.Tree && snapshot != nil && len(snapshot.Failed) > 0 {
 		return &inconclusive{"flaky", fmt.Sprintf("%s failed before and did not fail now, on the same files", few(snapshot.Failed))}
 	}
+	if r.Verdict == jitos.Fail && len(r.Report.Failed) == 0 {
+		return &inconclusive{"no-culprit", "no test is named as failing at the newest commit " + label(c) + ", though the run failed: " + r.Reason}
+	}
 	return &inconclusive{"no-culprit", "the tests do not fail at the newest commit " + label(c) +
 		": what broke them is no commit of the user's"}
 }

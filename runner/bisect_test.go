@@ -108,6 +108,8 @@ func TestBisectWithoutCulprit(t *testing.T) {
 			[]string{"sum"}, "no-culprit", "one of the 3 commits after"},
 		"other failure only": {[]files{{"t.sh": okScript, "code": "good"}, {"t.sh": otherFails, "code": "good"}},
 			[]string{"sum"}, "flaky", "sum failed before and did not fail now"},
+		"fails without a name": {[]files{{"t.sh": okScript, "code": "good"}, {"t.sh": "echo 'ok 1 - sum'; exit 1\n", "code": "good"}}, nil, "no-culprit",
+			"no test is named as failing at the newest commit"},
 		"passes": {[]files{{"t.sh": okScript, "code": "x"}, {"t.sh": okScript, "code": "good"}}, nil, "no-culprit", "do not fail at the newest commit"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -89,15 +89,20 @@ func (p *pytestParser) end(exit int) tests {
 }
 
 // unittestParser reads `python -m unittest -v`, which speaks on standard error. Tests are named "module.Class.test"; a class
-// and a module are the holders of their tests, and failed where their set-up failed or the module cannot be imported.
+// and a module are the holders of their tests, and failed where their set-up failed or the module cannot be imported. A file
+// of doctests is the test "doctest file.rst".
 type unittestParser struct {
 	tests
 	open string // a test whose outcome has not been told yet
 }
 
+const doctestPrefix = "doctest "
+
 var (
 	unittestStart  = regexp.MustCompile(`^\s*([\w.]+) \(([\w.<>]+)\)(.*)$`)
 	unittestStatus = regexp.MustCompile(`^(?:.*\.\.\. )?(ok|FAIL|ERROR|skipped .*|expected failure|unexpected success)$`)
+	// A file of doctests has no method to be named after; its path would differ from run to run.
+	unittestFile   = regexp.MustCompile(`^Doctest: (\S+) \.\.\. ?(.*)$`)
 	unittestBroken = regexp.MustCompile(`^(FAIL|ERROR): ([\w.]+) \(([\w.<>]+)\)`)
 )
 
@@ -130,6 +135,9 @@ func (p *unittestParser) progress(text string) {
 			return
 		}
 	}
+	if m := unittestFile.FindStringSubmatch(text); m != nil && p.open == "" {
+		p.open, text = doctestPrefix+m[1], m[2]
+	}
 	if p.open == "" {
 		return
 	}
@@ -144,9 +152,12 @@ func (p *unittestParser) settle(name, status string) {
 		p.failed[module] = true
 		return
 	}
-	parts := strings.Split(name, ".")
+	var parts []string
+	if !strings.HasPrefix(name, doctestPrefix) {
+		parts = strings.Split(name, ".")
+	}
 	holders := []string{strings.Join(parts[:max(0, len(parts)-1)], "."), strings.Join(parts[:max(0, len(parts)-2)], ".")}
-	switch last := parts[len(parts)-1]; last {
+	switch strings.TrimPrefix(name, holders[0]+".") {
 	case "setUpClass", "tearDownClass", "setUpModule", "tearDownModule": // told only when they fail
 		p.failed[holders[0]] = true
 		return

@@ -197,6 +197,14 @@ func TestPythonReport(t *testing.T) {
 	wantVerdict(t, r, jitos.Fail, "these failed as a whole: tests.test_a")
 	r = run(t, e, put(t, m, files{"a.py": ""}), "python3 -m unittest discover -v", testRun("unittest"))
 	wantVerdict(t, r, jitos.CouldNot, "nothing was collected")
+
+	// Doctests in files, and in a module; what runs them may write between the name and the outcome.
+	doctests := files{"good.rst": ">>> 1 + 1\n2\n", "bad.rst": ">>> import sys\n>>> print('noise', file=sys.stderr)\n>>> 1 + 1\n3\n",
+		"m.py":        "def f():\n    \"\"\"\n    >>> f()\n    1\n    \"\"\"\n    return 1\n",
+		"test_all.py": "import doctest, m\ndef load_tests(loader, tests, pattern):\n    tests.addTest(doctest.DocFileSuite('good.rst', 'bad.rst'))\n    tests.addTest(doctest.DocTestSuite(m))\n    return tests\n"}
+	r = run(t, e, put(t, m, doctests), "python3 -m unittest discover -v", testRun("unittest"))
+	wantVerdict(t, r, jitos.Fail, "1 of 3 tests failed: doctest bad.rst")
+	wantReport(t, r.Report, []string{"doctest good.rst", "m", "m.f"}, []string{"doctest bad.rst"}, nil)
 }
 
 // Reports are read from all of the output, not from the part that is kept.
