@@ -54,6 +54,16 @@ func kills(t *testing.T, want int) {
 	c := &crash{sandbox: newSandbox(t), usual: map[string]time.Duration{}, open: map[string]bool{}, hand: map[string]*killedWorkspace{}}
 	ops := []func(){c.newTask, c.plan, c.plan, c.runTask, c.runTask, c.runTask, c.runTask, c.rewrite, c.newWorkspace, c.rewriteInside,
 		c.collapse, c.discard, c.land}
+	c.usual["run"] = 700 * time.Millisecond // a task at work first: without one no claim is looked at
+	for len(c.tasks) == 0 && !t.Failed() {
+		c.newTask()
+	}
+	for len(c.tasks) > 0 && !c.tasks[0].planned && !t.Failed() {
+		c.plan()
+	}
+	for range 2 {
+		c.runTask()
+	}
 	for tries := 0; c.killed < want && tries < 20*want && !t.Failed(); tries++ {
 		ops[c.rand.IntN(len(ops))]()
 	}
@@ -78,6 +88,9 @@ func (c *crash) try(stdin string, also []int, args ...string) said {
 		usual = 150 * time.Millisecond
 	}
 	after := time.Duration(c.rand.Int64N(int64(usual)*12/10)) + time.Millisecond
+	if c.rand.IntN(2) == 0 { // the refs move late
+		after = usual*7/10 + time.Duration(c.rand.Int64N(int64(usual)*4/10))
+	}
 	if c.rand.IntN(6) == 0 {
 		after = 0
 	}
@@ -285,6 +298,9 @@ func (c *crash) finish() {
 
 func (c *crash) check() {
 	c.sound()
+	if left := c.git("for-each-ref", jitos.SWSPrefix); left != "" {
+		c.t.Errorf("all have ended, and these workspaces are there:\n%s", left)
+	}
 	ctx := context.Background()
 	at, done, err := c.system(ctx)
 	if err != nil {
