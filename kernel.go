@@ -483,20 +483,3 @@ func (k *Kernel) record(ctx context.Context, fn func(at Snapshot) ([]Rewrite, er
 		return k.Store.Open(ctx, ids[len(ids)-1])
 	}
 }
-
-// applyAll checks a chain of rewrites, each on the graph that the ones before it make.
-func applyAll(ctx context.Context, at Graph, chain []Rewrite, system bool) error {
-	after := staged{at, map[NodeID]Node{}}
-	for _, rw := range chain {
-		if IsSystemRule(rw.Rule) != system {
-			return fmt.Errorf("rewrite %s: %w: it does not belong on this line", rw.Rule, ErrInvalid)
-		}
-		if err := Apply(ctx, after, rw); err != nil {
-			return err
-		}
-		for _, n := range rw.Set {
-			after.set[n.ID] = n
-		}
-	}
-	return nil
-}

@@ -97,6 +97,23 @@ func Apply(ctx context.Context, at Graph, rw Rewrite) error {
 	return nil
 }
 
+// applyAll checks a chain of rewrites, each on the graph that the ones before it make.
+func applyAll(ctx context.Context, at Graph, chain []Rewrite, system bool) error {
+	after := staged{at, map[NodeID]Node{}}
+	for _, rw := range chain {
+		if IsSystemRule(rw.Rule) != system {
+			return fmt.Errorf("rewrite %s: %w: it does not belong on this line", rw.Rule, ErrInvalid)
+		}
+		if err := Apply(ctx, after, rw); err != nil {
+			return err
+		}
+		for _, n := range rw.Set {
+			after.set[n.ID] = n
+		}
+	}
+	return nil
+}
+
 func (r rule) mayWrite(kind string) bool {
 	for _, k := range r.kinds {
 		if k == kind || k == "**" || k == "*" && !IsKernelKind(kind) {

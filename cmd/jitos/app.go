@@ -51,6 +51,10 @@ func (a *app) open(ctx context.Context) (*fabric, error) {
 	if err != nil {
 		return nil, err
 	}
+	lend, err := runner.ReadLend(filepath.Join(repo.Common, "jitos", "lend"))
+	if err != nil {
+		return nil, err
+	}
 	f := &fabric{repo: repo, store: repo.Store, planner: planner.New()}
 	f.merger = overlay.New(f.store.Objects, f.store)
 	lib := &library{fabric: f}
@@ -59,7 +63,7 @@ func (a *app) open(ctx context.Context) (*fabric, error) {
 		Toolchain: lib.toolchain,
 		Allowed:   repo.Allowed,
 		Repo:      repo.Worktree,
-		Lend:      lendList(repo.Common),
+		Lend:      lend,
 	}
 	f.kernel = &jitos.Kernel{
 		Store:       f.store,
@@ -115,23 +119,6 @@ func (a *app) writing(ctx context.Context) (f *fabric, stop func(), err error) {
 		stop()
 	}
 	return f, stop, err
-}
-
-// lendList is the local, unshared list of ignored paths of the working tree that jobs are lent beside those of their
-// toolchain: a line each in <common git dir>/jitos/lend, # before a remark.
-func lendList(common string) []string {
-	raw, err := os.ReadFile(filepath.Join(common, "jitos", "lend"))
-	if err != nil {
-		return nil
-	}
-	var paths []string
-	for line := range strings.Lines(string(raw)) {
-		line, _, _ = strings.Cut(line, "#")
-		if line = strings.TrimSpace(line); line != "" {
-			paths = append(paths, line)
-		}
-	}
-	return paths
 }
 
 // absorbedForeign tells whether the commit that was absorbed last holds a .jitos/: somebody merged the fabric's branch.
