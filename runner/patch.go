@@ -57,6 +57,9 @@ func (*Patch) Work(ctx context.Context, dir string, action jitos.Action, host ji
 	return r, nil
 }
 
+// elsewhere says how to give a patch that the workspace does not hold.
+const elsewhere = "`--arg patch=FILE` reads one from anywhere"
+
 // patchText returns the diff, or the result where there is none.
 func patchText(dir, arg string) (string, jitos.Result, error) {
 	if strings.TrimSpace(arg) == "" {
@@ -70,7 +73,7 @@ func patchText(dir, arg string) (string, jitos.Result, error) {
 	}
 	name := strings.TrimSpace(arg)
 	if !filepath.IsLocal(name) {
-		return "", couldNot("the patch " + quoted(name) + " is not among the files"), nil
+		return "", couldNot("the patch " + quoted(name) + " is not among the files; " + elsewhere), nil
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -79,7 +82,7 @@ func patchText(dir, arg string) (string, jitos.Result, error) {
 	defer root.Close()
 	data, err := root.ReadFile(name)
 	if err != nil {
-		return "", couldNot("the patch " + quoted(name) + " cannot be read from the files"), nil
+		return "", couldNot("the patch " + quoted(name) + " cannot be read from the committed files; " + elsewhere), nil
 	}
 	if strings.TrimSpace(string(data)) == "" {
 		return "", failed("the patch %s is empty", quoted(name)), nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -174,11 +175,8 @@ func (a *app) tell(ctx context.Context, f *fabric, out jitos.Outcome) {
 		if n := len(out.Files) - 12; n > 0 {
 			u.printf("  … and %d more\n", n)
 		}
-		for _, e := range out.Evidence {
-			if e.Verdict == jitos.Pass {
-				u.printf("proven: %s\n", line(e.Gate))
-				break
-			}
+		if gates := passed(out.Evidence); len(gates) > 0 {
+			u.printf("proven: %s\n", strings.Join(gates, ", "))
 		}
 		if out.Landed != "" {
 			u.printf("landed as %s\n", short(out.Landed))
@@ -202,9 +200,20 @@ func (a *app) tell(ctx context.Context, f *fabric, out jitos.Outcome) {
 	}
 	if len(out.Attempts) > 1 {
 		for i, t := range out.Attempts {
-			u.notef("attempt %d, %s: %s %s", i+1, clean(string(t.Slap)), t.Outcome, clean(t.Reason))
+			u.notef("attempt %d, %s: %s", i+1, clean(string(t.Process)), strings.TrimSpace(t.Outcome+" "+clean(t.Reason)))
 		}
 	}
+}
+
+// passed names the gates that passed, each once.
+func passed(evidence []jitos.EvidenceLine) []string {
+	var gates []string
+	for _, e := range evidence {
+		if gate := line(e.Gate); e.Verdict == jitos.Pass && !slices.Contains(gates, gate) {
+			gates = append(gates, gate)
+		}
+	}
+	return gates
 }
 
 // sayUnlanded says what of the system WARP the user's branch lacks.
