@@ -31,7 +31,7 @@ type prepared struct {
 	Home string `json:"home"` // the job's directory in which they were made: absolute paths in them start with it
 }
 
-// ReadLend reads the list of paths to lend from a working tree: one a line, "#" starts a comment. A file that is not there is
+// ReadLend reads the list of paths to lend from a working tree: one a line, a remark after "#". A file that is not there is
 // an empty list.
 func ReadLend(name string) ([]string, error) {
 	raw, err := os.ReadFile(name)
@@ -40,7 +40,8 @@ func ReadLend(name string) ([]string, error) {
 	}
 	var list []string
 	for _, line := range strings.Split(string(raw), "\n") {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+		line, _, _ = strings.Cut(line, "#")
+		if line = strings.TrimSpace(line); line != "" {
 			list = append(list, line)
 		}
 	}

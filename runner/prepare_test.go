@@ -202,7 +202,7 @@ func TestReadLend(t *testing.T) {
 	if list, err := ReadLend(filepath.Join(dir, "none")); err != nil || list != nil {
 		t.Errorf("%q, %v", list, err)
 	}
-	writeFiles(t, dir, files{"lend": "# mine\n node_modules \n\npackages/a/node_modules\n"})
+	writeFiles(t, dir, files{"lend": "# mine\n node_modules   # large\n\npackages/a/node_modules\n"})
 	if list, err := ReadLend(filepath.Join(dir, "lend")); err != nil || strings.Join(list, "|") != "node_modules|packages/a/node_modules" {
 		t.Errorf("%q, %v", list, err)
 	}
