@@ -150,6 +150,9 @@ func (a *app) close() {
 	if err := a.opened.repo.Tidy(context.Background()); err != nil {
 		a.ui.notef("jitos: notice: %s", clean(err.Error()))
 	}
+	if err := a.opened.repo.Close(); err != nil {
+		a.ui.notef("jitos: notice: %s", clean(err.Error()))
+	}
 }
 
 // library finds toolchains in the method library of the fabric as it is.
