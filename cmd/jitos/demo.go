@@ -43,6 +43,7 @@ func (a *app) demo(c *cli.Context) error {
 	for _, name := range []string{"GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"} {
 		os.Unsetenv(name) // a hook sets them, and the sample is not that repository
 	}
+	os.Setenv("JITOS_PAGER", "cat") // a show does not stop for a key
 	dir, keep, err := demoDir(a.dir, args)
 	if err != nil {
 		return err
