@@ -130,6 +130,9 @@ func proven(ctx context.Context, after Snapshot) error {
 	if err != nil {
 		return err
 	}
+	if end.Tip != c.Parents[1] {
+		return fmt.Errorf("%w: it merges %s, its record names %s", ErrCorrupt, short(c.Parents[1]), short(end.Tip))
+	}
 	task, err := Get[Task](ctx, after, end.Task.Node())
 	if err != nil {
 		return err
