@@ -67,7 +67,11 @@ func (k *Kernel) prove(ctx context.Context, at Snapshot, p ProcessView, tree Tre
 			return e, false, err
 		}
 	}
-	k.notify(Event{Kind: "gate", Task: p.Process.Task, Process: p.ID, Text: "running " + e.Gate})
+	where := ""
+	if p.ID != "" && tree == p.Process.Tree {
+		where = " on the files as they were"
+	}
+	k.notify(Event{Kind: "gate", Task: p.Process.Task, Process: p.ID, Text: "running " + e.Gate + where})
 	start := time.Now()
 	for _, step := range steps {
 		if err := k.measure(ctx, p, tree, step, &e); err != nil {
