@@ -93,6 +93,10 @@ func (k *Kernel) absorb(ctx context.Context, branch string, mode AbsorbMode) (Ab
 		if old == next {
 			return nil, nil
 		}
+		if tip == "" && old.Commit != "" {
+			return nil, Hint(fmt.Errorf("absorb: %w: branch %s has no commit yet, and the fabric follows %s", ErrInvalid, branch, branchWords(old.Branch)),
+				"check out a branch with commits")
+		}
 		if err := k.followable(ctx, at, old, next); err != nil {
 			return nil, err
 		}
