@@ -414,3 +414,25 @@ func TestRebaseKeepsWorkByHand(t *testing.T) {
 		t.Errorf("a is %q, want %q", got, want)
 	}
 }
+
+// A kill left an ended workspace "w" and an open one "w1": what is meant for w must not hit w1.
+func TestEndedWorkspaceIsNoPrefix(t *testing.T) {
+	ctx := context.Background()
+	f := newFabric(t, map[string]string{"a": "a\n"})
+	p, err := f.kernel.NewWorkspace(ctx, "w", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.kernel.Discard(ctx, p, "person", "done with it"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.kernel.NewWorkspace(ctx, "w1-long", ""); err != nil {
+		t.Fatal(err)
+	}
+	if w, err := f.kernel.Workspace(ctx, "w"); !errors.Is(err, jitos.ErrNotFound) {
+		t.Errorf("w, which has ended, gave %s, %v", w.Name, err)
+	}
+	if w, err := f.kernel.Workspace(ctx, "w1"); err != nil || w.Name != "w1-long" {
+		t.Errorf("a prefix gave %s, %v", w.Name, err)
+	}
+}

@@ -157,6 +157,13 @@ func (k *Kernel) Workspace(ctx context.Context, name string) (Workspace, error) 
 			found = append(found, Workspace{Name: short, Tip: tip})
 		}
 	}
+	if len(found) > 0 {
+		if was, err := k.wasWorkspace(ctx, name); err != nil {
+			return Workspace{}, err
+		} else if was {
+			return Workspace{}, fmt.Errorf("workspace %q: %w: its branch is gone", name, ErrNotFound)
+		}
+	}
 	switch len(found) {
 	case 0:
 		return Workspace{}, fmt.Errorf("workspace %q: %w", name, ErrNotFound)
@@ -168,6 +175,18 @@ func (k *Kernel) Workspace(ctx context.Context, name string) (Workspace, error) 
 		names[i] = w.Name
 	}
 	return Workspace{}, fmt.Errorf("workspace %q: %w: it could be %s", name, ErrInvalid, strings.Join(names, ", "))
+}
+
+// wasWorkspace tells whether a workspace ever bore the whole of a name. Such a name is never taken for the beginning of
+// another's: a discard that is given twice must not hit a neighbour.
+func (k *Kernel) wasWorkspace(ctx context.Context, name string) (bool, error) {
+	at, err := k.System(ctx)
+	if err != nil {
+		return false, err
+	}
+	named := Pattern{Kind: KindProcess, Has: map[string]string{"sws": name}}
+	found, err := named.Find(ctx, at)
+	return len(found) > 0, err
 }
 
 func (k *Kernel) openWorkspace(ctx context.Context, name string, tip CommitID) (Workspace, error) {
