@@ -188,7 +188,7 @@ A worktree of it must have nothing unsaved.`,
 		Flags: []cli.Flag{&cli.StringFlag{Name: "m", Usage: "why, in `WORDS`"}},
 		Action: func(c *cli.Context) error {
 			if strings.TrimSpace(c.String("m")) == "" {
-				return usage("say why it is given up: -m WHY")
+				return usage("discard needs -m: say why, so that the next attempt can learn from it")
 			}
 			return a.swsDiscard(c)
 		},
@@ -203,9 +203,6 @@ func (a *app) swsDiscard(c *cli.Context) error {
 	}
 	if err != nil {
 		return err
-	}
-	if strings.TrimSpace(c.String("m")) == "" {
-		return usage("discard needs -m: say why, so that the next attempt can learn from it")
 	}
 	if _, stop, err := a.writing(ctx); err != nil {
 		return err
