@@ -145,7 +145,7 @@ func (k *Kernel) openAdopted(ctx context.Context, id SlapID, name string) error 
 		}
 		rw := k.rule(RuleProcess, slap.Task, p, name)
 		rw.Edges = []Edge{{From: slap.Task.Node(), Label: LabelAttempt, To: p.Node()}, {From: id.Node(), Label: LabelProcess, To: p.Node()}}
-		return rw.with(p.Node(), Process{Task: slap.Task, Slap: id, SWS: name, Tree: at.Tree(), Owner: k.Local.Clone(), Actor: k.Actor,
+		return rw.with(p.Node(), Process{Task: slap.Task, Slap: id, Number: 1, SWS: name, Tree: at.Tree(), Owner: k.Local.Clone(), Actor: k.Actor,
 			Grants: k.grants(ProcessView{}), Hand: true})
 	})
 	return err

@@ -345,9 +345,10 @@ type Step struct {
 type Process struct {
 	Task   TaskID   `json:"task"`
 	Slap   SlapID   `json:"slap"`
-	SWS    string   `json:"sws"`   // name of the workspace
-	Tree   TreeID   `json:"tree"`  // the file tree of its snapshot
-	Owner  string   `json:"owner"` // id of the clone that runs it
+	Number int      `json:"number"` // among the attempts at its task, from 1
+	SWS    string   `json:"sws"`    // name of the workspace
+	Tree   TreeID   `json:"tree"`   // the file tree of its snapshot
+	Owner  string   `json:"owner"`  // id of the clone that runs it
 	Actor  string   `json:"actor"`
 	Grants []string `json:"grants,omitempty"` // capabilities
 	Quota  Quota    `json:"quota"`

@@ -255,7 +255,11 @@ func (k *Kernel) Open(ctx context.Context, id SlapID, name string) (ProcessView,
 				return nil, fmt.Errorf("plan %s: %w: %s has changed since it was made", id, ErrStale, r.words())
 			}
 		}
-		v.Process = Process{Task: slap.Task, Slap: id, SWS: name, Tree: at.Tree(), Owner: k.Local.Clone(), Actor: k.Actor,
+		task, err := ViewTask(ctx, at, slap.Task, k.Local.Clone())
+		if err != nil {
+			return nil, err
+		}
+		v.Process = Process{Task: slap.Task, Slap: id, Number: len(task.Processes) + 1, SWS: name, Tree: at.Tree(), Owner: k.Local.Clone(), Actor: k.Actor,
 			Grants: k.bounds().Grants, Quota: k.bounds().Quota, Hand: isHand(slap)}
 		rw := k.rule(RuleProcess, slap.Task, v.ID, slap.Title)
 		rw.Edges = append(rw.Edges, Edge{From: slap.Task.Node(), Label: LabelAttempt, To: v.ID.Node()},

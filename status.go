@@ -29,7 +29,7 @@ type TaskView struct {
 	Status    TaskStatus
 	Slaps     []Found[Slap]
 	Planning  *Found[Planning] // the last that named an untried candidate, or any
-	Processes []ProcessView
+	Processes []ProcessView    // in the order in which they were started
 	Evidence  []Found[Evidence]
 }
 
@@ -74,6 +74,7 @@ func ViewTask(ctx context.Context, at Graph, id TaskID, clone string) (TaskView,
 		}
 		v.Processes = append(v.Processes, pv)
 	}
+	sort.SliceStable(v.Processes, func(i, j int) bool { return v.Processes[i].Process.Number < v.Processes[j].Process.Number })
 	withdrawn, err := Has(ctx, at, NodeID{KindWithdrawal, string(id)})
 	if err != nil {
 		return v, err
