@@ -69,15 +69,7 @@ func (a *app) plan(c *cli.Context) error {
 	if c.String("revises") != "" && c.String("from") == "" {
 		return usage("--revises needs --from: the plan that revises it")
 	}
-	_, at, err := a.fabric(ctx)
-	if err != nil {
-		return err
-	}
-	id, err := resolveTask(ctx, at, args[0])
-	if err != nil {
-		return err
-	}
-	f, stop, err := a.writing(ctx)
+	f, id, stop, err := a.writingTask(ctx, args[0])
 	if err != nil {
 		return err
 	}
@@ -89,7 +81,8 @@ func (a *app) plan(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if at, err = f.kernel.System(ctx); err != nil {
+	at, err := f.kernel.System(ctx)
+	if err != nil {
 		return err
 	}
 	v, err := jitos.ViewTask(ctx, at, id, f.repo.Clone())

@@ -36,15 +36,7 @@ func (a *app) run(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	_, at, err := a.fabric(ctx)
-	if err != nil {
-		return err
-	}
-	id, err := resolveTask(ctx, at, args[0])
-	if err != nil {
-		return err
-	}
-	f, stop, err := a.writing(ctx)
+	f, id, stop, err := a.writingTask(ctx, args[0])
 	if err != nil {
 		return err
 	}

@@ -57,18 +57,9 @@ func (a *app) swsCollapse(c *cli.Context) error {
 	} else {
 		defer stop()
 	}
-	tree, err := f.worktreeOf(ctx, w.Name)
+	_, release, err := f.take(ctx, w)
 	if err != nil {
 		return err
-	}
-	if tree != nil {
-		if err := tree.requireClean(ctx, w.Name); err != nil {
-			return err
-		}
-	}
-	release, err := f.repo.Hold(w.Process.ID)
-	if err != nil {
-		return fmt.Errorf("workspace %s: its jobs are running: %w", w.Name, err)
 	}
 	defer release()
 	done, err := f.kernel.Collapse(ctx, w.Process, o)
@@ -209,21 +200,29 @@ func (a *app) swsDiscard(c *cli.Context) error {
 	} else {
 		defer stop()
 	}
-	tree, err := f.worktreeOf(ctx, w.Name)
+	_, release, err := f.take(ctx, w)
 	if err != nil {
 		return err
 	}
-	if tree != nil {
-		if err := tree.requireClean(ctx, w.Name); err != nil {
-			return err
-		}
-	}
-	release, err := f.repo.Hold(w.Process.ID)
-	if err != nil {
-		return fmt.Errorf("workspace %s: its jobs are running: %w", w.Name, err)
-	}
 	defer release()
 	return f.kernel.Discard(ctx, w.Process, "person", c.String("m"))
+}
+
+// take makes sure that nobody else is at a workspace: its worktree, nil for none, has nothing unsaved, and no job of it
+// runs until release.
+func (f *fabric) take(ctx context.Context, w jitos.Workspace) (tree *worktree, release func(), err error) {
+	if tree, err = f.worktreeOf(ctx, w.Name); err != nil {
+		return nil, nil, err
+	}
+	if tree != nil {
+		if err := tree.requireClean(ctx, w.Name); err != nil {
+			return nil, nil, err
+		}
+	}
+	if release, err = f.repo.Hold(w.Process.ID); err != nil {
+		return nil, nil, fmt.Errorf("workspace %s: its jobs are running: %w", w.Name, err)
+	}
+	return tree, release, nil
 }
 
 // lostWorkspace finds an open process whose branch somebody deleted with plain git: it can still be discarded.
@@ -262,18 +261,9 @@ func (a *app) swsRebase(c *cli.Context) error {
 	} else {
 		defer stop()
 	}
-	tree, err := f.worktreeOf(ctx, w.Name)
+	tree, release, err := f.take(ctx, w)
 	if err != nil {
 		return err
-	}
-	if tree != nil {
-		if err := tree.requireClean(ctx, w.Name); err != nil {
-			return err
-		}
-	}
-	release, err := f.repo.Hold(w.Process.ID)
-	if err != nil {
-		return fmt.Errorf("workspace %s: its jobs are running: %w", w.Name, err)
 	}
 	defer release()
 	if err := f.kernel.Rebase(ctx, w.Process); err != nil {

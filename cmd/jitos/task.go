@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"github.com/urfave/cli/v2"
 
 	"github.com/jitos/jitos"
@@ -155,15 +156,7 @@ func (a *app) taskWithdraw(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	_, at, err := a.fabric(ctx)
-	if err != nil {
-		return err
-	}
-	id, err := resolveTask(ctx, at, args[0])
-	if err != nil {
-		return err
-	}
-	f, stop, err := a.writing(ctx)
+	f, id, stop, err := a.writingTask(ctx, args[0])
 	if err != nil {
 		return err
 	}
@@ -173,4 +166,17 @@ func (a *app) taskWithdraw(c *cli.Context) error {
 	}
 	a.ui.notef("withdrawn: %s", id)
 	return nil
+}
+
+// writingTask is writing for a command on a task: a wrong id is told before anything is touched.
+func (a *app) writingTask(ctx context.Context, word string) (f *fabric, id jitos.TaskID, stop func(), err error) {
+	_, at, err := a.fabric(ctx)
+	if err != nil {
+		return nil, "", nil, err
+	}
+	if id, err = resolveTask(ctx, at, word); err != nil {
+		return nil, "", nil, err
+	}
+	f, stop, err = a.writing(ctx)
+	return f, id, stop, err
 }
