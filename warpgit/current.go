@@ -150,14 +150,8 @@ func (r *Repo) Dirty(ctx context.Context) (jitos.TreeID, error) {
 		return "", err
 	}
 	defer q.remove()
-	index, err := os.ReadFile(filepath.Join(r.GitDir, "index"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("read index: %w", err)
-	}
-	if err == nil {
-		if err := os.WriteFile(q.path("index"), index, 0o600); err != nil {
-			return "", err
-		}
+	if err := copyIndex(filepath.Join(r.GitDir, "index"), q.path("index")); err != nil {
+		return "", fmt.Errorf("copy the index: %w", err)
 	}
 	env := append(q.env(), "GIT_INDEX_FILE="+q.path("index"))
 	unmerged, err := r.git(ctx, gitCommand{env: env, args: []string{"ls-files", "--unmerged"}})
@@ -180,4 +174,24 @@ func (r *Repo) Dirty(ctx context.Context) (jitos.TreeID, error) {
 		return "", err
 	}
 	return r.importFiles(ctx, q, id)
+}
+
+// copyIndex copies an index, where there is one, with its time: git reads a file again whose time is not before that of the
+// index, and with a younger index it would miss a change that kept size and time.
+func copyIndex(from, to string) error {
+	info, err := os.Stat(from)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	index, err := os.ReadFile(from) // not older than info: at worst git looks at more files
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(to, index, 0o600); err != nil {
+		return err
+	}
+	return os.Chtimes(to, info.ModTime(), info.ModTime())
 }

@@ -170,15 +170,20 @@ func (d *diskRefs) checkParents(name string) error {
 }
 
 func (d *diskRefs) place(lock *refLock, name string) error {
-	path := d.path(name)
-	if info, err := os.Lstat(path); err == nil && info.IsDir() {
-		removeEmpty(path) // what is left of refs below it
+	file := d.path(name)
+	if info, err := os.Lstat(file); err == nil && info.IsDir() {
+		removeEmpty(file) // what is left of refs below it
 	}
-	if err := os.Rename(lock.path, path); err != nil {
+	if err := os.Rename(lock.path, file); err != nil {
 		return err
 	}
 	lock.path = ""
-	err := syncDir(filepath.Dir(path))
+	return d.syncName(path.Dir(name))
+}
+
+// syncName makes durable the names of the refs in a directory, "refs/heads".
+func (d *diskRefs) syncName(dir string) error {
+	err := syncDir(d.path(dir))
 	if errors.Is(err, fs.ErrNotExist) { // git has packed the ref already, and removed its empty directory
 		err = errors.Join(syncFile(filepath.Join(d.common, "packed-refs")), syncDir(d.common))
 	}

@@ -65,9 +65,10 @@ func gitEnv(extra ...string) []string {
 	return append(env, extra...)
 }
 
-// fixed are the settings of every command: no hook of the user's runs, git starts no gc, refs are on the disk when it ends.
+// fixed are the settings of every command: no hook of the user's runs, git starts no gc, and the bytes of each file that it
+// leaves are on the disk before the file has its name. The names are synced by the caller, see syncDir: git does not do that.
 var fixed = []string{"-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0", "-c", "maintenance.auto=false",
-	"-c", "core.fsync=committed,reference", "-c", "advice.detachedHead=false"}
+	"-c", "core.fsync=all", "-c", "advice.detachedHead=false"}
 
 // gitCommand describes one run of git.
 type gitCommand struct {

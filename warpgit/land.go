@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -53,8 +54,37 @@ func (r *Repo) land(ctx context.Context, branch string, old, parent jitos.Commit
 		_, err = gitCommand{dir: dir, env: []string{"GIT_REFLOG_ACTION=jitos land"}, args: []string{"merge", "--ff-only", "--no-stat", "-q",
 			"--no-autostash", "--no-verify-signatures", "--no-overwrite-ignore", id.String()}}.run(ctx)
 	}
-	err = landError(err)
+	if err = landError(err); err == nil {
+		err = r.syncLanding(ctx, dir, branch)
+	}
 	return id, errors.Join(err, r.Store.Objects.settle(f, err == nil))
+}
+
+// syncLanding makes durable the names under which git has put the branch, HEAD and the index of a working tree.
+func (r *Repo) syncLanding(ctx context.Context, worktree, branch string) error {
+	if branch != "" {
+		name := "refs/heads/" + branch
+		for dir := path.Dir(name); dir != "refs"; dir = path.Dir(dir) {
+			if err := r.refs.syncName(dir); err != nil {
+				return err
+			}
+		}
+	}
+	if worktree == "" {
+		return nil
+	}
+	dirs, err := r.gitDirs()
+	if err != nil {
+		return err
+	}
+	for _, dir := range dirs {
+		if at, err := r.worktreeOf(ctx, dir); err != nil {
+			return err
+		} else if at == worktree {
+			return syncDir(dir)
+		}
+	}
+	return nil
 }
 
 // landingPlace finds the worktree that has the branch checked out, "" for none, and looks whether the branch is at old.

@@ -44,6 +44,7 @@ func (r *Repo) Clone() string {
 		if perm.writeSynced(tmp, []byte(id+"\n"), 0o666) == nil {
 			os.Link(tmp, r.local("clone")) // whoever is first
 			os.Remove(tmp)
+			syncDir(r.local()) // a clone that forgot its id would take its own processes for another's
 			if text, err := os.ReadFile(r.local("clone")); err == nil {
 				return strings.TrimSpace(string(text))
 			}

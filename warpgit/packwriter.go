@@ -97,11 +97,12 @@ func (p *packWriter) write(objects map[plumbing.Hash]rawObject) (string, error) 
 	return path, p.perm.write(filepath.Join(p.markDir(), name.String()), nil, 0o666)
 }
 
-// hold creates the .keep, with its text at once: an empty one could not be told from somebody else's. Two processes that
+// hold creates the .keep, with its text at once and on the disk before its name: an empty one, as a power cut would leave
+// it, could not be told from somebody else's, and would hold the pack for ever. Two processes that
 // write the same objects write the same pack: the second waits, so that neither lets go what the other still needs.
 func (p *packWriter) hold(keep string) error {
 	twin := filepath.Join(p.tmpDir(), fmt.Sprintf("%s.%d.hold", p.alive.name, p.locks.Add(1)))
-	if err := p.perm.write(twin, []byte(keepMark+" "+p.alive.name+"\n"), 0o444); err != nil {
+	if err := p.perm.writeSynced(twin, []byte(keepMark+" "+p.alive.name+"\n"), 0o444); err != nil {
 		return fmt.Errorf("hold pack: %w", err)
 	}
 	defer os.Remove(twin)
@@ -129,7 +130,9 @@ func (p *packWriter) holdLinkless(keep string) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(keepMark + " " + p.alive.name + "\n")
+	if _, err = f.WriteString(keepMark + " " + p.alive.name + "\n"); err == nil {
+		err = f.Sync()
+	}
 	return errors.Join(err, f.Close())
 }
 

@@ -161,6 +161,38 @@ func TestTipAndContains(t *testing.T) {
 	}
 }
 
+// A file was changed in the moment in which git wrote its index, and kept its size: the index and the file have one time, and
+// git looks at the bytes. In a copy of the index with a younger time it did not, and --dirty left the change out.
+func TestDirty_sameTime(t *testing.T) {
+	dir := newDir(t)
+	run(t, dir, "config", "core.trustctime", "false")
+	run(t, dir, "config", "core.checkStat", "minimal")
+	then := pinned
+	file := filepath.Join(dir, "README.md")
+	if err := os.Chtimes(file, then, then); err != nil {
+		t.Fatal(err)
+	}
+	run(t, dir, "update-index", "--refresh")
+	write(t, dir, "README.md", "HELLO\n")
+	for _, name := range []string{file, filepath.Join(dir, ".git/index")} {
+		if err := os.Chtimes(name, then, then); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := openDir(t, dir)
+	tree, err := r.Dirty(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := r.Store.Files(tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := files.ReadFile(ctx, "README.md"); err != nil || string(text) != "HELLO\n" {
+		t.Errorf("README.md is %q %v", text, err)
+	}
+}
+
 func TestDirty(t *testing.T) {
 	dir := newDir(t)
 	r := openDir(t, dir)
