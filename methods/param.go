@@ -7,6 +7,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -24,7 +25,7 @@ const (
 var types = []string{TypeString, TypeName, TypePath, TypeInt}
 
 // nameWord leaves out what a shell or an option parser would take for something else; npm's scopes and Go's module paths fit.
-var nameWord = regexp.MustCompile(`^[A-Za-z0-9@._/+:~^=][A-Za-z0-9@._/+:~^=-]*$`)
+var nameWord = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9@._/+:~^=][A-Za-z0-9@._/+:~^=-]*$`) })
 
 // Check returns the value in its normal form, or an error that Is jitos.ErrInvalid and says what is wanted.
 func (p Param) Check(value string) (string, error) {
@@ -39,7 +40,7 @@ func (p Param) Check(value string) (string, error) {
 		}
 		return strconv.Itoa(n), nil
 	case TypeName:
-		if !nameWord.MatchString(value) {
+		if !nameWord().MatchString(value) {
 			return bad("one word of letters, digits and @._/+:~^=-, not starting with -")
 		}
 	case TypePath:

@@ -3,6 +3,7 @@ package methods
 import (
 	"regexp"
 	"strings"
+	"sync"
 
 	"gopkg.in/yaml.v3"
 )
@@ -14,7 +15,7 @@ var (
 )
 
 // capability is a name, and what it is limited to: "net", "exec:go", "fs.write:docs/**".
-var capability = regexp.MustCompile(`^[a-z][a-z.]*(:[^\s]+)?$`)
+var capability = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z][a-z.]*(:[^\s]+)?$`) })
 
 // use reads the keys that say how a job is run.
 func (r *reader) use(o *object) Use {
@@ -24,7 +25,7 @@ func (r *reader) use(o *object) Use {
 		Retries: o.number("retries", 0, 10), Timeout: o.number("timeout", 1, 86400),
 	}
 	for _, n := range u.Needs {
-		if !capability.MatchString(n) {
+		if !capability().MatchString(n) {
 			r.complain(o.line("needs"), `write it like net, exec:go or "fs.write:docs/**"`, "needs: %q is no capability", n)
 		}
 	}

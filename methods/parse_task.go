@@ -3,12 +3,13 @@ package methods
 import (
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/jitos/jitos"
 	"gopkg.in/yaml.v3"
 )
 
-var variableName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+var variableName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z][a-z0-9_]*$`) })
 
 // always are the variables that are bound in every method.
 var always = []string{"task", "snapshot"}
@@ -114,7 +115,7 @@ func (r *reader) params(o *object) []Param {
 			}
 		}
 		switch {
-		case !variableName.MatchString(name):
+		case !variableName().MatchString(name):
 			r.complain(v.Line, "use lower case letters, digits and _", "parameter %q is no name", name)
 			continue
 		case contains(always, name):
@@ -173,7 +174,7 @@ func (r *reader) method(n *yaml.Node, task string) *Method {
 			m.Vars = map[string]string{}
 			for _, name := range vars.names() {
 				m.Vars[name] = strings.ToLower(vars.text(name))
-				if !variableName.MatchString(name) || contains(always, name) {
+				if !variableName().MatchString(name) || contains(always, name) {
 					r.complain(vars.line(name), "use lower case letters, digits and _", "variable %q is no name that may be declared", name)
 				}
 			}

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"sort"
 	"strings"
+	"sync"
 	"unicode"
 )
 
@@ -25,8 +26,8 @@ type phrasePart struct {
 }
 
 var (
-	phraseParam = regexp.MustCompile(`^("?)\{([a-z][a-z0-9_]*)\}("?)$`)
-	phraseWord  = regexp.MustCompile(`^([^{}"]+)(?:\{([a-z]+)\})?$`)
+	phraseParam = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^("?)\{([a-z][a-z0-9_]*)\}("?)$`) })
+	phraseWord  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([^{}"]+)(?:\{([a-z]+)\})?$`) })
 )
 
 // articles carry no meaning in an intent.
@@ -38,7 +39,7 @@ func ParsePhrase(s string) (Phrase, error) {
 	seen := map[string]bool{}
 	words := 0
 	for _, field := range strings.Fields(s) {
-		if m := phraseParam.FindStringSubmatch(field); m != nil && m[1] == m[3] {
+		if m := phraseParam().FindStringSubmatch(field); m != nil && m[1] == m[3] {
 			if n := len(p.parts); n > 0 && p.parts[n-1].param != "" && !p.parts[n-1].quoted && m[1] == "" {
 				return p, fmt.Errorf("{%s} and {%s} stand side by side: put a word between them", p.parts[n-1].param, m[2])
 			}
@@ -49,7 +50,7 @@ func ParsePhrase(s string) (Phrase, error) {
 			p.parts = append(p.parts, phrasePart{param: m[2], quoted: m[1] != ""})
 			continue
 		}
-		m := phraseWord.FindStringSubmatch(field)
+		m := phraseWord().FindStringSubmatch(field)
 		if m == nil {
 			return p, fmt.Errorf("%q is neither a word nor a {parameter}", field)
 		}

@@ -32,7 +32,7 @@ func (r *reader) policy(o *object, p *jitos.Policy) {
 	if o.has("grants") {
 		p.Grants = o.list("grants")
 		for _, g := range p.Grants {
-			if !capability.MatchString(g) {
+			if !capability().MatchString(g) {
 				r.complain(o.line("grants"), `write it like net, exec:go or "fs.write:docs/**"`, "grants: %q is no capability", g)
 			}
 		}

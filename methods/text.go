@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // Text is a value with variables in it, see the package comment. The zero Text is absent.
@@ -16,13 +17,13 @@ type Text struct {
 type part struct{ literal, name string }
 
 var (
-	wholeVariable = regexp.MustCompile(`^\$([a-z][a-z0-9_]*)$`)
-	inText        = regexp.MustCompile(`\{\{[a-z][a-z0-9_]*\}\}|\{[a-z][a-z0-9_]*\}`)
+	wholeVariable = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\$([a-z][a-z0-9_]*)$`) })
+	inText        = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\{\{[a-z][a-z0-9_]*\}\}|\{[a-z][a-z0-9_]*\}`) })
 )
 
 // ParseText reads a value.
 func ParseText(s string) Text {
-	if m := wholeVariable.FindStringSubmatch(s); m != nil {
+	if m := wholeVariable().FindStringSubmatch(s); m != nil {
 		return Text{source: s, parts: []part{{name: m[1]}}}
 	}
 	body := s
@@ -60,7 +61,7 @@ func split(s string, command bool) []part {
 		}
 	}
 	for s != "" {
-		m := inText.FindStringIndex(s)
+		m := inText().FindStringIndex(s)
 		if m == nil {
 			break
 		}
@@ -150,11 +151,11 @@ func (t Text) expand(values map[string]string, quote func(string) string) string
 	return b.String()
 }
 
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
+var plainWord = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`) })
 
 // Quote makes one word of the shell of any text.
 func Quote(s string) string {
-	if plainWord.MatchString(s) {
+	if plainWord().MatchString(s) {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // tapParser reads the Test Anything Protocol, versions 12 to 14, subtests indented by four spaces included (node --test, ava,
@@ -25,7 +26,7 @@ type tapLine struct {
 	leaf    bool
 }
 
-var tapTest = regexp.MustCompile(`^( *)(not )?ok\b ?(\d+)?(?: -)?(.*)$`)
+var tapTest = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^( *)(not )?ok\b ?(\d+)?(?: -)?(.*)$`) })
 
 func newTapParser() *tapParser {
 	return &tapParser{tests: newTests(), below: map[int][]tapLine{}, used: map[int]map[string]int{}}
@@ -47,7 +48,7 @@ func (p *tapParser) line(stream int, text string) (string, bool) {
 	case text == "1..0" || strings.HasPrefix(text, "1..0 "):
 		p.zero = true
 	default:
-		if m := tapTest.FindStringSubmatch(text); m != nil && len(m[1])%4 == 0 {
+		if m := tapTest().FindStringSubmatch(text); m != nil && len(m[1])%4 == 0 {
 			p.test(len(m[1])/4, m[2] != "", m[3], m[4])
 		}
 	}

@@ -3,6 +3,7 @@ package runner
 import (
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // pytestParser reads the short summary that `pytest -rA` ends with. Tests are named "path::Class::test[param]"; a file is the
@@ -99,11 +100,13 @@ type unittestParser struct {
 const doctestPrefix = "doctest "
 
 var (
-	unittestStart  = regexp.MustCompile(`^\s*([\w.]+) \(([\w.<>]+)\)(.*)$`)
-	unittestStatus = regexp.MustCompile(`^(?:.*\.\.\. )?(ok|FAIL|ERROR|skipped .*|expected failure|unexpected success)$`)
+	unittestStart  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\s*([\w.]+) \(([\w.<>]+)\)(.*)$`) })
+	unittestStatus = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^(?:.*\.\.\. )?(ok|FAIL|ERROR|skipped .*|expected failure|unexpected success)$`)
+	})
 	// A file of doctests has no method to be named after; its path would differ from run to run.
-	unittestFile   = regexp.MustCompile(`^Doctest: (\S+) \.\.\. ?(.*)$`)
-	unittestBroken = regexp.MustCompile(`^(FAIL|ERROR): ([\w.]+) \(([\w.<>]+)\)`)
+	unittestFile   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^Doctest: (\S+) \.\.\. ?(.*)$`) })
+	unittestBroken = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(FAIL|ERROR): ([\w.]+) \(([\w.<>]+)\)`) })
 )
 
 func (p *unittestParser) line(stream int, text string) (string, bool) {
@@ -115,7 +118,7 @@ func (p *unittestParser) line(stream int, text string) (string, bool) {
 		p.empty = true
 	case strings.HasPrefix(text, "FAIL: ") || strings.HasPrefix(text, "ERROR: "):
 		p.open = ""
-		if m := unittestBroken.FindStringSubmatch(text); m != nil {
+		if m := unittestBroken().FindStringSubmatch(text); m != nil {
 			p.settle(unittestName(m[2], m[3]), m[1])
 		}
 	default:
@@ -126,22 +129,22 @@ func (p *unittestParser) line(stream int, text string) (string, bool) {
 
 // progress reads "test (module.Class.test) ... ok". A docstring, or what the test prints, may push the outcome to a later line.
 func (p *unittestParser) progress(text string) {
-	if m := unittestStart.FindStringSubmatch(text); m != nil && (m[3] == "" || strings.HasPrefix(m[3], " ")) {
+	if m := unittestStart().FindStringSubmatch(text); m != nil && (m[3] == "" || strings.HasPrefix(m[3], " ")) {
 		p.open = unittestName(m[1], m[2])
 		text = strings.TrimSpace(m[3])
 		// Before Python 3.11 a test whose subtests failed told nothing, not even a newline.
-		if next := strings.TrimPrefix(text, "... "); unittestStart.MatchString(next) {
+		if next := strings.TrimPrefix(text, "... "); unittestStart().MatchString(next) {
 			p.progress(next)
 			return
 		}
 	}
-	if m := unittestFile.FindStringSubmatch(text); m != nil && p.open == "" {
+	if m := unittestFile().FindStringSubmatch(text); m != nil && p.open == "" {
 		p.open, text = doctestPrefix+m[1], m[2]
 	}
 	if p.open == "" {
 		return
 	}
-	if m := unittestStatus.FindStringSubmatch(text); m != nil {
+	if m := unittestStatus().FindStringSubmatch(text); m != nil {
 		p.settle(p.open, m[1])
 		p.open = ""
 	}

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // signs are lines of output by which a run that failed is recognised as one that could not take place at all. They are
@@ -20,30 +21,34 @@ type sign struct {
 	match []string
 }
 
-// signKinds are tried in order; a line is one sign at most.
-var signKinds = []struct {
+type signKind struct {
 	kind  string
 	hint  string // a part of the line, cheap to look for
 	match *regexp.Regexp
-}{
-	{"command", "not found", regexp.MustCompile(`^(?:\S*sh|\S*bash)(?:\[\d+\])?: (?:(?:line )?\d+: )?(?:\S+: )?(\S+?): (?:command )?not found$`)},
-	{"command", "not found", regexp.MustCompile(`^make(?:\[\d+\])?: (\S+): (?:Command )?not found$`)},
-	{"command", "No such file or directory", regexp.MustCompile(`^(?:make(?:\[\d+\])?|env|/usr/bin/env|\S*sh: (?:line )?\d+): [‘']?([^\s’':]+)[’']?: No such file or directory$`)},
-	{"denied", "ermission denied", regexp.MustCompile(`^(?:\S*sh|make(?:\[\d+\])?)(?:: (?:line )?\d+)?: (\S+): Permission denied$`)},
-	{"target", "No rule to make target", regexp.MustCompile("No rule to make target [`']([^']+)'\\.")},
-	{"target", "no makefile found", regexp.MustCompile(`No targets specified and (no makefile) found`)},
-	{"script", "issing script", regexp.MustCompile(`^npm (?:ERR!|error) [Mm]issing script: "?([^"\s]+)"?`)},
-	{"script", "no test specified", regexp.MustCompile(`^Error: (no test) specified`)},
-	{"python", "No module named", regexp.MustCompile(`^(?:E\s+)?(?:ModuleNotFoundError|ImportError|\S*python[\d.]*(?:\.exe)?): No module named '?([\w.]+)'?`)},
-	{"node", "Cannot find", regexp.MustCompile(`Cannot find (?:module|package) '([^'./][^']*)'`)},
-	{"network", "", regexp.MustCompile(`^(?:go: .*|\S+\.go:\d+:\d+: .*|\s+)?(?:Get|Head) "?(https?://[^"/\s]+)[^\s]*: (?:dial|proxyconnect|EOF|net/http|context deadline|x509|tls|read|unexpected|remote error|server misbehaving|Service|Forbidden|Proxy|\d)`)},
-	{"network", "dial tcp", regexp.MustCompile(`^go: .*dial tcp:? (?:lookup )?(\S+)`)},
-	{"network", "module lookup disabled", regexp.MustCompile(`^(?:go: |\S+\.go:\d+:\d+: )?.*(module) lookup disabled by GOPROXY=off`)},
-	{"network", "E", regexp.MustCompile(`^npm (?:ERR!|error) (?:code )?(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT)`)},
-	{"network", "Failed to establish a new connection", regexp.MustCompile(`(Failed to establish a new connection)`)},
-	{"golang", "requires go >=", regexp.MustCompile(`^go: .*(requires go >= \S+ .*)$`)},
-	{"gomod", "", regexp.MustCompile(`^go: (?:cannot find main module|go\.mod file not found)(.*)`)},
 }
+
+// signKinds are tried in order; a line is one sign at most.
+var signKinds = sync.OnceValue(func() []signKind {
+	return []signKind{
+		{"command", "not found", regexp.MustCompile(`^(?:\S*sh|\S*bash)(?:\[\d+\])?: (?:(?:line )?\d+: )?(?:\S+: )?(\S+?): (?:command )?not found$`)},
+		{"command", "not found", regexp.MustCompile(`^make(?:\[\d+\])?: (\S+): (?:Command )?not found$`)},
+		{"command", "No such file or directory", regexp.MustCompile(`^(?:make(?:\[\d+\])?|env|/usr/bin/env|\S*sh: (?:line )?\d+): [‘']?([^\s’':]+)[’']?: No such file or directory$`)},
+		{"denied", "ermission denied", regexp.MustCompile(`^(?:\S*sh|make(?:\[\d+\])?)(?:: (?:line )?\d+)?: (\S+): Permission denied$`)},
+		{"target", "No rule to make target", regexp.MustCompile("No rule to make target [`']([^']+)'\\.")},
+		{"target", "no makefile found", regexp.MustCompile(`No targets specified and (no makefile) found`)},
+		{"script", "issing script", regexp.MustCompile(`^npm (?:ERR!|error) [Mm]issing script: "?([^"\s]+)"?`)},
+		{"script", "no test specified", regexp.MustCompile(`^Error: (no test) specified`)},
+		{"python", "No module named", regexp.MustCompile(`^(?:E\s+)?(?:ModuleNotFoundError|ImportError|\S*python[\d.]*(?:\.exe)?): No module named '?([\w.]+)'?`)},
+		{"node", "Cannot find", regexp.MustCompile(`Cannot find (?:module|package) '([^'./][^']*)'`)},
+		{"network", "", regexp.MustCompile(`^(?:go: .*|\S+\.go:\d+:\d+: .*|\s+)?(?:Get|Head) "?(https?://[^"/\s]+)[^\s]*: (?:dial|proxyconnect|EOF|net/http|context deadline|x509|tls|read|unexpected|remote error|server misbehaving|Service|Forbidden|Proxy|\d)`)},
+		{"network", "dial tcp", regexp.MustCompile(`^go: .*dial tcp:? (?:lookup )?(\S+)`)},
+		{"network", "module lookup disabled", regexp.MustCompile(`^(?:go: |\S+\.go:\d+:\d+: )?.*(module) lookup disabled by GOPROXY=off`)},
+		{"network", "E", regexp.MustCompile(`^npm (?:ERR!|error) (?:code )?(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT)`)},
+		{"network", "Failed to establish a new connection", regexp.MustCompile(`(Failed to establish a new connection)`)},
+		{"golang", "requires go >=", regexp.MustCompile(`^go: .*(requires go >= \S+ .*)$`)},
+		{"gomod", "", regexp.MustCompile(`^go: (?:cannot find main module|go\.mod file not found)(.*)`)},
+	}
+})
 
 func newSigns(kind string) *signs { return &signs{of: kind} }
 
@@ -62,7 +67,7 @@ func (s *signs) see(line string) {
 	if len(s.seen) >= 50 {
 		return
 	}
-	for _, k := range signKinds {
+	for _, k := range signKinds() {
 		if !strings.Contains(line, k.hint) {
 			continue
 		}

@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 
-	"github.com/urfave/cli/v2"
+	"github.com/jitos/jitos/cmd/jitos/cli"
 
 	"github.com/jitos/jitos"
 )

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/jitos/jitos"
 )
@@ -47,7 +48,7 @@ func blameError(path string, from int, err error) error {
 	return fmt.Errorf("why %s: %w", path, err)
 }
 
-var blameHead = regexp.MustCompile(`^([0-9a-f]{40}) (\d+) (\d+)`)
+var blameHead = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([0-9a-f]{40}) (\d+) (\d+)`) })
 
 // parseBlame reads git's porcelain: for each line a head, facts of its commit where that is new, and the text after a tab.
 func parseBlame(out string) ([]blamed, error) {
@@ -64,7 +65,7 @@ func parseBlame(out string) ([]blamed, error) {
 			list = append(list, at)
 			continue
 		}
-		if m := blameHead.FindStringSubmatch(l); m != nil {
+		if m := blameHead().FindStringSubmatch(l); m != nil {
 			n, err := strconv.Atoi(m[2])
 			if err != nil {
 				return nil, fmt.Errorf("blame: %w: %q", jitos.ErrCorrupt, l)

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/urfave/cli/v2"
+	"github.com/jitos/jitos/cmd/jitos/cli"
 
 	"github.com/jitos/jitos"
 )
@@ -32,7 +32,7 @@ func completeCommand(a *app) *cli.Command {
 		Hidden:          true,
 		SkipFlagParsing: true,
 		Action: func(c *cli.Context) error {
-			words := c.Args().Slice()
+			words := c.Args
 			if len(words) > 0 && words[0] == "--" {
 				words = words[1:]
 			}
@@ -87,26 +87,26 @@ func (a *app) complete(ctx context.Context, words []string) []string {
 	}
 	last, before := words[len(words)-1], words[:len(words)-1]
 	program := a.program()
-	commands, flags, path := program.Commands, program.Flags, []string{}
+	commands, flags, path := program.Subcommands, program.Flags, []string{}
 	for i := 0; i < len(before); i++ {
 		w := before[i]
-		if isFlag(w) {
-			if takesValue(flags, strings.TrimLeft(w, "-")) && !strings.Contains(w, "=") {
+		if cli.IsFlag(w) {
+			if cli.TakesValue(flags, strings.TrimLeft(w, "-")) && !strings.Contains(w, "=") {
 				if i++; i < len(before) && w == "-C" {
 					a.dir = before[i]
 				}
 			}
 			continue
 		}
-		if c := find(commands, w); c != nil {
+		if c := cli.Find(commands, w); c != nil {
 			commands, flags, path = c.Subcommands, c.Flags, append(path, c.Name)
 		}
 	}
 	var all []string
 	switch {
-	case len(before) > 0 && isFlag(before[len(before)-1]) && takesValue(flags, strings.TrimLeft(before[len(before)-1], "-")):
+	case len(before) > 0 && cli.IsFlag(before[len(before)-1]) && cli.TakesValue(flags, strings.TrimLeft(before[len(before)-1], "-")):
 		all = a.names(ctx, strings.TrimLeft(before[len(before)-1], "-"))
-	case isFlag(last) || last == "-":
+	case cli.IsFlag(last) || last == "-":
 		all = flagNames(flags)
 	case len(commands) > 0:
 		all = commandNames(commands)
@@ -119,13 +119,7 @@ func (a *app) complete(ctx context.Context, words []string) []string {
 func flagNames(flags []cli.Flag) []string {
 	var names []string
 	for _, f := range flags {
-		for _, n := range f.Names() {
-			if len(n) > 1 {
-				names = append(names, "--"+n)
-			} else {
-				names = append(names, "-"+n)
-			}
-		}
+		names = append(names, cli.Dashed(f.FlagName()))
 	}
 	return append(names, "--help")
 }

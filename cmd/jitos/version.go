@@ -7,7 +7,7 @@ import (
 	"runtime/debug"
 	"strings"
 
-	"github.com/urfave/cli/v2"
+	"github.com/jitos/jitos/cmd/jitos/cli"
 
 	"github.com/jitos/jitos"
 )

@@ -6,8 +6,9 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
-	"github.com/urfave/cli/v2"
+	"github.com/jitos/jitos/cmd/jitos/cli"
 
 	"github.com/jitos/jitos"
 )
@@ -64,11 +65,11 @@ func (a *app) why(c *cli.Context) error {
 	return a.whyID(c, f, at, name)
 }
 
-var lineSuffix = regexp.MustCompile(`^(.+):(-?\d+)$`)
+var lineSuffix = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(.+):(-?\d+)$`) })
 
 // fileLine takes FILE:LINE apart.
 func fileLine(arg string) (name string, number int, ok bool, err error) {
-	m := lineSuffix.FindStringSubmatch(arg)
+	m := lineSuffix().FindStringSubmatch(arg)
 	if m == nil {
 		return arg, 0, false, nil
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/jitos/jitos"
 )
@@ -183,14 +184,14 @@ func (f *tracer) across(ctx context.Context, landed jitos.Snapshot, carried jito
 }
 
 // landedLine finds the trailer anywhere in a message: a squash on a forge puts whole messages into the middle of one.
-var landedLine = regexp.MustCompile(`(?m)^[ \t*-]*Jitos-Landed: ([0-9a-f]{40})[ \t]*$`)
+var landedLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^[ \t*-]*Jitos-Landed: ([0-9a-f]{40})[ \t]*$`) })
 
 // landedOf is the system commit that a commit of the user's carries, "" for none.
 func landedOf(c jitos.Commit) jitos.CommitID {
 	if id := c.Trailers["Jitos-Landed"]; id != "" {
 		return jitos.CommitID(id)
 	}
-	if m := landedLine.FindStringSubmatch(c.Body); m != nil {
+	if m := landedLine().FindStringSubmatch(c.Body); m != nil {
 		return jitos.CommitID(m[1])
 	}
 	return ""
