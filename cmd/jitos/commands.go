@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/jitos/jitos/cmd/jitos/cli"
+	"github.com/urfave/cli/v2"
 )
 
 // Groups of commands, in the order of the help.
@@ -52,44 +52,84 @@ func (a *app) commands() []*cli.Command {
 }
 
 // program is the whole command line. Help, completion and the man page are made from it.
-func (a *app) program() *cli.Command {
-	return &cli.Command{
+func (a *app) program() *cli.App {
+	p := &cli.App{
 		Name:      "jitos",
+		HelpName:  "jitos",
 		Usage:     "run work in a git repository: declared, planned, tried, proven, and only then real",
-		ArgsUsage: "[-C DIR] COMMAND [ARGUMENTS]",
+		UsageText: "jitos [-C DIR] COMMAND [ARGUMENTS]",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "C", Usage: "run as if started in `DIR`", Destination: &a.dir},
 			&cli.BoolFlag{Name: "version", Usage: "as the command version"},
 		},
-		Subcommands: a.commands(),
-		Action:      a.welcome,
-		Out:         a.ui.out,
-		Help:        helpText,
+		Commands:                  a.commands(),
+		Action:                    a.welcome,
+		Reader:                    a.ui.in,
+		Writer:                    a.ui.out,
+		ErrWriter:                 a.ui.err,
+		HideVersion:               true,
+		HideHelpCommand:           true,
+		DisableSliceFlagSeparator: true,
+		ExitErrHandler:            func(*cli.Context, error) {}, // exit.go decides
+		OnUsageError:              misused,
+	}
+	for _, c := range p.Commands {
+		a.finish(c, "")
+	}
+	p.CustomAppHelpTemplate = strings.ReplaceAll(helpText(p), "{{", `{{"{{"}}`)
+	return p
+}
+
+// finish gives a command, and those below it, what all have in common.
+func (a *app) finish(c *cli.Command, parent string) {
+	c.OnUsageError = misused
+	c.CustomHelpTemplate = commandHelp
+	c.HideHelpCommand = true
+	for _, f := range c.Flags {
+		if b, ok := f.(*cli.BoolFlag); ok {
+			b.DisableDefaultText = true
+		}
+	}
+	name := strings.TrimSpace(parent + " " + c.Name)
+	if parent != "" {
+		c.HelpName = "jitos " + name // those of the top get it from the program
+	}
+	if len(c.Subcommands) > 0 && c.Action == nil {
+		c.Action = func(ctx *cli.Context) error {
+			if word := ctx.Args().First(); word != "" {
+				return usage("`jitos %s` has no command %q: see `jitos %s --help`", name, word, name)
+			}
+			return cli.ShowSubcommandHelp(ctx)
+		}
+	}
+	for _, sub := range c.Subcommands {
+		a.finish(sub, name)
 	}
 }
+
+func misused(_ *cli.Context, err error, _ bool) error { return usage("%s", err) }
 
 // welcome is `jitos` alone, and where a word is no command. `jitos help COMMAND` is that command's --help.
 func (a *app) welcome(c *cli.Context) error {
 	if c.Bool("version") {
-		return c.Command.Run(c.Context, []string{"version"})
+		return c.App.RunContext(c.Context, []string{"jitos", "version"})
 	}
-	switch word := c.First(); word {
-	case "":
-		return a.overview(c.Context)
-	case "help":
-		return c.Command.Run(c.Context, append(c.Args[1:], "--help"))
-	default:
+	if words := c.Args().Slice(); len(words) > 0 && words[0] == "help" {
+		return c.App.RunContext(c.Context, append(append([]string{"jitos"}, words[1:]...), "--help"))
+	}
+	if word := c.Args().First(); word != "" {
 		return usage("%q is no command: `jitos --help` lists them", word)
 	}
+	return a.overview(c.Context)
 }
 
 // helpText is `jitos --help`.
-func helpText(p *cli.Command) string {
+func helpText(p *cli.App) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "jitos – %s\n\nUsage: %s %s\n", p.Usage, p.Name, p.ArgsUsage)
+	fmt.Fprintf(&b, "jitos – %s\n\nUsage: %s\n", p.Usage, p.UsageText)
 	for _, group := range []string{groupStart, groupWork, groupHand, groupLook, groupSync, groupLibrary, groupTool} {
 		fmt.Fprintf(&b, "\n%s\n", group)
-		for _, c := range p.Subcommands {
+		for _, c := range p.Commands {
 			if c.Category == group && !c.Hidden {
 				fmt.Fprintf(&b, "  %-11s %s\n", c.Name, c.Usage)
 			}
@@ -107,6 +147,19 @@ Environment
 `, exitHelp)
 	return b.String()
 }
+
+const commandHelp = `Usage: {{.HelpName}}{{if .VisibleFlags}} [FLAGS]{{end}}{{if .ArgsUsage}} {{.ArgsUsage}}{{end}}
+
+{{.Usage}}{{if .Description}}
+
+{{.Description}}{{end}}
+{{if .Subcommands}}
+Commands
+{{range .Subcommands}}  {{printf "%-10s" .Name}} {{.Usage}}
+{{end}}{{end}}{{if .VisibleFlags}}
+Flags
+{{range .VisibleFlags}}  {{.}}
+{{end}}{{end}}`
 
 // jsonFlag is the flag of every command that prints data.
 func jsonFlag() cli.Flag { return &cli.BoolFlag{Name: "json", Usage: "print one JSON object"} }

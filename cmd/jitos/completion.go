@@ -5,7 +5,7 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/jitos/jitos/cmd/jitos/cli"
+	"github.com/urfave/cli/v2"
 
 	"github.com/jitos/jitos"
 )
@@ -32,7 +32,7 @@ func completeCommand(a *app) *cli.Command {
 		Hidden:          true,
 		SkipFlagParsing: true,
 		Action: func(c *cli.Context) error {
-			words := c.Args
+			words := c.Args().Slice()
 			if len(words) > 0 && words[0] == "--" {
 				words = words[1:]
 			}
@@ -87,26 +87,26 @@ func (a *app) complete(ctx context.Context, words []string) []string {
 	}
 	last, before := words[len(words)-1], words[:len(words)-1]
 	program := a.program()
-	commands, flags, path := program.Subcommands, program.Flags, []string{}
+	commands, flags, path := program.Commands, program.Flags, []string{}
 	for i := 0; i < len(before); i++ {
 		w := before[i]
-		if cli.IsFlag(w) {
-			if cli.TakesValue(flags, strings.TrimLeft(w, "-")) && !strings.Contains(w, "=") {
+		if isFlag(w) {
+			if takesValue(flags, strings.TrimLeft(w, "-")) && !strings.Contains(w, "=") {
 				if i++; i < len(before) && w == "-C" {
 					a.dir = before[i]
 				}
 			}
 			continue
 		}
-		if c := cli.Find(commands, w); c != nil {
+		if c := find(commands, w); c != nil {
 			commands, flags, path = c.Subcommands, c.Flags, append(path, c.Name)
 		}
 	}
 	var all []string
 	switch {
-	case len(before) > 0 && cli.IsFlag(before[len(before)-1]) && cli.TakesValue(flags, strings.TrimLeft(before[len(before)-1], "-")):
+	case len(before) > 0 && isFlag(before[len(before)-1]) && takesValue(flags, strings.TrimLeft(before[len(before)-1], "-")):
 		all = a.names(ctx, strings.TrimLeft(before[len(before)-1], "-"))
-	case cli.IsFlag(last) || last == "-":
+	case isFlag(last) || last == "-":
 		all = flagNames(flags)
 	case len(commands) > 0:
 		all = commandNames(commands)
@@ -119,7 +119,13 @@ func (a *app) complete(ctx context.Context, words []string) []string {
 func flagNames(flags []cli.Flag) []string {
 	var names []string
 	for _, f := range flags {
-		names = append(names, cli.Dashed(f.FlagName()))
+		for _, n := range f.Names() {
+			if len(n) > 1 {
+				names = append(names, "--"+n)
+			} else {
+				names = append(names, "-"+n)
+			}
+		}
 	}
 	return append(names, "--help")
 }

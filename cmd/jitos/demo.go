@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/jitos/jitos/cmd/jitos/cli"
+	"github.com/urfave/cli/v2"
 
 	"github.com/jitos/jitos"
 )
@@ -204,7 +204,12 @@ func (d *demonstration) close() {
 // jitos runs one command of this program on the open sample.
 func (d *demonstration) jitos(ctx context.Context, args ...string) error {
 	d.typed("jitos", args)
-	return d.open().program().Run(ctx, append([]string{"-C", d.dir}, args...))
+	program := d.open().program()
+	full, err := flagsFirst(program, append([]string{"jitos", "-C", d.dir}, args...))
+	if err != nil {
+		return err
+	}
+	return program.RunContext(ctx, full)
 }
 
 func (d *demonstration) git(ctx context.Context, args ...string) error {

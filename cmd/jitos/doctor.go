@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jitos/jitos/cmd/jitos/cli"
+	"github.com/urfave/cli/v2"
 
 	"github.com/jitos/jitos"
 	"github.com/jitos/jitos/runner"

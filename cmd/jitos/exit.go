@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/jitos/jitos"
-	"github.com/jitos/jitos/cmd/jitos/cli"
 )
 
 // Exit codes are a promise to scripts. They stand in the help, and here in one switch.
@@ -30,11 +29,10 @@ const exitHelp = `0 done · 1 failed · 2 usage · 3 not found, no plan · 4 can
 // exitCode maps an error to the code that the program ends with.
 func exitCode(err error) int {
 	var usage *usageError
-	var misuse *cli.Misuse
 	switch {
 	case err == nil:
 		return exitDone
-	case errors.As(err, &usage), errors.As(err, &misuse):
+	case errors.As(err, &usage):
 		return exitUsage
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return exitCancelled

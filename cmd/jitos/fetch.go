@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/jitos/jitos/cmd/jitos/cli"
+	"github.com/urfave/cli/v2"
 
 	"github.com/jitos/jitos"
 	"github.com/jitos/jitos/methods"

@@ -5,7 +5,7 @@
 //
 //	main.go      run: arguments in, exit code out
 //	commands.go  the list of commands, and help
-//	cli          a package: flags and arguments, help
+//	args.go      flags may stand before or after arguments
 //	ui.go        what is printed where: the rules of the interface
 //	progress.go  progress of a run, live or in lines
 //	exit.go      errors to exit codes, in one switch
@@ -37,5 +37,10 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}()
 	a := &app{ui: newUI(stdin, stdout, stderr)}
 	defer a.close()
-	return a.ui.fail(a.program().Run(ctx, args[1:]))
+	program := a.program()
+	args, err := flagsFirst(program, args)
+	if err == nil {
+		err = program.RunContext(ctx, args)
+	}
+	return a.ui.fail(err)
 }

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/jitos/jitos/cmd/jitos/cli"
+	"github.com/urfave/cli/v2"
 )
 
 func manCommand(a *app) *cli.Command {
@@ -24,15 +24,15 @@ func manCommand(a *app) *cli.Command {
 }
 
 // manual is the page of the whole command line.
-func manual(p *cli.Command) string {
+func manual(p *cli.App) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, ".TH JITOS 1 \"\" \"jitos %s\" \"User commands\"\n", roff(buildVersion().Jitos))
 	b.WriteString(".nh\n.ad l\n")
 	fmt.Fprintf(&b, ".SH NAME\njitos \\- %s\n", roff(p.Usage))
-	fmt.Fprintf(&b, ".SH SYNOPSIS\n%s\n", roff(p.Name+" "+p.ArgsUsage))
-	fmt.Fprintf(&b, ".SH OPTIONS\n%s", manFlags(p.Flags))
+	fmt.Fprintf(&b, ".SH SYNOPSIS\n%s\n", roff(p.UsageText))
+	fmt.Fprintf(&b, ".SH OPTIONS\n%s", manFlags(p.VisibleFlags()))
 	b.WriteString(".SH COMMANDS\n")
-	for _, c := range p.Subcommands {
+	for _, c := range p.Commands {
 		manOf(&b, "jitos", c)
 	}
 	fmt.Fprintf(&b, ".SH EXIT STATUS\n%s\n", roff(exitHelp))
@@ -66,7 +66,7 @@ func manOf(b *strings.Builder, parent string, c *cli.Command) {
 			fmt.Fprintf(b, ".PP\n%s\n", manParagraph(paragraph))
 		}
 	}
-	b.WriteString(manFlags(c.Flags))
+	b.WriteString(manFlags(c.VisibleFlags()))
 	for _, sub := range c.Subcommands {
 		manOf(b, name, sub)
 	}
@@ -83,8 +83,11 @@ func manParagraph(text string) string {
 func manFlags(flags []cli.Flag) string {
 	var b strings.Builder
 	for _, f := range flags {
-		names, what := f.Text()
-		fmt.Fprintf(&b, ".TP\n.B %s\n%s\n", roff(names), roff(what))
+		names, text, _ := strings.Cut(f.String(), "\t")
+		if names == "--help, -h" {
+			continue
+		}
+		fmt.Fprintf(&b, ".TP\n.B %s\n%s\n", roff(strings.TrimSpace(names)), roff(strings.TrimSuffix(strings.TrimSpace(text), " (default: false)")))
 	}
 	return b.String()
 }

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/jitos/jitos/cmd/jitos/cli"
+	"github.com/urfave/cli/v2"
 
 	"github.com/jitos/jitos"
 )

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/jitos/jitos/cmd/jitos/cli"
+	"github.com/urfave/cli/v2"
 
 	"github.com/jitos/jitos"
 )

@@ -3,7 +3,7 @@ package main
 import (
 	"io"
 
-	"github.com/jitos/jitos/cmd/jitos/cli"
+	"github.com/urfave/cli/v2"
 
 	"github.com/jitos/jitos/overlay"
 )

@@ -7,7 +7,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/jitos/jitos/cmd/jitos/cli"
+	"github.com/urfave/cli/v2"
 
 	"github.com/jitos/jitos"
 	"github.com/jitos/jitos/overlay"
@@ -190,7 +190,7 @@ func (a *app) swsDiscard(c *cli.Context) error {
 	ctx := c.Context
 	f, at, w, err := a.workspaceArg(c)
 	if errors.Is(err, jitos.ErrNotFound) && at != nil {
-		w, err = lostWorkspace(ctx, at, c.First(), err)
+		w, err = lostWorkspace(ctx, at, c.Args().First(), err)
 	}
 	if err != nil {
 		return err

@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"github.com/jitos/jitos/cmd/jitos/cli"
+	"github.com/urfave/cli/v2"
 
 	"github.com/jitos/jitos"
 )

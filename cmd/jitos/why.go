@@ -8,7 +8,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/jitos/jitos/cmd/jitos/cli"
+	"github.com/urfave/cli/v2"
 
 	"github.com/jitos/jitos"
 )
