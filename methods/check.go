@@ -31,8 +31,8 @@ func check(lib *Library) []Problem {
 	return c.problems
 }
 
-func (c *checker) complain(pos Pos, do, format string, args ...any) {
-	c.problems = append(c.problems, Problem{pos, fmt.Sprintf(format, args...), do})
+func (c *checker) complain(pos Pos, code, do, format string, args ...any) {
+	c.problems = append(c.problems, Problem{pos, code, fmt.Sprintf(format, args...), do})
 }
 
 // scope is the set of variables that are bound at some place, and their types.
@@ -53,7 +53,7 @@ func scopeOf(params []Param) scope {
 func (c *checker) bound(pos Pos, what string, t Text, in scope) {
 	for _, v := range t.Variables() {
 		if _, ok := in[v]; !ok {
-			c.complain(pos, "bound here are "+orNone(sortedKeys(in))+"; a literal brace is written {{"+v+"}}", "%s: unbound variable %s in %q", what, v, t)
+			c.complain(pos, CodeUnbound, "bound here are "+orNone(sortedKeys(in))+"; a literal brace is written {{"+v+"}}", "%s: unbound variable %s in %q", what, v, t)
 		}
 	}
 }
@@ -63,7 +63,7 @@ func (c *checker) task(t *Task) {
 	for _, p := range t.Says {
 		for _, v := range p.Params() {
 			if _, ok := in[v]; !ok || contains(always, v) {
-				c.complain(t.Pos, "add it to params", "says %q: {%s} is no parameter of task %s", p.Text, v, t.Name)
+				c.complain(t.Pos, CodeUnknownParam, "add it to params", "says %q: {%s} is no parameter of task %s", p.Text, v, t.Name)
 			}
 		}
 	}
@@ -76,12 +76,12 @@ func (c *checker) task(t *Task) {
 		c.gateUse("gate of task "+t.Name, g, in)
 	}
 	if len(t.Methods) == 0 {
-		c.complain(t.Pos, "add methods:", "task %s: no method says how", t.Name)
+		c.complain(t.Pos, CodeNoMethod, "add methods:", "task %s: no method says how", t.Name)
 	}
 	seen := map[string]bool{}
 	for _, m := range t.Methods {
 		if seen[m.Name] {
-			c.complain(m.Pos, "rename one of them", "task %s: two methods are called %s", t.Name, m.Name)
+			c.complain(m.Pos, CodeDuplicate, "rename one of them", "task %s: two methods are called %s", t.Name, m.Name)
 		}
 		seen[m.Name] = true
 		c.method(t, m)
@@ -95,7 +95,7 @@ func (c *checker) gateUse(what string, use GateUse, in scope) {
 	}
 	g, ok := c.lib.gates[use.Gate]
 	if !ok {
-		c.complain(use.Pos, suggest(use.Gate, sortedKeys(c.lib.gates)), "%s: there is no gate %q", what, use.Gate)
+		c.complain(use.Pos, CodeUnknownGate, suggest(use.Gate, sortedKeys(c.lib.gates)), "%s: there is no gate %q", what, use.Gate)
 		return
 	}
 	c.args(use.Pos, what, "gate "+g.Name, g.Params, use.Args, nil, in)
@@ -109,22 +109,22 @@ func (c *checker) args(pos Pos, what, of string, params []Param, args map[string
 		_, given := args[p.Name]
 		_, later := inputs[p.Name]
 		if later {
-			c.complain(pos, "remove the parameter: the worker finds inputs among its arguments, the shell as $ARG_"+strings.ToUpper(p.Name),
+			c.complain(pos, CodeUse, "remove the parameter: the worker finds inputs among its arguments, the shell as $ARG_"+strings.ToUpper(p.Name),
 				"%s: input %s is a parameter of %s, but is known at run time only", what, p.Name, of)
 		} else if p.Default == nil && !given {
-			c.complain(pos, "add it to args", "%s: %s needs the argument %s", what, of, p.Name)
+			c.complain(pos, CodeMissingArgument, "add it to args", "%s: %s needs the argument %s", what, of, p.Name)
 		}
 	}
 	for _, name := range sortedKeys(args) {
 		p, ok := known[name]
 		if !ok {
-			c.complain(pos, suggest(name, sortedKeys(known)), "%s: %s has no parameter %q", what, of, name)
+			c.complain(pos, CodeUnknownParam, suggest(name, sortedKeys(known)), "%s: %s has no parameter %q", what, of, name)
 			continue
 		}
 		c.bound(pos, what, args[name], in)
 		if len(args[name].Variables()) == 0 && args[name].Expand(nil) != "" {
 			if _, err := p.Check(args[name].Expand(nil)); err != nil {
-				c.complain(pos, "", "%s: argument %v", what, err)
+				c.complain(pos, CodeUse, "", "%s: argument %v", what, err)
 			}
 		}
 	}
@@ -135,10 +135,10 @@ func (c *checker) method(t *Task, m *Method) {
 	in := scopeOf(t.Params)
 	for _, name := range sortedKeys(m.Vars) {
 		if _, ok := in[name]; ok {
-			c.complain(m.Pos, "call it something else", "%s: variable %s hides a parameter", what, name)
+			c.complain(m.Pos, CodeUse, "call it something else", "%s: variable %s hides a parameter", what, name)
 		}
 		if typ := m.Vars[name]; !contains(types, typ) && jitos.CheckName(typ) != nil {
-			c.complain(m.Pos, "types are a kind of node, "+strings.Join(types, ", "), "%s: variable %s: unknown type %q", what, name, typ)
+			c.complain(m.Pos, CodeUse, "types are a kind of node, "+strings.Join(types, ", "), "%s: variable %s: unknown type %q", what, name, typ)
 		}
 	}
 	for _, cond := range m.When {
@@ -146,7 +146,7 @@ func (c *checker) method(t *Task, m *Method) {
 	}
 	for _, name := range sortedKeys(m.Vars) {
 		if _, ok := in[name]; !ok {
-			c.complain(m.Pos, "use it in a condition of when, or remove it", "%s: nothing binds the variable %s", what, name)
+			c.complain(m.Pos, CodeUnbound, "use it in a condition of when, or remove it", "%s: nothing binds the variable %s", what, name)
 		}
 	}
 	c.bound(m.Pos, what+": title", m.Title, in)
@@ -166,11 +166,11 @@ func (c *checker) condition(what string, cond Condition, in scope, free map[stri
 		declared, ok := free[name]
 		switch {
 		case negated:
-			c.complain(cond.Pos, "bind it in a condition before this one", "%s: unbound variable %s: not binds nothing", what, name)
+			c.complain(cond.Pos, CodeUnbound, "bind it in a condition before this one", "%s: unbound variable %s: not binds nothing", what, name)
 		case !ok:
-			c.complain(cond.Pos, "declare it under vars", "%s: unbound variable %s", what, name)
+			c.complain(cond.Pos, CodeUnbound, "declare it under vars", "%s: unbound variable %s", what, name)
 		case declared != typ && declared != also:
-			c.complain(cond.Pos, fmt.Sprintf("declare it as %s", typ), "%s: variable %s is declared as %s, but this binds %s", what, name, declared, typ)
+			c.complain(cond.Pos, CodeUse, fmt.Sprintf("declare it as %s", typ), "%s: variable %s is declared as %s, but this binds %s", what, name, declared, typ)
 			in[name] = declared
 		default:
 			in[name] = declared

@@ -11,7 +11,7 @@ func (c *checker) step(s *Step, steps map[string]*Step, outer scope) {
 	if s.Each != nil {
 		v := s.Each.Binds(outer)
 		if v == "" || s.Each.Not != nil || s.Each.Equal != nil {
-			c.complain(s.Pos, "use node: or file: with one variable that is not bound yet", "%s: each binds no variable of its own", what)
+			c.complain(s.Pos, CodeUnbound, "use node: or file: with one variable that is not bound yet", "%s: each binds no variable of its own", what)
 		} else {
 			kind := TypePath
 			if s.Each.Node != nil {
@@ -26,7 +26,7 @@ func (c *checker) step(s *Step, steps map[string]*Step, outer scope) {
 	}
 	for _, name := range s.After {
 		if steps[name] == nil {
-			c.complain(s.Pos, suggest(name, sortedKeys(steps)), "%s: after: there is no step %q", what, name)
+			c.complain(s.Pos, CodeUnknownStep, suggest(name, sortedKeys(steps)), "%s: after: there is no step %q", what, name)
 		}
 	}
 	c.bound(s.Pos, what, s.Run, in)
@@ -36,13 +36,13 @@ func (c *checker) step(s *Step, steps map[string]*Step, outer scope) {
 	switch {
 	case s.Task != "":
 		if t, ok := c.lib.tasks[s.Task]; !ok {
-			c.complain(s.Pos, suggest(s.Task, sortedKeys(c.lib.tasks)), "%s: there is no task %q", what, s.Task)
+			c.complain(s.Pos, CodeUnknownTask, suggest(s.Task, sortedKeys(c.lib.tasks)), "%s: there is no task %q", what, s.Task)
 		} else {
 			c.args(s.Pos, what, "task "+t.Name, t.Params, s.Args, nil, in)
 		}
 	case s.Job != "":
 		if j, ok := c.lib.jobs[s.Job]; !ok {
-			c.complain(s.Pos, suggest(s.Job, sortedKeys(c.lib.jobs)), "%s: there is no job %q", what, s.Job)
+			c.complain(s.Pos, CodeUnknownJob, suggest(s.Job, sortedKeys(c.lib.jobs)), "%s: there is no job %q", what, s.Job)
 		} else {
 			c.args(s.Pos, what, "job "+j.Name, j.Params, s.Args, s.Inputs, in)
 		}
@@ -50,13 +50,13 @@ func (c *checker) step(s *Step, steps map[string]*Step, outer scope) {
 		c.gateUse(what, GateUse{Gate: s.Gate, Args: s.Args, Pos: s.Pos}, in)
 		if u := s.Use; len(u.Needs)+len(u.Reads)+len(u.Keeps)+len(u.Produces)+u.Retries+u.Timeout > 0 || len(s.Inputs) > 0 ||
 			u.Report != "" || !u.Chain.Zero() || !u.Resource.Zero() {
-			c.complain(s.Pos, "say it in the definition of the gate", "%s: a gate takes only args, after, each, expect and title", what)
+			c.complain(s.Pos, CodeUse, "say it in the definition of the gate", "%s: a gate takes only args, after, each, expect and title", what)
 		}
 	case len(s.Args) > 0:
-		c.complain(s.Pos, "write the values into the command", "%s: a command has no args", what)
+		c.complain(s.Pos, CodeUse, "write the values into the command", "%s: a command has no args", what)
 	}
 	if s.Task != "" && len(s.Inputs) > 0 {
-		c.complain(s.Pos, "give inputs to a job", "%s: a task is planned before there are artifacts", what)
+		c.complain(s.Pos, CodeUse, "give inputs to a job", "%s: a task is planned before there are artifacts", what)
 	}
 	for _, arg := range sortedKeys(s.Inputs) {
 		c.input(s, arg, steps)
@@ -69,12 +69,12 @@ func (c *checker) input(s *Step, arg string, steps map[string]*Step) {
 	from := steps[input.Step]
 	switch {
 	case from == nil:
-		c.complain(s.Pos, suggest(input.Step, sortedKeys(steps)), "step %s: input %s: there is no step %q", s.Name, arg, input.Step)
+		c.complain(s.Pos, CodeUnknownStep, suggest(input.Step, sortedKeys(steps)), "step %s: input %s: there is no step %q", s.Name, arg, input.Step)
 	case from.Each != nil:
-		c.complain(s.Pos, "take it from a step without each", "step %s: input %s: step %s may be there any number of times", s.Name, arg, from.Name)
+		c.complain(s.Pos, CodeUse, "take it from a step without each", "step %s: input %s: step %s may be there any number of times", s.Name, arg, from.Name)
 	default:
 		if why := c.produces(from, input.Artifact, map[string]bool{}); why != "" {
-			c.complain(s.Pos, "add produces: ["+input.Artifact+"] to the step that makes it", "step %s: input %s: %s", s.Name, arg, why)
+			c.complain(s.Pos, CodeUse, "add produces: ["+input.Artifact+"] to the step that makes it", "step %s: input %s: %s", s.Name, arg, why)
 		}
 	}
 }
@@ -123,7 +123,7 @@ func (c *checker) cycles(m *Method, steps map[string]*Step) {
 		path = append(path, name)
 		defer func() { path = path[:len(path)-1] }()
 		if state[name] == open {
-			c.complain(m.Pos, "remove one of these after", "method %s: steps wait for each other: %s", m.Name, strings.Join(path, " after "))
+			c.complain(m.Pos, CodeCycle, "remove one of these after", "method %s: steps wait for each other: %s", m.Name, strings.Join(path, " after "))
 			return false
 		}
 		state[name] = open
@@ -155,7 +155,7 @@ func (s *Step) Before() []string {
 
 func (c *checker) chain(pos Pos, what string, t Text) {
 	if !t.Zero() && len(t.Variables()) == 0 && c.lib.chains[t.String()] == nil {
-		c.complain(pos, suggest(t.String(), sortedKeys(c.lib.chains)), "%s: there is no toolchain %q", what, t)
+		c.complain(pos, CodeUnknownToolchain, suggest(t.String(), sortedKeys(c.lib.chains)), "%s: there is no toolchain %q", what, t)
 	}
 }
 
@@ -203,7 +203,7 @@ func (c *checker) ability(pos Pos, what, name string, in scope) {
 		}
 	}
 	if !found {
-		c.complain(pos, suggest(name, all), "%s: no toolchain can %q", what, name)
+		c.complain(pos, CodeUnknownAbility, suggest(name, all), "%s: no toolchain can %q", what, name)
 	}
 }
 
@@ -222,13 +222,13 @@ func (c *checker) gate(g *Gate) {
 		sub, ok := c.lib.gates[name]
 		switch {
 		case !ok:
-			c.complain(g.Pos, suggest(name, sortedKeys(c.lib.gates)), "%s: there is no gate %q", what, name)
+			c.complain(g.Pos, CodeUnknownGate, suggest(name, sortedKeys(c.lib.gates)), "%s: there is no gate %q", what, name)
 		case len(sub.All) > 0:
-			c.complain(g.Pos, "name the gates that it is made of", "%s: %s is made of other gates itself", what, name)
+			c.complain(g.Pos, CodeUse, "name the gates that it is made of", "%s: %s is made of other gates itself", what, name)
 		default:
 			for _, p := range sub.Params {
 				if _, given := in[p.Name]; p.Default == nil && !given {
-					c.complain(g.Pos, "add it to params", "%s: gate %s needs the parameter %s", what, name, p.Name)
+					c.complain(g.Pos, CodeMissingArgument, "add it to params", "%s: gate %s needs the parameter %s", what, name, p.Name)
 				}
 			}
 		}
@@ -238,10 +238,10 @@ func (c *checker) gate(g *Gate) {
 func (c *checker) toolchain(t *Toolchain) {
 	for _, name := range t.Unless {
 		if c.lib.chains[name] == nil {
-			c.complain(t.Pos, suggest(name, sortedKeys(c.lib.chains)), "toolchain %s: unless: there is no toolchain %q", t.Name, name)
+			c.complain(t.Pos, CodeUnknownToolchain, suggest(name, sortedKeys(c.lib.chains)), "toolchain %s: unless: there is no toolchain %q", t.Name, name)
 		}
 		if name == t.Name {
-			c.complain(t.Pos, "remove it", "toolchain %s: unless itself", t.Name)
+			c.complain(t.Pos, CodeUse, "remove it", "toolchain %s: unless itself", t.Name)
 		}
 	}
 	for _, a := range t.Can {
@@ -254,7 +254,7 @@ func (c *checker) toolchain(t *Toolchain) {
 		}
 		for _, v := range a.Variants {
 			if vars := v.Run.Variables(); !used && len(vars) > 0 {
-				c.complain(v.Pos, "define a job or a gate with can: "+a.Name, "toolchain %s: can %s: nothing that asks for it binds the variable %s", t.Name, a.Name, vars[0])
+				c.complain(v.Pos, CodeUnbound, "define a job or a gate with can: "+a.Name, "toolchain %s: can %s: nothing that asks for it binds the variable %s", t.Name, a.Name, vars[0])
 			}
 		}
 	}

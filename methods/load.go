@@ -1,11 +1,13 @@
 package methods
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
 	"io/fs"
 	"path"
+	"slices"
 	"sort"
 
 	"github.com/jitos/jitos"
@@ -51,9 +53,9 @@ func LoadOnly(files map[string][]byte) (*Library, error) {
 	return lib, nil
 }
 
-// Lint says what would be wrong with a file, were it one of the fabric's (extra) under that name. Problems that other files
+// Check says what would be wrong with a file, were it one of the fabric's (extra) under that name. Problems that other files
 // have without it are not its own and are left out.
-func Lint(extra map[string][]byte, name string, raw []byte) error {
+func Check(extra map[string][]byte, name string, raw []byte) error {
 	with := map[string][]byte{}
 	for n, b := range extra {
 		if n != name {
@@ -114,11 +116,15 @@ func load(builtin, extra map[string][]byte) (*Library, []Problem) {
 	if len(problems) == 0 { // what refers to something that could not be read would only be noise
 		problems = check(lib)
 	}
-	sort.SliceStable(problems, func(i, j int) bool {
-		a, b := problems[i], problems[j]
-		return a.File < b.File || a.File == b.File && a.Line < b.Line
-	})
+	inOrder(problems)
 	return lib, problems
+}
+
+// inOrder sorts problems by file, line and column.
+func inOrder(problems []Problem) {
+	slices.SortStableFunc(problems, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
 }
 
 // add reads one document.
@@ -160,7 +166,7 @@ func (l *layer) add(r *reader, doc *yaml.Node) {
 
 func define[T any](r *reader, in map[string]T, what, name string, def T, pos Pos) {
 	if _, double := in[name]; double {
-		r.complain(pos.Line, "keep one of them", "%s %s is defined twice", what, name)
+		r.complain(pos, "keep one of them", "%s %s is defined twice", what, name)
 		return
 	}
 	in[name] = def
@@ -177,7 +183,7 @@ func (l *Library) merge(over layer) []Problem {
 		r.file = x.Pos.File
 		base, ok := l.tasks[x.Name]
 		if !ok {
-			r.complain(x.Pos.Line, suggest(x.Name, sortedKeys(l.tasks)), "extend: there is no task %q", x.Name)
+			r.complain(x.Pos, suggest(x.Name, sortedKeys(l.tasks)), "extend: there is no task %q", x.Name)
 			continue
 		}
 		t := *base

@@ -152,12 +152,12 @@ func TestLoad_good(t *testing.T) {
 func TestLoad_problems(t *testing.T) {
 	cases := []struct{ name, old, new, want string }{
 		{"yaml", "says: [", "says: [[", "yaml"},
-		{"unknown key of a task", "goal: {gate", "gaol: {gate", `good.yaml:7: task: unknown key "gaol": did you mean "goal"?`},
+		{"unknown key of a task", "goal: {gate", "gaol: {gate", `good.yaml:7:1: task: unknown key "gaol": did you mean "goal"?`},
 		{"unknown key of a step", "after: [sail]", "afer: [sail]", `unknown key "afer": did you mean "after"?`},
 		{"unknown key of a job", "needs: [\"fs", "neds: [\"fs", `job load: unknown key "neds"`},
 		{"unknown key of a condition", "as: $manifest", "is: $manifest", `file: unknown key "is"`},
 		{"unknown section", "gates:\n  shipped", "gate:\n  shipped", `document: unknown key "gate": did you mean "gates"?`},
-		{"duplicate key", "cost: 2", "cost: 2\n  cost: 3", `good.yaml:13: method: duplicate key "cost": keep one of them`},
+		{"duplicate key", "cost: 2", "cost: 2\n  cost: 3", `good.yaml:13:3: method: duplicate key "cost": keep one of them`},
 		{"duplicate entry", "after: [sail]", "after: [sail, sail]", `after: "sail" stands there twice`},
 		{"alias of a mapping", "params: {ship: name}\nmethods", "params: &p {ship: name}\ngoal: *p\nmethods", "only text may be an alias"},
 		{"no mapping", "params: {ship: name}\nmethods", "params: ship\nmethods", `params: want a mapping, found "ship"`},
@@ -329,13 +329,13 @@ gates: {tests-pass: {run: "true", params: {pkg: {type: path, default: "."}, chai
 	}
 }
 
-func TestLint(t *testing.T) {
+func TestCheck(t *testing.T) {
 	broken := map[string][]byte{"methods/other.yaml": []byte("task: x\n")}
-	if err := Lint(broken, "methods/own.yaml", []byte("gates: {mine: {run: \"true\"}}\n")); err != nil {
+	if err := Check(broken, "methods/own.yaml", []byte("gates: {mine: {run: \"true\"}}\n")); err != nil {
 		t.Errorf("a good file beside a bad one: %v", err)
 	}
-	err := Lint(nil, "methods/own.yaml", []byte("gates:\n  mine: {rum: x}\n"))
-	if err == nil || !strings.Contains(err.Error(), `methods/own.yaml:2: gate mine: unknown key "rum": did you mean "run"?`) {
+	err := Check(nil, "methods/own.yaml", []byte("gates:\n  mine: {rum: x}\n"))
+	if err == nil || !strings.Contains(err.Error(), `methods/own.yaml:2:10: gate mine: unknown key "rum": did you mean "run"?`) {
 		t.Errorf("lint: %v", err)
 	}
 }

@@ -57,14 +57,19 @@
 //	not: CONDITION                                   nothing that the fabric observed makes it hold; binds nothing
 //
 // What the planner makes of all this is the subject of package planner.
+//
+// # Lint
+//
+// Load refuses what cannot be used. Lint finds what can be, and will not do what was meant; the codes and what each means
+// are in lint.go, what counts as a measure of a recursion at (*linter).recursion, as reaching a goal at (*linter).goals.
 package methods
 
 import "sort"
 
 // Pos is where something was written.
 type Pos struct {
-	File string
-	Line int
+	File         string
+	Line, Column int // from 1
 }
 
 // Library is what Load returns: checked definitions, immutable.
@@ -94,6 +99,7 @@ type Param struct {
 	Name    string
 	Type    string  // "string", "name", "path", "int"
 	Default *string // nil: it must be given
+	Pos     Pos
 }
 
 // GateUse names a gate with its arguments, or is a command.

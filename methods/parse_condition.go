@@ -38,7 +38,7 @@ func (r *reader) condition(n *yaml.Node) *Condition {
 	case "same", "different":
 		pair := o.keys[kind]
 		if pair.Kind != yaml.SequenceNode || len(pair.Content) != 2 {
-			r.complain(pair.Line, "write [A, B]", "%s: want two values", kind)
+			r.complain(r.pos(pair), "write [A, B]", "%s: want two values", kind)
 			return nil
 		}
 		a, okA := r.scalar(pair.Content[0], kind)
@@ -49,7 +49,7 @@ func (r *reader) condition(n *yaml.Node) *Condition {
 		c.Equal = &EqualCondition{A: ParseText(a), B: ParseText(b), Want: kind == "same"}
 	case "not":
 		if c.Not = r.condition(o.keys["not"]); c.Not != nil && c.Not.Not != nil {
-			r.complain(n.Line, "write the condition itself", "condition: not of not")
+			r.complain(r.pos(n), "write the condition itself", "condition: not of not")
 		}
 	}
 	if c.Node == nil && c.File == nil && c.Equal == nil && c.Not == nil {
@@ -78,7 +78,7 @@ func (r *reader) nodeCondition(n *yaml.Node) *NodeCondition {
 		return nil
 	}
 	c := &NodeCondition{Kind: o.text("kind"), Is: o.value("is")}
-	if !r.name(o.line("kind"), "node: kind", c.Kind) {
+	if !r.name(o.pos("kind"), "node: kind", c.Kind) {
 		return nil
 	}
 	fields := map[string]Text{}
@@ -95,7 +95,7 @@ func (r *reader) nodeCondition(n *yaml.Node) *NodeCondition {
 	}
 	for _, f := range sortedKeys(fields) {
 		if known := fieldsOf(c.Kind); known != nil && !contains(known, f) && f != "name" {
-			r.complain(n.Line, suggest(f, append([]string{"kind", "is", "has"}, known...)), "node: a node of kind %s has no field %q", c.Kind, f)
+			r.complain(r.pos(n), suggest(f, append([]string{"kind", "is", "has"}, known...)), "node: a node of kind %s has no field %q", c.Kind, f)
 			continue
 		}
 		c.Has = append(c.Has, Field{f, fields[f]})
@@ -135,24 +135,24 @@ func (r *reader) fileCondition(n *yaml.Node) *FileCondition {
 	c := &FileCondition{}
 	for _, p := range o.list("path") {
 		if strings.HasPrefix(p, "/") || strings.HasPrefix(p, "../") {
-			r.complain(o.line("path"), "write it relative to the root of the file tree", "file: path %q leads out of the tree", p)
+			r.complain(o.pos("path"), "write it relative to the root of the file tree", "file: path %q leads out of the tree", p)
 			continue
 		}
 		c.Paths = append(c.Paths, ParseText(strings.TrimPrefix(p, "./")))
 	}
 	if len(c.Paths) == 0 {
-		r.complain(n.Line, "give path:", "file: no path")
+		r.complain(r.pos(n), "give path:", "file: no path")
 		return nil
 	}
 	if o.has("as") {
 		if c.As = o.value("as").Variable(); c.As == "" {
-			r.complain(o.line("as"), "write $name", "file: as: want a variable")
+			r.complain(o.pos("as"), "write $name", "file: as: want a variable")
 		}
 	}
 	if o.has("contains") {
 		c.Contains = ParseText(o.text("contains"))
 		if _, err := c.Pattern(nil); err != nil {
-			r.complain(o.line("contains"), "see the syntax of Go's regular expressions", "file: contains: %v", err)
+			r.complain(o.pos("contains"), "see the syntax of Go's regular expressions", "file: contains: %v", err)
 			return nil
 		}
 	}

@@ -26,18 +26,18 @@ func (r *reader) use(o *object) Use {
 	}
 	for _, n := range u.Needs {
 		if !capability().MatchString(n) {
-			r.complain(o.line("needs"), `write it like net, exec:go or "fs.write:docs/**"`, "needs: %q is no capability", n)
+			r.complain(o.pos("needs"), `write it like net, exec:go or "fs.write:docs/**"`, "needs: %q is no capability", n)
 		}
 	}
 	for _, p := range u.Produces {
-		r.name(o.line("produces"), "produces", p)
+		r.name(o.pos("produces"), "produces", p)
 		if strings.Contains(p, ".") {
-			r.complain(o.line("produces"), "use - instead", "produces: a dot stands between a step and its artifact")
+			r.complain(o.pos("produces"), "use - instead", "produces: a dot stands between a step and its artifact")
 		}
 	}
 	oneOf := func(key, value string, legal []string) {
 		if o.has(key) && !contains(legal, value) {
-			r.complain(o.line(key), suggest(value, legal), "%s: unknown value %q", key, value)
+			r.complain(o.pos(key), suggest(value, legal), "%s: unknown value %q", key, value)
 		}
 	}
 	oneOf("report", u.Report, reports)
@@ -53,7 +53,7 @@ func section[T any](r *reader, n *yaml.Node, what string, read func(name string,
 	}
 	defs := map[string]*T{}
 	for _, name := range o.names() {
-		if !r.name(o.line(name), what, name) {
+		if !r.name(o.pos(name), what, name) {
 			continue
 		}
 		if def := read(name, o.keys[name]); def != nil {
@@ -79,18 +79,18 @@ func (r *reader) job(name string, n *yaml.Node) *Job {
 		j.Worker = "shell"
 	}
 	if !contains(workers, j.Worker) {
-		r.complain(o.line("worker"), suggest(j.Worker, workers), "%s: unknown worker %q", what, j.Worker)
+		r.complain(o.pos("worker"), suggest(j.Worker, workers), "%s: unknown worker %q", what, j.Worker)
 	}
 	if j.Worker == "shell" {
 		o.one(what, "run", "can")
 		if o.has("args") {
-			r.complain(o.line("args"), "write the values into the command", "%s: the shell has no args", what)
+			r.complain(o.pos("args"), "write the values into the command", "%s: the shell has no args", what)
 		}
 	} else if o.has("run") {
-		r.complain(o.line("run"), "use worker: shell", "%s: the worker %s runs no command", what, j.Worker)
+		r.complain(o.pos("run"), "use worker: shell", "%s: the worker %s runs no command", what, j.Worker)
 	}
 	if j.Can != "" && j.Use.Chain.Zero() {
-		r.complain(o.line("can"), "add chain: $chain and a parameter chain", "%s: can %s of which toolchain", what, j.Can)
+		r.complain(o.pos("can"), "add chain: $chain and a parameter chain", "%s: can %s of which toolchain", what, j.Can)
 	}
 	if e := o.keys["effects"]; e != nil {
 		if effects := r.object(e, "effects", "add", "delete"); effects != nil {
@@ -109,11 +109,11 @@ func (r *reader) facts(o *object, key string) []Fact {
 			continue
 		}
 		fact := Fact{Kind: f.text("kind"), Is: f.value("is"), Has: f.values("has")}
-		if !r.name(f.line("kind"), "fact: kind", fact.Kind) {
+		if !r.name(f.pos("kind"), "fact: kind", fact.Kind) {
 			continue
 		}
 		if key == "add" && fact.Is.Zero() {
-			r.complain(n.Line, "give is:", "fact: what is added needs a name")
+			r.complain(r.pos(n), "give is:", "fact: what is added needs a name")
 		}
 		facts = append(facts, fact)
 	}
@@ -134,7 +134,7 @@ func (r *reader) gate(name string, n *yaml.Node) *Gate {
 	kind := o.one(what, "can", "run", "all")
 	for _, key := range []string{"report", "chain", "needs", "timeout"} {
 		if kind != "run" && o.has(key) {
-			r.complain(o.line(key), "say it where the command is", "%s: only a gate with run has %s", what, key)
+			r.complain(o.pos(key), "say it where the command is", "%s: only a gate with run has %s", what, key)
 		}
 	}
 	return g
@@ -153,7 +153,7 @@ func (r *reader) toolchain(name string, n *yaml.Node) *Toolchain {
 		t.Title = words(name)
 	}
 	if len(t.Files) == 0 {
-		r.complain(n.Line, "give files:", "%s: nothing gives it away", what)
+		r.complain(r.pos(n), "give files:", "%s: nothing gives it away", what)
 	}
 	if a := o.keys["ask"]; a != nil {
 		if ask := r.object(a, "ask"); ask != nil {
@@ -167,7 +167,7 @@ func (r *reader) toolchain(name string, n *yaml.Node) *Toolchain {
 		if po := r.object(p, "prepare", "where", "key", "run", "lend"); po != nil {
 			prepare := Prepare{Where: po.list("where"), Key: po.list("key"), Run: po.text("run"), Lend: po.list("lend")}
 			if len(prepare.Where) == 0 || prepare.Run == "" {
-				r.complain(p.Line, "give where: and run:", "prepare: it has no files or no command")
+				r.complain(r.pos(p), "give where: and run:", "prepare: it has no files or no command")
 				continue
 			}
 			t.Prepare = append(t.Prepare, prepare)
@@ -185,7 +185,7 @@ func (r *reader) toolchain(name string, n *yaml.Node) *Toolchain {
 
 func (r *reader) ability(name string, n *yaml.Node) Ability {
 	a := Ability{Name: name}
-	r.name(n.Line, "ability", name)
+	r.name(r.pos(n), "ability", name)
 	variants := []*yaml.Node{n}
 	if n.Kind == yaml.SequenceNode {
 		variants = n.Content
@@ -197,12 +197,12 @@ func (r *reader) ability(name string, n *yaml.Node) Ability {
 		}
 		u := r.use(o)
 		if !o.has("run") {
-			r.complain(v.Line, "give run:", "ability %s: no command", name)
+			r.complain(r.pos(v), "give run:", "ability %s: no command", name)
 		}
 		variant := Variant{When: r.conditions(o, "when"), Run: o.command("run"), Report: u.Report, Needs: u.Needs, Timeout: u.Timeout, Pos: r.pos(v)}
 		for _, c := range variant.When {
 			if !onlyFiles(c) {
-				r.complain(c.Pos.Line, "ask for files", "ability %s: a toolchain is recognised by files alone", name)
+				r.complain(c.Pos, "ask for files", "ability %s: a toolchain is recognised by files alone", name)
 			}
 		}
 		a.Variants = append(a.Variants, variant)

@@ -21,13 +21,13 @@ type Plan struct {
 // ParsePlan reads a plan strictly against the library. Args are the names of the task's arguments. The error is a *LoadError.
 func (l *Library) ParsePlan(file string, raw []byte, args []string) (*Plan, error) {
 	r := &reader{file: file, origin: Origin(raw)}
-	p := &Plan{Origin: r.origin, Pos: Pos{file, 1}}
+	p := &Plan{Origin: r.origin, Pos: Pos{file, 1, 1}}
 	docs := r.documents(raw)
 	switch {
 	case len(docs) == 0 && len(r.problems) == 0:
-		r.complain(1, "write title: and steps:", "the plan is empty")
+		r.complain(Pos{r.file, 1, 1}, "write title: and steps:", "the plan is empty")
 	case len(docs) > 1:
-		r.complain(docs[1].Line, "join them", "a plan is one document")
+		r.complain(r.pos(docs[1]), "join them", "a plan is one document")
 	case len(docs) == 1:
 		r.plan(docs[0], p)
 	}
@@ -45,7 +45,7 @@ func (l *Library) ParsePlan(file string, raw []byte, args []string) (*Plan, erro
 	}
 	for _, s := range p.Steps {
 		if s.Task != "" || s.Each != nil {
-			c.complain(s.Pos, "write the steps themselves", "step %s: a plan has neither task nor each", s.Name)
+			c.complain(s.Pos, CodeUse, "write the steps themselves", "step %s: a plan has neither task nor each", s.Name)
 			continue
 		}
 		c.step(s, steps, in)
@@ -64,9 +64,9 @@ func (r *reader) plan(n *yaml.Node, p *Plan) {
 	}
 	p.Title, p.Pos = o.text("title"), r.pos(n)
 	if p.Title == "" {
-		r.complain(n.Line, "give title:", "the plan has no title")
+		r.complain(r.pos(n), "give title:", "the plan has no title")
 	}
 	if p.Steps = r.steps(o); len(p.Steps) == 0 && len(r.problems) == 0 {
-		r.complain(o.line("steps"), "give steps:", "the plan has no steps")
+		r.complain(o.pos("steps"), "give steps:", "the plan has no steps")
 	}
 }

@@ -15,9 +15,9 @@ var variableName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustComp
 var always = []string{"task", "snapshot"}
 
 // name checks the name of a definition.
-func (r *reader) name(line int, what, name string) bool {
+func (r *reader) name(at Pos, what, name string) bool {
 	if err := jitos.CheckName(name); err != nil {
-		r.complain(line, "use lower case letters, digits, - and _", "%s: %q is no name", what, name)
+		r.complain(at, "use lower case letters, digits, - and _", "%s: %q is no name", what, name)
 		return false
 	}
 	return true
@@ -37,13 +37,13 @@ func (r *reader) task(n *yaml.Node) *Task {
 		return nil
 	}
 	t := &Task{Name: o.text(key), Origin: r.origin, Pos: r.pos(n)}
-	if !r.name(o.line(key), key, t.Name) {
+	if !r.name(o.pos(key), key, t.Name) {
 		return nil
 	}
 	if key == "extend" {
 		for _, k := range []string{"title", "params", "goal", "gates"} {
 			if o.has(k) {
-				r.complain(o.line(k), "extend adds says and methods; to change the rest define the task anew with task: "+t.Name,
+				r.complain(o.pos(k), "extend adds says and methods; to change the rest define the task anew with task: "+t.Name,
 					"extend %s: %s cannot be added", t.Name, k)
 			}
 		}
@@ -52,14 +52,7 @@ func (r *reader) task(n *yaml.Node) *Task {
 		t.Title = words(t.Name)
 	}
 	t.Params = r.params(o)
-	for _, s := range o.list("says") {
-		p, err := ParsePhrase(s)
-		if err != nil {
-			r.complain(o.line("says"), "", "says %q: %v", s, err)
-			continue
-		}
-		t.Says = append(t.Says, p)
-	}
+	t.Says = r.phrases(o)
 	if g := o.keys["goal"]; g != nil {
 		if use, ok := r.gateUse(g, "goal"); ok {
 			t.Goal = &use
@@ -85,7 +78,7 @@ func (o *object) sequence(key string) []*yaml.Node {
 		return nil
 	}
 	if n.Kind != yaml.SequenceNode {
-		o.r.complain(n.Line, "start each entry with -", "%s: want a list, found %s", key, kindOf(n))
+		o.r.complain(o.r.pos(n), "start each entry with -", "%s: want a list, found %s", key, kindOf(n))
 		return nil
 	}
 	return n.Content
@@ -103,7 +96,7 @@ func (r *reader) params(o *object) []Param {
 	var params []Param
 	for _, name := range m.names() {
 		v := m.keys[name]
-		p := Param{Name: name}
+		p := Param{Name: name, Pos: r.pos(v)}
 		if v.Kind == yaml.ScalarNode {
 			p.Type = m.text(name)
 		} else if d := r.object(v, "parameter "+name, "type", "default"); d != nil {
@@ -116,24 +109,46 @@ func (r *reader) params(o *object) []Param {
 		}
 		switch {
 		case !variableName().MatchString(name):
-			r.complain(v.Line, "use lower case letters, digits and _", "parameter %q is no name", name)
+			r.complain(r.pos(v), "use lower case letters, digits and _", "parameter %q is no name", name)
 			continue
 		case contains(always, name):
-			r.complain(v.Line, "call it something else", "parameter %s hides $%s", name, name)
+			r.complain(r.pos(v), "call it something else", "parameter %s hides $%s", name, name)
 			continue
 		case !contains(types, p.Type):
-			r.complain(v.Line, "types are "+strings.Join(types, ", "), "parameter %s: unknown type %q", name, p.Type)
+			r.complain(r.pos(v), "types are "+strings.Join(types, ", "), "parameter %s: unknown type %q", name, p.Type)
 			p.Type = TypeString
 		case p.Default != nil && *p.Default != "":
 			value, err := p.Check(*p.Default)
 			if err != nil {
-				r.complain(v.Line, "", "default of %v", err)
+				r.complain(r.pos(v), "", "default of %v", err)
 			}
 			p.Default = &value
 		}
 		params = append(params, p)
 	}
 	return params
+}
+
+// phrases reads the ways to say a task.
+func (r *reader) phrases(o *object) []Phrase {
+	at := map[string]Pos{}
+	if n := o.keys["says"]; n != nil {
+		at[n.Value] = r.pos(n)
+		for _, e := range n.Content {
+			at[e.Value] = r.pos(e)
+		}
+	}
+	var list []Phrase
+	for _, s := range o.list("says") {
+		p, err := ParsePhrase(s)
+		if err != nil {
+			r.complain(at[s], "", "says %q: %v", s, err)
+			continue
+		}
+		p.Pos = at[s]
+		list = append(list, p)
+	}
+	return list
 }
 
 func (r *reader) gateUse(n *yaml.Node, what string) (GateUse, bool) {
@@ -149,7 +164,7 @@ func (r *reader) gateUse(n *yaml.Node, what string) (GateUse, bool) {
 	case "run":
 		use.Run = o.command("run")
 		if o.has("args") {
-			r.complain(o.line("args"), "write the values into the command", "%s: a command has no args", what)
+			r.complain(o.pos("args"), "write the values into the command", "%s: a command has no args", what)
 		}
 	default:
 		return use, false
@@ -163,7 +178,7 @@ func (r *reader) method(n *yaml.Node, task string) *Method {
 		return nil
 	}
 	m := &Method{Task: task, Name: o.text("name"), Title: o.value("title"), Cost: o.number("cost", 0, 1000), Origin: r.origin, Pos: r.pos(n)}
-	if !r.name(o.line("name"), "name of the method", m.Name) {
+	if !r.name(o.pos("name"), "name of the method", m.Name) {
 		return nil
 	}
 	if m.Title.Zero() {
@@ -175,7 +190,7 @@ func (r *reader) method(n *yaml.Node, task string) *Method {
 			for _, name := range vars.names() {
 				m.Vars[name] = strings.ToLower(vars.text(name))
 				if !variableName().MatchString(name) || contains(always, name) {
-					r.complain(vars.line(name), "use lower case letters, digits and _", "variable %q is no name that may be declared", name)
+					r.complain(vars.pos(name), "use lower case letters, digits and _", "variable %q is no name that may be declared", name)
 				}
 			}
 		}
@@ -208,11 +223,11 @@ var stepKeys = []string{"task", "job", "gate", "run", "title", "args", "inputs",
 
 func (r *reader) step(n *yaml.Node, name string) *Step {
 	o := r.object(n, "step "+name, stepKeys...)
-	if o == nil || !r.name(n.Line, "name of the step", name) {
+	if o == nil || !r.name(r.pos(n), "name of the step", name) {
 		return nil
 	}
 	if strings.Contains(name, ".") {
-		r.complain(n.Line, "use - instead", "step %s: a dot stands between a step and the steps of its task", name)
+		r.complain(r.pos(n), "use - instead", "step %s: a dot stands between a step and the steps of its task", name)
 		return nil
 	}
 	s := &Step{Name: name, Title: o.text("title"), Args: o.values("args"), After: o.list("after"), Pos: r.pos(n)}
@@ -221,7 +236,7 @@ func (r *reader) step(n *yaml.Node, name string) *Step {
 		s.Task = o.text("task")
 		for _, k := range stepKeys[9:] {
 			if o.has(k) {
-				r.complain(o.line(k), "say it in the steps of the task", "step %s: a task has no %s", name, k)
+				r.complain(o.pos(k), "say it in the steps of the task", "step %s: a task has no %s", name, k)
 			}
 		}
 	case "job":
@@ -237,7 +252,7 @@ func (r *reader) step(n *yaml.Node, name string) *Step {
 	for arg, from := range o.values("inputs") {
 		step, artifact, ok := strings.Cut(from.String(), ".")
 		if !ok || step == "" || artifact == "" {
-			r.complain(o.line("inputs"), "write STEP.ARTIFACT", "step %s: input %s: %q names no artifact of a step", name, arg, from)
+			r.complain(o.pos("inputs"), "write STEP.ARTIFACT", "step %s: input %s: %q names no artifact of a step", name, arg, from)
 			continue
 		}
 		if s.Inputs == nil {

@@ -15,6 +15,7 @@ import (
 // end do not matter.
 type Phrase struct {
 	Text  string
+	Pos   Pos
 	parts []phrasePart
 }
 
@@ -211,6 +212,17 @@ type Meaning struct {
 	Args   map[string]string // captured
 }
 
+// fits tells whether a value has the type of a parameter of the task.
+func (t *Task) fits(param, value string) bool {
+	for _, p := range t.Params {
+		if p.Name == param {
+			_, err := p.Check(value)
+			return err == nil
+		}
+	}
+	return false
+}
+
 // Understand finds the task that the words mean. The most specific phrase wins: the one with the most words of its own,
 // then the fewest words left to parameters; then the order of task and phrase decides. The name of a task is a phrase, too.
 func (l *Library) Understand(intent string) (Meaning, bool) {
@@ -221,17 +233,8 @@ func (l *Library) Understand(intent string) (Meaning, bool) {
 		if strings.EqualFold(strings.TrimSpace(intent), t.Name) {
 			return Meaning{Task: t, Phrase: t.Name, Args: map[string]string{}}, true
 		}
-		fits := func(param, value string) bool {
-			for _, p := range t.Params {
-				if p.Name == param {
-					_, err := p.Check(value)
-					return err == nil
-				}
-			}
-			return false
-		}
 		for _, p := range t.Says {
-			c, ok := p.match(intent, list, fits)
+			c, ok := p.match(intent, list, t.fits)
 			if ok && (best.Task == nil || c.exact > found.exact || c.exact == found.exact && c.loose < found.loose) {
 				best, found = Meaning{t, p.Text, c.args}, c
 			}

@@ -15,7 +15,7 @@ func LoadPolicy(raw []byte) (jitos.Policy, error) {
 	p := jitos.DefaultPolicy()
 	docs := r.documents(raw)
 	if len(docs) > 1 {
-		r.complain(docs[1].Line, "join them", "policy: more than one document")
+		r.complain(r.pos(docs[1]), "join them", "policy: more than one document")
 	}
 	if len(docs) > 0 {
 		if o := r.object(docs[0], "policy", "grants", "gates", "quota"); o != nil {
@@ -33,7 +33,7 @@ func (r *reader) policy(o *object, p *jitos.Policy) {
 		p.Grants = o.list("grants")
 		for _, g := range p.Grants {
 			if !capability().MatchString(g) {
-				r.complain(o.line("grants"), `write it like net, exec:go or "fs.write:docs/**"`, "grants: %q is no capability", g)
+				r.complain(o.pos("grants"), `write it like net, exec:go or "fs.write:docs/**"`, "grants: %q is no capability", g)
 			}
 		}
 	}
@@ -48,7 +48,7 @@ func (r *reader) policy(o *object, p *jitos.Policy) {
 		}
 		for _, t := range append([]Text{use.Run}, textsOf(use.Args)...) {
 			for _, v := range t.Variables() {
-				r.complain(n.Line, "a literal brace is written {{"+v+"}}", "gates: a policy has no variable %s", v)
+				r.complain(r.pos(n), "a literal brace is written {{"+v+"}}", "gates: a policy has no variable %s", v)
 			}
 		}
 		for name, t := range use.Args {

@@ -25,15 +25,15 @@ func TestLoadPolicy(t *testing.T) {
 		t.Errorf("policy %+v, want %+v", p, want)
 	}
 	for text, says := range map[string]string{
-		"grant: [net]":                  `policy.yaml:1: policy: unknown key "grant": did you mean "grants"?`,
-		"grants: [net]\ngrants: [net]":  `policy.yaml:2: policy: duplicate key "grants"`,
+		"grant: [net]":                  `policy.yaml:1:1: policy: unknown key "grant": did you mean "grants"?`,
+		"grants: [net]\ngrants: [net]":  `policy.yaml:2:1: policy: duplicate key "grants"`,
 		"grants: [\"a b\"]":             `grants: "a b" is no capability`,
 		"gates: [{run: \"x {y}\"}]":     "a policy has no variable y",
 		"gates: [{}]":                   "give exactly one of gate, run",
 		"quota: {jobs: -1}":             "jobs: want a whole number",
 		"quota: {ttl: 1}":               `quota: unknown key "ttl"`,
 		"- net":                         "policy: want a mapping",
-		"grants: [net]\n---\ngates: []": "policy.yaml:3: policy: more than one document",
+		"grants: [net]\n---\ngates: []": "policy.yaml:3:1: policy: more than one document",
 	} {
 		if _, err := LoadPolicy([]byte(text)); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s\nerror %v\nwant  %s", text, err, says)
@@ -60,7 +60,7 @@ func TestParsePlan(t *testing.T) {
 		"steps: {a: {run: x}}":                 "the plan has no title",
 		"title: x\nsteps: {a: {task: format}}": "a plan has neither task nor each",
 		"title: x\nsteps: {a: {run: x, each: {file: {path: '*', as: $f}}}}":       "a plan has neither task nor each",
-		"title: x\nsteps: {a: {run: x, after: [b]}}":                              `plan.yaml:2: step a: after: there is no step "b"`,
+		"title: x\nsteps: {a: {run: x, after: [b]}}":                              `plan.yaml:2:12: step a: after: there is no step "b"`,
 		"title: x\nsteps: {a: {run: x, after: [a]}}":                              "steps wait for each other",
 		"title: x\nsteps: {a: {run: 'x {y}'}}":                                    "unbound variable y",
 		"title: x\nsteps: {a: {rum: x}}":                                          `unknown key "rum"`,

@@ -15,12 +15,13 @@ import (
 // Problem is one thing that is wrong with a file of methods.
 type Problem struct {
 	Pos
+	Code string // what kind of problem, see the package comment
 	What string
 	Do   string // what to do about it, "" where that is plain
 }
 
 func (p Problem) String() string {
-	s := fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.What)
+	s := fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.What)
 	if p.Do != "" {
 		s += ": " + p.Do
 	}
@@ -48,18 +49,18 @@ type reader struct {
 	problems []Problem
 }
 
-func (r *reader) complain(line int, do, format string, args ...any) {
-	r.problems = append(r.problems, Problem{Pos{r.file, line}, fmt.Sprintf(format, args...), do})
+func (r *reader) complain(at Pos, do, format string, args ...any) {
+	r.problems = append(r.problems, Problem{at, CodeSyntax, fmt.Sprintf(format, args...), do})
 }
 
-func (r *reader) pos(n *yaml.Node) Pos { return Pos{r.file, n.Line} }
+func (r *reader) pos(n *yaml.Node) Pos { return Pos{r.file, n.Line, n.Column} }
 
 const maxFile = 1 << 20
 
 // documents reads a file. The lines of all nodes count from its beginning.
 func (r *reader) documents(raw []byte) []*yaml.Node {
 	if len(raw) > maxFile {
-		r.complain(1, "split it", "the file has %d bytes, more than %d", len(raw), maxFile)
+		r.complain(Pos{r.file, 1, 1}, "split it", "the file has %d bytes, more than %d", len(raw), maxFile)
 		return nil
 	}
 	var docs []*yaml.Node
@@ -72,7 +73,7 @@ func (r *reader) documents(raw []byte) []*yaml.Node {
 		}
 		if err != nil {
 			line, what := yamlError(err)
-			r.complain(line, "correct the YAML", "%s", what)
+			r.complain(Pos{r.file, line, 1}, "correct the YAML", "%s", what)
 			return nil
 		}
 		if len(n.Content) == 1 && n.Content[0].Tag != "!!null" {
@@ -102,7 +103,7 @@ type object struct {
 // object reads a mapping; nil where it is none. With no keys given every key is legal.
 func (r *reader) object(n *yaml.Node, what string, keys ...string) *object {
 	if n.Kind != yaml.MappingNode {
-		r.complain(n.Line, "write key: value lines", "%s: want a mapping, found %s", what, kindOf(n))
+		r.complain(r.pos(n), "write key: value lines", "%s: want a mapping, found %s", what, kindOf(n))
 		return nil
 	}
 	o := &object{r, n, map[string]*yaml.Node{}}
@@ -110,16 +111,16 @@ func (r *reader) object(n *yaml.Node, what string, keys ...string) *object {
 		k, v := n.Content[i], n.Content[i+1]
 		switch _, double := o.keys[k.Value]; {
 		case k.Kind != yaml.ScalarNode:
-			r.complain(k.Line, "", "%s: a key must be a word", what)
+			r.complain(r.pos(k), "", "%s: a key must be a word", what)
 		case double:
-			r.complain(k.Line, "keep one of them", "%s: duplicate key %q", what, k.Value)
+			r.complain(r.pos(k), "keep one of them", "%s: duplicate key %q", what, k.Value)
 		case len(keys) > 0 && !contains(keys, k.Value):
-			r.complain(k.Line, suggest(k.Value, keys), "%s: unknown key %q", what, k.Value)
+			r.complain(r.pos(k), suggest(k.Value, keys), "%s: unknown key %q", what, k.Value)
 		default:
 			if v.Kind == yaml.AliasNode {
 				v = v.Alias
 				if v.Kind != yaml.ScalarNode { // nested aliases can grow without bounds
-					r.complain(k.Line, "write it out", "%s: %s: only text may be an alias", what, k.Value)
+					r.complain(r.pos(k), "write it out", "%s: %s: only text may be an alias", what, k.Value)
 					continue
 				}
 			}
@@ -169,11 +170,11 @@ func kindOf(n *yaml.Node) string {
 
 func (o *object) has(key string) bool { return o.keys[key] != nil }
 
-func (o *object) line(key string) int {
+func (o *object) pos(key string) Pos {
 	if n := o.keys[key]; n != nil {
-		return n.Line
+		return o.r.pos(n)
 	}
-	return o.node.Line
+	return o.r.pos(o.node)
 }
 
 // names lists the keys in the order of the file.
@@ -190,7 +191,7 @@ func (o *object) names() []string {
 // scalar reads any single value as text.
 func (r *reader) scalar(n *yaml.Node, what string) (string, bool) {
 	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
-		r.complain(n.Line, "", "%s: want text, found %s", what, kindOf(n))
+		r.complain(r.pos(n), "", "%s: want text, found %s", what, kindOf(n))
 		return "", false
 	}
 	return n.Value, true
@@ -203,7 +204,7 @@ func (o *object) text(key string) string {
 		return ""
 	}
 	if n.Kind != yaml.ScalarNode || n.Tag != "!!str" {
-		o.r.complain(n.Line, "put quotes around it if it is text", "%s: want text, found %s", key, kindOf(n))
+		o.r.complain(o.r.pos(n), "put quotes around it if it is text", "%s: want text, found %s", key, kindOf(n))
 		return ""
 	}
 	return n.Value
@@ -223,11 +224,11 @@ func (o *object) value(key string) Text {
 func (o *object) command(key string) Text {
 	s := o.text(key)
 	if o.has(key) && strings.TrimSpace(s) == "" {
-		o.r.complain(o.line(key), "write a command", "%s: is empty", key)
+		o.r.complain(o.pos(key), "write a command", "%s: is empty", key)
 	}
 	t, err := parseCommand(s)
 	if err != nil {
-		o.r.complain(o.line(key), "", "%s: %v", key, err)
+		o.r.complain(o.pos(key), "", "%s: %v", key, err)
 	}
 	return t
 }
@@ -248,9 +249,9 @@ func (o *object) list(key string) []string {
 		switch {
 		case !ok:
 		case s == "":
-			o.r.complain(e.Line, "remove it", "%s: empty entry", key)
+			o.r.complain(o.r.pos(e), "remove it", "%s: empty entry", key)
 		case contains(list, s):
-			o.r.complain(e.Line, "keep one of them", "%s: %q stands there twice", key, s)
+			o.r.complain(o.r.pos(e), "keep one of them", "%s: %q stands there twice", key, s)
 		default:
 			list = append(list, s)
 		}
@@ -266,7 +267,7 @@ func (o *object) number(key string, low, high int) int {
 	}
 	v, err := strconv.Atoi(n.Value)
 	if n.Kind != yaml.ScalarNode || n.Tag != "!!int" || err != nil || v < low || v > high {
-		o.r.complain(n.Line, "", "%s: want a whole number from %d to %d, found %s", key, low, high, kindOf(n))
+		o.r.complain(o.r.pos(n), "", "%s: want a whole number from %d to %d, found %s", key, low, high, kindOf(n))
 		return 0
 	}
 	return v
@@ -300,7 +301,7 @@ func (o *object) one(what string, keys ...string) string {
 	if len(found) == 1 {
 		return found[0]
 	}
-	o.r.complain(o.node.Line, "give exactly one of "+strings.Join(keys, ", "), "%s has %s", what, orNone(found))
+	o.r.complain(o.r.pos(o.node), "give exactly one of "+strings.Join(keys, ", "), "%s has %s", what, orNone(found))
 	return ""
 }
 

@@ -45,12 +45,7 @@ origin is "" for what is built in, else the hash of the file that brought it.`,
 				Flags:  []cli.Flag{jsonFlag()},
 				Action: func(c *cli.Context) error { return a.methodAdd(c) },
 			},
-			{
-				Name:      "lint",
-				Usage:     "check a file of methods, or policy.yaml, without adding it",
-				ArgsUsage: "FILE",
-				Action:    func(c *cli.Context) error { return a.methodLint(c) },
-			},
+			methodLintCommand(a),
 		},
 	}
 }
@@ -242,7 +237,7 @@ func (a *app) readMethods(ctx context.Context, at jitos.Snapshot, name string) (
 			extra[p] = b
 		}
 	}
-	return path, raw, methods.Lint(extra, path, raw)
+	return path, raw, methods.Check(extra, path, raw)
 }
 
 func (a *app) methodAdd(c *cli.Context) error {
@@ -277,23 +272,5 @@ func (a *app) methodAdd(c *cli.Context) error {
 	}
 	a.ui.printf("%s %s\n", origin, clean(path))
 	a.ui.notef("added, and allowed in this clone; elsewhere it runs after `jitos allow %s`", origin)
-	return nil
-}
-
-func (a *app) methodLint(c *cli.Context) error {
-	args, err := arguments(c, 1, 1)
-	if err != nil {
-		return err
-	}
-	_, at, err := a.fabric(c.Context)
-	if err != nil {
-		return err
-	}
-	path, raw, err := a.readMethods(c.Context, at, args[0])
-	if err != nil {
-		return err
-	}
-	a.ui.printf("%s is sound\n", clean(path))
-	a.ui.notef("its hash is %s", methods.Origin(raw))
 	return nil
 }
