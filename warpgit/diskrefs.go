@@ -31,6 +31,7 @@ type diskRefs struct {
 	common string // the directory that holds refs/ and packed-refs
 	packs  *packWriter
 	perm   perm
+	moved  func(context.Context) // called after each move, outside of all locks; nil: nobody asks
 }
 
 // patience is how long a ref that git has locked is waited for: git itself holds such locks for milliseconds.
@@ -112,6 +113,9 @@ func (d *diskRefs) move(ctx context.Context, name string, old, new plumbing.Hash
 	}
 	if err := d.packs.start(); err != nil {
 		return fmt.Errorf("move ref %s: %w", name, err)
+	}
+	if d.moved != nil {
+		defer d.moved(ctx)
 	}
 	own, err := waitLock(ctx, d.perm, filepath.Join(d.packs.own, "refs.lock"), patience)
 	if err != nil {

@@ -116,7 +116,7 @@
 // An Append writes its objects as one pack, without deltas, and moves one ref. Packs are written aside, synced, held by a
 // .keep that names the writer, and only then renamed into place; the ref moves by the same <ref>.lock that git uses, under a
 // lock of jitos's own; then the .keep goes. A kill at any moment leaves either the old state or the new, and files that the
-// next Open recognises and removes. Tidy joins small packs before they become so many that git would start a gc.
+// next Open recognises and removes. Small packs are joined before they become so many that git would start a gc, see join.go.
 //
 // Everything else that jitos keeps is in <common git dir>/jitos, listed in local.go; all of it may be deleted, at the price of
 // what was allowed here and of the clone's name.

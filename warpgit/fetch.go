@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -187,38 +186,6 @@ func (s *Store) fabricID(ctx context.Context, commit plumbing.Hash) (string, err
 	}
 	info, err := parseFabricFile(data)
 	return info.ID, err
-}
-
-// adopt moves the packs of a quarantine to the repository, each held, durable when it returns.
-func (p *packWriter) adopt(dir string) ([]string, error) {
-	names, err := filepath.Glob(filepath.Join(dir, "pack-*.pack"))
-	if err != nil {
-		return nil, err
-	}
-	var held []string
-	for _, name := range names {
-		from := strings.TrimSuffix(name, ".pack")
-		to := filepath.Join(p.packDir(), filepath.Base(from))
-		if exists(to + ".idx") {
-			continue // the same objects came before
-		}
-		if err := p.hold(to + ".keep"); err != nil {
-			return held, err
-		}
-		held = append(held, to)
-		for _, ext := range []string{".pack", ".rev", ".idx"} {
-			if err := syncFile(from + ext); err != nil && !(ext == ".rev" && errors.Is(err, fs.ErrNotExist)) {
-				return held, err
-			}
-			if err := os.Rename(from+ext, to+ext); err != nil && !(ext == ".rev" && errors.Is(err, fs.ErrNotExist)) {
-				return held, err
-			}
-		}
-	}
-	if len(held) == 0 {
-		return nil, nil
-	}
-	return held, syncDir(p.packDir())
 }
 
 // knownLines are the commits that hold for sure: those of the lines that are here. That a commit's objects are here says

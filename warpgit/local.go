@@ -23,7 +23,9 @@ import (
 //	allowed      a line for each hash that may run here: the hash, a space, what it is
 //	live/<id>    locked while a process is alive; the file itself says nothing
 //	index/       the reverse index, see reverse.go
-//	packs/       an empty file for each pack that Append wrote, see Tidy
+//	packs/       an empty file for each pack that jitos wrote, see Tidy
+//	graph        the checksum of the commit-graph that jitos wrote
+//	gc.lock      locked while somebody maintains the repository, claims.lock while packs to join are chosen
 //	tmp/         packs, locks and quarantines of processes at work
 //	refs.lock    locked while a ref of the fabric moves
 

@@ -90,11 +90,7 @@ func (p *packWriter) write(objects map[plumbing.Hash]rawObject) (string, error) 
 	if err := syncDir(p.packDir()); err != nil {
 		return "", err
 	}
-	// The mark is what Tidy counts; to lose it costs nothing, so it is not synced.
-	if err := p.perm.mkdirAll(p.markDir()); err != nil {
-		return "", err
-	}
-	return path, p.perm.write(filepath.Join(p.markDir(), name.String()), nil, 0o666)
+	return path, p.mark(path)
 }
 
 // hold creates the .keep, with its text at once and on the disk before its name: an empty one, as a power cut would leave

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
@@ -46,6 +47,58 @@ func (q *quarantine) env() []string {
 }
 
 func (q *quarantine) remove() { os.RemoveAll(q.dir) }
+
+// adopt moves the packs of a quarantine to the repository, each held and marked as ours, durable when it returns.
+func (p *packWriter) adopt(dir string) ([]string, error) {
+	names, err := filepath.Glob(filepath.Join(dir, "pack-*.pack"))
+	if err != nil {
+		return nil, err
+	}
+	var held []string
+	for _, name := range names {
+		from := strings.TrimSuffix(name, ".pack")
+		to := filepath.Join(p.packDir(), filepath.Base(from))
+		if err = p.hold(to + ".keep"); err != nil {
+			break
+		}
+		held = append(held, to)
+		if err = p.moveIn(from, to); err != nil {
+			break
+		}
+	}
+	if err == nil && len(held) > 0 {
+		err = syncDir(p.packDir())
+	}
+	for i := 0; err == nil && i < len(held); i++ {
+		err = p.mark(held[i])
+	}
+	if err != nil {
+		for _, path := range held {
+			err = errors.Join(err, p.release(path))
+		}
+		return nil, err
+	}
+	return held, nil
+}
+
+// moveIn places a pack that is held, its index last. Where the same objects came before, they are held now, and stay.
+func (p *packWriter) moveIn(from, to string) error {
+	if exists(to + ".idx") {
+		return nil
+	}
+	for _, ext := range []string{".pack", ".rev", ".idx"} {
+		if ext == ".rev" && !exists(from+ext) {
+			continue
+		}
+		if err := syncFile(from + ext); err != nil {
+			return err
+		}
+		if err := os.Rename(from+ext, to+ext); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // importFiles stages the objects of a tree that are in the quarantine, and returns the tree without .jitos/.
 func (r *Repo) importFiles(ctx context.Context, q *quarantine, root plumbing.Hash) (jitos.TreeID, error) {

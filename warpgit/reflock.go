@@ -176,7 +176,7 @@ func freeLock(p *packWriter, twin string) (bool, error) {
 	}
 	defer own.Close()
 	common := filepath.Dir(p.own)
-	locks := []string{filepath.Join(common, "packed-refs.lock")}
+	locks := []string{filepath.Join(common, "packed-refs.lock"), filepath.Join(p.objects, "info", "commit-graph.lock")}
 	for _, prefix := range fabricPrefixes {
 		err := filepath.WalkDir(filepath.Join(common, prefix), func(path string, e fs.DirEntry, err error) error {
 			if err == nil && strings.HasSuffix(path, ".lock") {

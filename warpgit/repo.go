@@ -25,11 +25,15 @@ type Repo struct {
 	Worktree string // root of the working tree, "" in a bare repository
 	Store    *Store
 
-	objects  *objectDirs
-	packs    *packWriter
-	refs     *diskRefs
-	precious bool // extensions.preciousObjects: nothing may delete a pack
-	modes    bool // core.fileMode: the executable bit on the disk means something
+	Background Background // nil: Tidy does the work itself
+
+	objects   *objectDirs
+	packs     *packWriter
+	refs      *diskRefs
+	tending   maintenance
+	precious  bool // extensions.preciousObjects: nothing may delete a pack
+	packLimit int  // gc.autoPackLimit
+	modes     bool // core.fileMode: the executable bit on the disk means something
 
 	identity sync.Mutex
 	ident    string // see who
@@ -96,7 +100,7 @@ func (r *Repo) open() error {
 	if err := r.packs.sweep(); err != nil {
 		return err
 	}
-	r.refs = &diskRefs{common: r.Common, packs: r.packs, perm: shared}
+	r.refs = &diskRefs{common: r.Common, packs: r.packs, perm: shared, moved: r.moved}
 	r.Store = newStore(newObjects(r.objects, r.packs), r.refs, r.who)
 	r.Store.now = now
 	r.Store.index.dir, r.Store.index.perm = r.local("index"), shared
@@ -146,6 +150,10 @@ func (r *Repo) checkConfig() (perm, error) {
 		if p := remote.Option("promisor"); p != "" && p != "false" {
 			return 0, refusePartial()
 		}
+	}
+	r.packLimit = autoPackLimit
+	if n, err := strconv.Atoi(cfg.Section("gc").Option("autopacklimit")); err == nil && n > 0 {
+		r.packLimit = n
 	}
 	r.modes = cfg.Section("core").Option("filemode") != "false"
 	return sharedPerm(cfg.Section("core").Option("sharedrepository"))

@@ -62,6 +62,11 @@ func (r *Repo) Uninit(ctx context.Context, force bool) error {
 	} else if len(alive) > 0 {
 		return fmt.Errorf("%w: process %s is running", jitos.ErrBusy, alive[0])
 	}
+	lock, err := r.maintenanceLock(ctx, patience)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
 	for _, w := range linked {
 		if err := r.WorktreeRemove(ctx, w.Dir, true); err != nil {
 			return err
@@ -77,7 +82,7 @@ func (r *Repo) Uninit(ctx context.Context, force bool) error {
 		removeEmpty(filepath.Join(r.Common, prefix))
 		pruneDirs(filepath.Dir(filepath.Join(r.Common, prefix)), filepath.Join(r.Common, "refs"))
 	}
-	if err := r.Store.Objects.close(); err != nil {
+	if err := errors.Join(r.dropGraph(), r.Store.Objects.close()); err != nil {
 		return err
 	}
 	return os.RemoveAll(r.local())

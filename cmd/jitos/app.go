@@ -40,10 +40,7 @@ func (a *app) open(ctx context.Context) (*fabric, error) {
 	if a.opened != nil {
 		return a.opened, nil
 	}
-	dir := a.dir
-	if dir == "" {
-		dir = "."
-	}
+	dir := a.place()
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return nil, usage("-C %s: no such directory", dir)
 	}
@@ -51,6 +48,7 @@ func (a *app) open(ctx context.Context) (*fabric, error) {
 	if err != nil {
 		return nil, err
 	}
+	repo.Background = a.background
 	lend, err := runner.ReadLend(filepath.Join(repo.Common, "jitos", "lend"))
 	if err != nil {
 		return nil, err
@@ -76,6 +74,14 @@ func (a *app) open(ctx context.Context) (*fabric, error) {
 	}
 	a.opened = f
 	return f, nil
+}
+
+// place is the directory that the program was called in, or told to work in.
+func (a *app) place() string {
+	if a.dir == "" {
+		return "."
+	}
+	return a.dir
 }
 
 // asUser says in whose name the kernel writes, and tells its notices. It asks git for the state of the checkout, so commands

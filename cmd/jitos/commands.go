@@ -43,6 +43,7 @@ func (a *app) commands() []*cli.Command {
 		methodCommand(a),
 		capsCommand(a),
 		allowCommand(a),
+		gcCommand(a),
 		doctorCommand(a),
 		completionCommand(a),
 		completeCommand(a),

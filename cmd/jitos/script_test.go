@@ -47,7 +47,7 @@ func setUp(env *testscript.Env) error {
 		}
 	}
 	config := "[user]\n\tname = Sam Sample\n\temail = sam@example.com\n[init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n" +
-		"[protocol \"file\"]\n\tallow = always\n"
+		"[protocol \"file\"]\n\tallow = always\n[gc]\n\tautoDetach = false\n"
 	if err := os.WriteFile(filepath.Join(home, ".gitconfig"), []byte(config), 0o644); err != nil {
 		return err
 	}

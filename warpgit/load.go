@@ -1,0 +1,177 @@
+package warpgit
+
+import (
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jitos/jitos"
+)
+
+// autoPackLimit is git's gc.autoPackLimit where nobody set it: with more packs than that, every plain git command of the
+// user's starts a gc. Packs with a .keep do not count.
+const autoPackLimit = 50
+
+// packLoad is which packs lie in the repository's own pack directory.
+type packLoad struct {
+	limit   int       // gc.autoPackLimit
+	foreign int       // packs of others, without a .keep
+	ours    []ourPack // packs that jitos wrote
+}
+
+// ourPack is a pack that jitos wrote, of which its mark in <common>/jitos/packs tells.
+type ourPack struct {
+	path string // without extension
+	held bool   // it has a .keep
+	size int64  // of the pack file; see weigh
+	made time.Time
+}
+
+// load looks at the names alone.
+func (r *Repo) load() (packLoad, error) {
+	l := packLoad{limit: r.packLimit}
+	marks, err := os.ReadDir(r.packs.markDir()) // first: a mark comes after its pack
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return l, err
+	}
+	names, err := os.ReadDir(r.packs.packDir())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return l, err
+	}
+	there := map[string]bool{}
+	for _, n := range names {
+		there[n.Name()] = true
+	}
+	mine := map[string]bool{}
+	for _, m := range marks {
+		name := "pack-" + m.Name()
+		switch {
+		case there[name+".pack"] && there[name+".idx"]:
+			mine[name] = true
+			l.ours = append(l.ours, ourPack{path: filepath.Join(r.packs.packDir(), name), held: there[name+".keep"]})
+		case !there[name+".keep"]:
+			os.Remove(filepath.Join(r.packs.markDir(), m.Name())) // git packed it away
+		}
+	}
+	for name := range there {
+		base, isIndex := strings.CutSuffix(name, ".idx")
+		if isIndex && !mine[base] && there[base+".pack"] && !there[base+".keep"] {
+			l.foreign++
+		}
+	}
+	return l, nil
+}
+
+// free is how many packs of ours git counts.
+func (l packLoad) free() int {
+	n := 0
+	for _, p := range l.ours {
+		if !p.held {
+			n++
+		}
+	}
+	return n
+}
+
+// due is how many packs of ours may lie about before they are joined in the background. At twice as many the writer itself
+// joins: so their number stays ten below git's limit whatever others have there, as long as those leave room.
+func (l packLoad) due() int { return min(max((l.limit-10-l.foreign)/2, 5), 20) }
+
+func (l packLoad) isDue() bool  { return l.free() > l.due() }
+func (l packLoad) isFull() bool { return l.free() >= 2*l.due() }
+
+// weigh fills in the sizes and times, and says which packs must stay, with the reason.
+func (r *Repo) weigh(l packLoad) (free []ourPack, left []LeftPack, err error) {
+	indexed, err := midxPacks(filepath.Join(r.packs.packDir(), "multi-pack-index"))
+	if err != nil {
+		return nil, nil, err
+	}
+	claimed, err := r.claimed()
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, p := range l.ours {
+		info, err := os.Stat(p.path + ".pack")
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		p.size, p.made = info.Size(), info.ModTime()
+		why := ""
+		switch name := filepath.Base(p.path); {
+		case r.precious:
+			why = "extensions.preciousObjects lets no pack go"
+		case p.held:
+			why = "somebody holds it with a .keep"
+		case indexed[name+".idx"]:
+			why = "git's multi-pack index names it"
+		case claimed[name]:
+			why = "another process is joining it"
+		}
+		if why != "" {
+			left = append(left, LeftPack{filepath.Base(p.path), why})
+			continue
+		}
+		free = append(free, p)
+	}
+	slices.SortStableFunc(free, func(a, b ourPack) int { return cmp.Compare(a.size, b.size) })
+	return free, left, nil
+}
+
+// midxPacks lists the indexes that a multi-pack index of git's names; its format is in git's gitformat-pack(5). Where there
+// is none it names none.
+func midxPacks(path string) (map[string]bool, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	names, err := midxNames(f)
+	if err != nil {
+		return nil, fmt.Errorf("multi-pack-index: %w: %v", jitos.ErrCorrupt, err)
+	}
+	return names, nil
+}
+
+func midxNames(f io.ReaderAt) (map[string]bool, error) {
+	head := make([]byte, 12) // "MIDX", version, hash, number of chunks, of bases, and of packs
+	if _, err := f.ReadAt(head, 0); err != nil || string(head[:4]) != "MIDX" {
+		return nil, fmt.Errorf("not a multi-pack index: %w", err)
+	}
+	table := make([]byte, 12*(int(head[6])+1)) // name and place of each chunk, in the order of their places
+	if _, err := f.ReadAt(table, 12); err != nil {
+		return nil, err
+	}
+	for i := 0; i+24 <= len(table); i += 12 {
+		if string(table[i:i+4]) != "PNAM" {
+			continue
+		}
+		from, to := binary.BigEndian.Uint64(table[i+4:]), binary.BigEndian.Uint64(table[i+16:])
+		if from > to || to-from > 1<<24 || to > 1<<40 {
+			return nil, errors.New("its list of names is out of range")
+		}
+		text := make([]byte, to-from)
+		if _, err := f.ReadAt(text, int64(from)); err != nil {
+			return nil, err
+		}
+		names := map[string]bool{}
+		for name := range strings.SplitSeq(string(text), "\x00") {
+			names[name] = name != ""
+		}
+		return names, nil
+	}
+	return nil, errors.New("it has no list of names")
+}

@@ -1,0 +1,358 @@
+package warpgit
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jitos/jitos"
+)
+
+// packsOf counts the packs that git counts: those without a .keep.
+func packsOf(t testing.TB, dir string) int {
+	t.Helper()
+	list, err := filepath.Glob(filepath.Join(dir, ".git/objects/pack/*.idx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, name := range list {
+		if !exists(strings.TrimSuffix(name, ".idx") + ".keep") {
+			n++
+		}
+	}
+	return n
+}
+
+// appendMany makes as many packs.
+func appendMany(t testing.TB, r *Repo, tip jitos.CommitID, many int) jitos.CommitID {
+	t.Helper()
+	for i := range many {
+		tip = appendTo(t, r.Store, jitos.SystemRef, tip, graphRule([]jitos.Node{node("thing", fmt.Sprint("n", i, "-", tip[:8]))}, nil))
+	}
+	return tip
+}
+
+// A process that writes for long, without a background: at no time are there more packs than make git start a gc.
+func TestTidy_staysBelowGitsLimit(t *testing.T) {
+	dir := newDir(t)
+	r := openDir(t, dir)
+	tip, most := born(t, r.Store), 0
+	for range 130 {
+		tip = appendMany(t, r, tip, 1)
+		most = max(most, packsOf(t, dir))
+	}
+	if most > autoPackLimit-5 || most < 20 {
+		t.Errorf("up to %d packs lay about", most)
+	}
+	if held, _, err := verifyAll(openDir(t, dir).Store, tip); err != nil || held != 131 {
+		t.Errorf("%d commits hold, %v", held, err)
+	}
+	// A command that finds the packs of others there leaves less of its own.
+	l := packLoad{limit: 50, foreign: 28}
+	if l.due() != 6 || (packLoad{limit: 50}).due() != 20 || (packLoad{limit: 50, foreign: 100}).due() != 5 {
+		t.Errorf("due at %d", l.due())
+	}
+}
+
+// Where a background is set, it is asked, once for as many packs as make a join due, and by Tidy at the end; where the user
+// wants none, Tidy does the work itself.
+func TestTidy_background(t *testing.T) {
+	dir := newDir(t)
+	r := openDir(t, dir)
+	asked := 0
+	r.Background = func() error { asked++; return nil }
+	tip := appendMany(t, r, born(t, r.Store), 24)
+	if asked != 1 {
+		t.Errorf("asked %d times while it wrote", asked)
+	}
+	if err := r.Tidy(ctx); err != nil || asked != 2 || packsOf(t, dir) != 25 {
+		t.Errorf("at the end: asked %d times, %d packs, %v", asked, packsOf(t, dir), err)
+	}
+	r.Background = func() error { return errors.New("cannot start") }
+	if err := r.Tidy(ctx); err != nil || packsOf(t, dir) != 1 {
+		t.Errorf("a background that cannot start: %d packs, %v", packsOf(t, dir), err)
+	}
+	for _, setting := range []string{"gc.auto 0", "gc.autoDetach false", "maintenance.auto off"} {
+		tip = appendMany(t, r, tip, 21)
+		key, value, _ := strings.Cut(setting, " ")
+		run(t, dir, "config", key, value)
+		asked, r.Background = 0, func() error { asked++; return nil }
+		if err := r.Tidy(ctx); err != nil || asked != 0 || packsOf(t, dir) > 10 {
+			t.Errorf("%s: asked %d times, %d packs, %v", setting, asked, packsOf(t, dir), err)
+		}
+		run(t, dir, "config", "--unset", key)
+		r.Background = nil
+	}
+}
+
+// What is not ours to touch stays: packs of git's and of others, packs that somebody holds or that a multi-pack index names,
+// and every pack of a repository whose objects are precious. What nothing reaches stays as well, wherever it lies.
+func TestJoin_leavesAlone(t *testing.T) {
+	dir := newDir(t)
+	r := openDir(t, dir)
+	tip := appendMany(t, r, born(t, r.Store), 3)
+	run(t, dir, "multi-pack-index", "write")
+	run(t, dir, "repack", "-q")
+	run(t, dir, "prune-packed")
+	ours := func() []string {
+		list, err := os.ReadDir(filepath.Join(dir, ".git/jitos/packs"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, e := range list {
+			names = append(names, "pack-"+e.Name())
+		}
+		return names
+	}
+	indexed := ours()
+	tip = appendMany(t, r, tip, 1)
+	for _, name := range ours() {
+		if !strings.Contains(strings.Join(indexed, " "), name) {
+			write(t, dir, ".git/objects/pack/"+name+".keep", "mine\n")
+			defer os.Remove(filepath.Join(dir, ".git/objects/pack", name+".keep"))
+		}
+	}
+	tip = appendMany(t, r, tip, 4)
+	loose := run(t, dir, "hash-object", "-w", "--stdin") // of nothing: the empty blob, which nothing reaches
+	id, err := r.Store.Objects.PutBlob([]byte("nothing reaches this"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Store.Append(ctx, jitos.SystemRef, tip, tip, graphRule(nil, nil)); err != nil {
+		t.Fatal(err)
+	}
+	if tip, err = r.Store.Head(ctx, jitos.SystemRef); err != nil {
+		t.Fatal(err)
+	}
+	run(t, dir, "config", "extensions.preciousObjects", "true")
+	if c, err := openDir(t, dir).GC(ctx, false); err != nil || c.Joined.Packs != 0 || len(c.Left) != 10 || !strings.Contains(c.Left[0].Why, "precious") {
+		t.Errorf("precious: %+v %v", c, err)
+	}
+	run(t, dir, "config", "--unset", "extensions.preciousObjects")
+	c, err := r.GC(ctx, false)
+	if err != nil || c.Joined.Packs != 5 || len(c.Left) != 5 {
+		t.Errorf("%+v %v", c, err)
+	}
+	for _, name := range indexed {
+		if !exists(filepath.Join(dir, ".git/objects/pack", name+".pack")) {
+			t.Errorf("%s, which the multi-pack index names, is gone", name)
+		}
+	}
+	for _, object := range []string{loose, id.String()} {
+		run(t, dir, "cat-file", "-e", object)
+	}
+	run(t, dir, "multi-pack-index", "verify")
+	run(t, dir, "commit-graph", "verify")
+	if held, _, err := verifyAll(openDir(t, dir).Store, tip); err != nil || held != 10 {
+		t.Errorf("%d commits hold, %v", held, err)
+	}
+}
+
+// A dry run says to the byte what the run then frees, and changes nothing.
+func TestGC_dry(t *testing.T) {
+	dir := newDir(t)
+	r := openDir(t, dir)
+	appendMany(t, r, born(t, r.Store), 12)
+	size := func() (n int64) {
+		err := filepath.WalkDir(filepath.Join(dir, ".git/objects/pack"), func(_ string, e os.DirEntry, err error) error {
+			if err == nil && !e.IsDir() {
+				info, ierr := e.Info()
+				if ierr != nil {
+					return ierr
+				}
+				n += info.Size()
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	before := listing(t, filepath.Join(dir, ".git"))
+	full := size()
+	would, err := r.GC(ctx, true)
+	if err != nil || would.Joined.Packs != 13 || !would.Graph || would.Joined.Before != full {
+		t.Fatalf("would: %+v %v, and there are %d bytes", would, err, full)
+	}
+	after := listing(t, filepath.Join(dir, ".git"))
+	for name, text := range after {
+		if before[name] != text && !strings.HasSuffix(name, ".lock") {
+			t.Errorf("the dry run made or changed %s", name)
+		}
+	}
+	if size() != full || len(after) < len(before) {
+		t.Error("the dry run removed something")
+	}
+	did, err := r.GC(ctx, false)
+	if err != nil || did.Joined != would.Joined || !did.Graph || size() != would.Joined.After {
+		t.Errorf("did: %+v %v, and there are %d bytes", did, err, size())
+	}
+	run(t, dir, "commit-graph", "verify")
+	if again, err := r.GC(ctx, false); err != nil || again.Joined.Packs != 0 || again.Graph {
+		t.Errorf("again: %+v %v", again, err)
+	}
+}
+
+// While one process maintains the repository another waits, and is then told; Maintain leaves it to the other. What a git gc
+// that was killed left behind keeps nobody.
+func TestGC_busy(t *testing.T) {
+	dir := newDir(t)
+	r, other := openDir(t, dir), openDir(t, dir)
+	appendMany(t, r, born(t, r.Store), 25)
+	lock, err := other.maintenanceLock(ctx, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Maintain(ctx); err != nil || packsOf(t, dir) != 26 {
+		t.Errorf("beside another: %d packs, %v", packsOf(t, dir), err)
+	}
+	if _, err := r.maintenanceLock(ctx, time.Millisecond); !errors.Is(err, jitos.ErrBusy) {
+		t.Errorf("beside another: %v", err)
+	}
+	lock.Close()
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, ".git/gc.pid", fmt.Sprintf("%d %s", os.Getpid(), host))
+	if err := r.Maintain(ctx); err != nil || packsOf(t, dir) != 26 {
+		t.Errorf("beside a git gc: %d packs, %v", packsOf(t, dir), err)
+	}
+	dead := exec.Command("true")
+	if err := dead.Run(); err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, ".git/gc.pid", fmt.Sprintf("%d %s", dead.Process.Pid, host))
+	if err := r.Maintain(ctx); err != nil || packsOf(t, dir) != 1 {
+		t.Errorf("after a git gc that was killed: %d packs, %v", packsOf(t, dir), err)
+	}
+	os.Remove(filepath.Join(dir, ".git/gc.pid"))
+}
+
+// A writer may write a pack again that a join is about to remove: the .keep decides who comes first. The writer's pack must
+// be there when its ref moves, even if a gc comes between.
+func TestRetire_leavesWhatAWriterHolds(t *testing.T) {
+	dir := newDir(t)
+	r, writer := openDir(t, dir), openDir(t, dir)
+	appendMany(t, r, born(t, r.Store), 2)
+	l, err := r.load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := writer.packs.start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := writer.packs.hold(l.ours[0].path + ".keep"); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.packs.start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.packs.retire(l.ours[:1], ""); err != nil {
+		t.Fatal(err)
+	}
+	if !exists(l.ours[0].path+".pack") || !exists(l.ours[0].path+".idx") {
+		t.Error("a pack that a writer holds is gone")
+	}
+	if err := writer.packs.release(l.ours[0].path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Uninit takes the commit-graph away, for it names commits that git collects; one that git has written since stays.
+func TestUninit_commitGraph(t *testing.T) {
+	for _, byGit := range []bool{false, true} {
+		dir := newDir(t)
+		r := openDir(t, dir)
+		appendMany(t, r, born(t, r.Store), 2)
+		if c, err := r.GC(ctx, false); err != nil || !c.Graph {
+			t.Fatalf("%+v %v", c, err)
+		}
+		if byGit {
+			run(t, dir, "commit", "-q", "--allow-empty", "-m", "second")
+			run(t, dir, "commit-graph", "write", "--reachable")
+		}
+		if err := r.Uninit(ctx, false); err != nil {
+			t.Fatal(err)
+		}
+		if there := exists(filepath.Join(dir, ".git/objects/info/commit-graph")); there != byGit {
+			t.Errorf("written by git: %v, there: %v", byGit, there)
+		}
+		run(t, dir, "gc", "-q", "--prune=now")
+		run(t, dir, "commit-graph", "verify")
+	}
+}
+
+// Processes write while others join, and git packs and prunes beside them: nothing acknowledged is lost, at no moment.
+func TestJoin_besideWritersAndGit(t *testing.T) {
+	writers, each := 3, 30
+	if *long {
+		writers, each = 6, 400
+	}
+	dir := newDir(t)
+	first := openDir(t, dir)
+	born(t, first.Store)
+	stop := make(chan bool)
+	var beside sync.WaitGroup
+	loop := func(f func()) {
+		beside.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				case <-time.After(3 * time.Millisecond):
+					f()
+				}
+			}
+		})
+	}
+	joined := 0
+	loop(func() {
+		r, err := Open(dir)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer r.Close()
+		if c, err := r.GC(ctx, false); err == nil && c.Joined.Packs > 0 { // a pack may vanish under it: git gc took it
+			joined++
+		}
+	})
+	loop(func() { exec.Command("git", "-C", dir, "gc", "-q", "--prune=now").Run() })
+	acked := make(chan jitos.CommitID, writers*each)
+	var wg sync.WaitGroup
+	for w := range writers {
+		wg.Go(func() {
+			cmd, acks, said := startWriter(t, dir, fmt.Sprint("w", w), each)
+			for id := range acks {
+				acked <- id
+			}
+			if err := cmd.Wait(); err != nil {
+				t.Errorf("writer %d: %v %s", w, err, said)
+			}
+		})
+	}
+	wg.Wait()
+	close(stop)
+	beside.Wait()
+	close(acked)
+	line := lineOf(t, openDir(t, dir).Store)
+	for id := range acked {
+		if !line[id] {
+			t.Errorf("acknowledged commit %s is lost", id)
+		}
+	}
+	if len(line) != 1+writers*each || joined == 0 {
+		t.Errorf("%d commits on the line, want %d; %d joins", len(line), 1+writers*each, joined)
+	}
+	t.Logf("%d joins", joined)
+}
