@@ -1,0 +1,357 @@
+package htn
+
+import "context"
+
+// dfs searches depth first for a totally ordered plan. Its nodes are states with the stack of tasks that remain; a task is
+// decomposed by the methods whose conditions hold now, and a primitive task is executed. There is one state, which an undo log
+// takes back, and the stack of choices is explicit.
+//
+// What was seen is not searched again: a node (state, remaining tasks), and a task that failed in a state without ever being
+// finished, whatever remained after it. A task below itself in the same state is a loop and is cut; since a recursion to the
+// left can need just that, an exhausted search proves that there is no plan only where nothing was cut.
+type dfs struct {
+	*engine
+	set    dfsSettings
+	cells  []cell
+	frames []frame
+	binds  []int32
+	curs   []cursor
+	seen   seen
+	failed seen // tasks that failed in a state
+	nodes  int
+	cuts   int
+
+	order   [][]int32 // methods of each task, in the order to try
+	unsound bool
+}
+
+// dfsSettings choose one of several searches.
+type dfsSettings struct {
+	budget  int    // nodes
+	cheap   bool   // a task that failed in a state is not tried again there, even where it was what came after that failed
+	simple  bool   // methods without recursion first
+	spin    uint64 // not 0: methods and facts in a pseudo-random order
+	limited int    // not 0: the number of times that the first choice may be left, plus 1
+}
+
+// cell is a task of the remaining network, and the rest.
+type cell struct {
+	task  int32 // ground
+	next  int32 // -1 ends
+	depth int32 // number of cells from here
+	by    int32 // the frame that made it, -1 for the first
+	hash  uint64
+}
+
+// frame is a choice: the decomposition of the task of a cell.
+type frame struct {
+	cell      int32
+	undo      int32 // length of the log before
+	cells     int32 // number of cells before
+	bind, cur int32 // where its binding and cursors begin
+	turn      int32 // position in the order of methods
+	method    int32 // being tried, -1 for none
+	least     int32 // the least depth of network seen below
+	left      int32 // how many more times the first choice may be left
+	tried     int32
+	cut       bool
+	fresh     bool
+	state     uint64
+	key       uint64
+}
+
+// outcome is how a search ended.
+type outcome uint8
+
+const (
+	found     outcome = iota
+	exhausted         // there is no plan
+	gaveUp            // the budget, or what was cut, leaves it open
+)
+
+func newDFS(e *engine, set dfsSettings) *dfs {
+	d := &dfs{engine: e, set: set, seen: newSeen(), failed: newSeen()}
+	d.order = make([][]int32, len(e.m.tasks))
+	for t := range e.m.tasks {
+		d.order[t] = d.methodOrder(t)
+	}
+	return d
+}
+
+// run searches until a plan is found, everything is searched, or the budget is spent.
+func (d *dfs) run(ctx context.Context) (outcome, error) {
+	d.f.spin, d.f.turn = d.set.spin, 0
+	defer func() { d.f.spin = 0 }()
+	top := d.tasks.intern(d.m.top, nil)
+	d.cells = append(d.cells, cell{task: top, next: -1, depth: 1, by: -1, hash: d.cellHash(top, -1)})
+	net := int32(0)
+	for {
+		if d.nodes&1023 == 0 && ctx.Err() != nil {
+			d.f.undo(0)
+			return gaveUp, ctx.Err()
+		}
+		if d.nodes >= d.set.budget {
+			d.f.undo(0)
+			return gaveUp, nil
+		}
+		next, ok := d.visit(net)
+		if ok && next < 0 {
+			return found, nil
+		}
+		for !ok {
+			if len(d.frames) == 0 {
+				if d.cuts > 0 {
+					return gaveUp, nil
+				}
+				return exhausted, nil
+			}
+			next, ok = d.choose()
+		}
+		net = next
+	}
+}
+
+// visit goes on with the first task of the network, and returns what remains; not ok is a dead end. A plan is complete where
+// -1 remains.
+func (d *dfs) visit(net int32) (next int32, ok bool) {
+	if n := len(d.frames); n > 0 {
+		depth := int32(0)
+		if net >= 0 {
+			depth = d.cells[net].depth
+		}
+		if d.frames[n-1].least > depth {
+			d.frames[n-1].least = depth
+		}
+	}
+	if net < 0 {
+		return -1, d.atGoal()
+	}
+	d.nodes++
+	c := &d.cells[net]
+	if int(d.tasks.heads[c.task]) < d.m.actions {
+		a := d.action(c.task)
+		if !d.applicable(a) {
+			return 0, false
+		}
+		d.apply(a)
+		if c.next < 0 {
+			return d.visit(-1)
+		}
+		return c.next, true
+	}
+	return d.open(net)
+}
+
+// open begins to decompose a compound task.
+func (d *dfs) open(net int32) (next int32, ok bool) {
+	c := &d.cells[net]
+	state := d.f.hash
+	cut := func() (int32, bool) {
+		d.cuts++
+		if n := len(d.frames); n > 0 {
+			d.frames[n-1].cut = true
+		}
+		return 0, false
+	}
+	failKey := mix(state+uint64(c.task)*0x9e3779b97f4a7c15+1) &^ 3
+	if mark, known := d.failed.get(failKey); known {
+		if mark&markCut != 0 {
+			return cut()
+		}
+		return 0, false
+	}
+	left := int32(1 << 30)
+	if n := len(d.frames); n > 0 {
+		left = d.frames[n-1].left
+	} else if d.set.limited > 0 {
+		left = int32(d.set.limited - 1)
+	}
+	key := mix(state ^ c.hash)
+	if d.set.limited > 0 {
+		key = mix(key + uint64(left))
+	}
+	key &^= 3
+	if mark, known := d.seen.get(key); known {
+		if mark != markDone {
+			return cut() // open, or closed with something cut below
+		}
+		return 0, false
+	}
+	steps := 0
+	for by := c.by; by >= 0 && steps < 256; by = d.cells[d.frames[by].cell].by {
+		if f := &d.frames[by]; f.state == state && d.cells[f.cell].task == c.task {
+			return cut()
+		}
+		steps++
+	}
+	d.seen.put(key, 0)
+	f := frame{cell: net, undo: int32(len(d.f.log)), cells: int32(len(d.cells)), bind: int32(len(d.binds)), cur: int32(len(d.curs)),
+		method: -1, least: 1 << 30, left: left, state: state, key: key}
+	d.frames = append(d.frames, f)
+	return 0, false // choose goes on
+}
+
+// choose takes the next alternative of the last choice, or takes the choice back.
+func (d *dfs) choose() (next int32, ok bool) {
+	fi := int32(len(d.frames) - 1)
+	f := &d.frames[fi]
+	d.f.undo(int(f.undo))
+	d.cells = d.cells[:f.cells]
+	c := d.cells[f.cell]
+	head := d.tasks.heads[c.task]
+	for f.tried == 0 || f.left > 0 {
+		if f.method < 0 {
+			order := d.order[head]
+			if int(f.turn) == len(order) {
+				d.close(f)
+				return 0, false
+			}
+			f.method, f.fresh = order[f.turn], true
+			f.turn++
+			m := &d.m.methods[f.method]
+			d.binds = grow(d.binds[:f.bind], len(m.vars))
+			d.curs = grow(d.curs[:f.cur], d.joins[f.method].gens)
+			if !m.bindHead(d.tasks.tuple(c.task), d.binds[f.bind:]) {
+				f.method = -1
+				continue
+			}
+		}
+		fresh := f.fresh
+		f.fresh = false
+		if !d.joins[f.method].next(d.f, d.binds[f.bind:], d.curs[f.cur:], fresh, nil) {
+			f.method = -1
+			continue
+		}
+		if f.tried++; f.tried == 2 {
+			f.left--
+		}
+		next := d.push(f, fi, c)
+		if next < 0 { // an empty method of the last task
+			if _, ok := d.visit(-1); ok {
+				return -1, true
+			}
+			continue
+		}
+		return next, true
+	}
+	f.cut = true // alternatives are left
+	d.cuts++
+	d.close(f)
+	return 0, false
+}
+
+// push puts the subtasks of the chosen method before what remained after its task.
+func (d *dfs) push(f *frame, fi int32, c cell) int32 {
+	m := &d.m.methods[f.method]
+	next := c.next
+	b := d.binds[f.bind:]
+	for k := len(m.line) - 1; k >= 0; k-- {
+		t := d.ground(m.subs[m.line[k]], b)
+		depth := int32(1)
+		if next >= 0 {
+			depth += d.cells[next].depth
+		}
+		d.cells = append(d.cells, cell{task: t, next: next, depth: depth, by: fi, hash: d.cellHash(t, next)})
+		next = int32(len(d.cells) - 1)
+	}
+	return next
+}
+
+func (d *dfs) cellHash(task, next int32) uint64 {
+	h := uint64(0x2545f4914f6cdd1d)
+	if next >= 0 {
+		h = d.cells[next].hash
+	}
+	return mix(h*3 + uint64(task) + 0x9e3779b97f4a7c15)
+}
+
+// close takes a choice back: nothing is left to try.
+func (d *dfs) close(f *frame) {
+	c := &d.cells[f.cell]
+	mark := uint8(markDone)
+	if f.cut {
+		mark |= markCut
+	}
+	d.seen.put(f.key, mark)
+	finished := f.least < c.depth
+	if d.set.cheap || !finished && !f.cut {
+		failMark := mark
+		if finished {
+			failMark |= markCut
+		}
+		d.failed.put(mix(f.state+uint64(c.task)*0x9e3779b97f4a7c15+1)&^3, failMark)
+	}
+	if n := len(d.frames); n > 1 {
+		parent := &d.frames[n-2]
+		parent.cut = parent.cut || f.cut
+		parent.least = min(parent.least, f.least)
+	}
+	d.binds, d.curs = d.binds[:f.bind], d.curs[:f.cur]
+	d.frames = d.frames[:len(d.frames)-1]
+}
+
+// methodOrder is the order in which to try the methods of a task: as written, unless the settings say otherwise.
+func (d *dfs) methodOrder(t int) []int32 {
+	var out, later []int32
+	for _, i := range d.m.tasks[t].methods {
+		m := &d.m.methods[i]
+		if m.dead {
+			continue
+		}
+		if d.set.simple && d.m.recursive(t, m) {
+			later = append(later, i)
+		} else {
+			out = append(out, i)
+		}
+	}
+	out = append(out, later...)
+	if d.set.spin != 0 {
+		for i := len(out) - 1; i > 0; i-- {
+			j := int(mix(d.set.spin+uint64(t)<<20+uint64(i)) % uint64(i+1))
+			out[i], out[j] = out[j], out[i]
+		}
+	}
+	return out
+}
+
+// recursive tells whether a method has its own task below it.
+func (m *model) recursive(t int, me *method) bool {
+	seen := map[int32]bool{}
+	var walk func(me *method) bool
+	walk = func(me *method) bool {
+		for _, s := range me.subs {
+			if int(s.task) == t {
+				return true
+			}
+			if seen[s.task] {
+				continue
+			}
+			seen[s.task] = true
+			for _, mi := range m.tasks[s.task].methods {
+				if walk(&m.methods[mi]) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	return walk(me)
+}
+
+func grow[T any](s []T, n int) []T {
+	for range n {
+		var zero T
+		s = append(s, zero)
+	}
+	return s
+}
+
+// decisions are the methods of the plan that was found, in the order in which they were chosen.
+func (d *dfs) decisions() []decision {
+	out := make([]decision, len(d.frames))
+	for i, f := range d.frames {
+		m := &d.m.methods[f.method]
+		out[i] = decision{f.method, append([]int32(nil), d.binds[f.bind:int(f.bind)+len(m.vars)]...)}
+	}
+	return out
+}

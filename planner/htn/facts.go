@@ -1,0 +1,214 @@
+package htn
+
+import "math/bits"
+
+// table interns tuples of numbers: facts and ground tasks. A tuple is a head (a predicate, a task) and arguments; ids count
+// from 0 in the order in which tuples are first seen.
+type table struct {
+	heads []int32
+	start []int32 // of the arguments of id i in args; its end is start[i+1]
+	args  []int32
+	slots []int32 // open addressing; id+1, 0 is empty
+}
+
+func newTable() table { return table{start: []int32{0}, slots: make([]int32, 1024)} }
+
+func mix(x uint64) uint64 {
+	x ^= x >> 30
+	x *= 0xbf58476d1ce4e5b9
+	x ^= x >> 27
+	x *= 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+func hashTuple(head int32, args []int32) uint64 {
+	h := uint64(uint32(head))*0x9e3779b97f4a7c15 + 0x1234567
+	for _, a := range args {
+		h = (h ^ uint64(uint32(a))) * 0x9e3779b97f4a7c15
+		h ^= h >> 29
+	}
+	return h ^ h>>32
+}
+
+func (t *table) tuple(id int32) []int32 { return t.args[t.start[id]:t.start[id+1]] }
+
+// find returns the id of a tuple, -1 for one that was never seen.
+func (t *table) find(head int32, args []int32) int32 {
+	mask := uint64(len(t.slots) - 1)
+	for at := hashTuple(head, args) & mask; ; at = (at + 1) & mask {
+		id := t.slots[at] - 1
+		if id < 0 || t.is(id, head, args) {
+			return id
+		}
+	}
+}
+
+func (t *table) is(id, head int32, args []int32) bool {
+	if t.heads[id] != head {
+		return false
+	}
+	for i, a := range t.tuple(id) {
+		if a != args[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// intern returns the id of a tuple, a new one where it was never seen.
+func (t *table) intern(head int32, args []int32) int32 {
+	mask := uint64(len(t.slots) - 1)
+	at := hashTuple(head, args) & mask
+	for ; t.slots[at] != 0; at = (at + 1) & mask {
+		if id := t.slots[at] - 1; t.is(id, head, args) {
+			return id
+		}
+	}
+	id := int32(len(t.heads))
+	t.heads = append(t.heads, head)
+	t.args = append(t.args, args...)
+	t.start = append(t.start, int32(len(t.args)))
+	t.slots[at] = id + 1
+	if len(t.heads)*2 > len(t.slots) {
+		t.grow()
+	}
+	return id
+}
+
+func (t *table) grow() {
+	t.slots = make([]int32, 2*len(t.slots))
+	mask := uint64(len(t.slots) - 1)
+	for id := range t.heads {
+		at := hashTuple(t.heads[id], t.tuple(int32(id))) & mask
+		for t.slots[at] != 0 {
+			at = (at + 1) & mask
+		}
+		t.slots[at] = int32(id) + 1
+	}
+}
+
+// facts holds a state: bits over interned facts, with an undo log, and indexes for joins. An index lists every fact that was
+// ever true: what is not true now is skipped by its bit, so that going back in time costs nothing.
+type facts struct {
+	table
+	bits  []uint64
+	ever  []uint64
+	rels  []relation
+	log   []int32 // changes: id<<1, and 1 where the fact became true
+	hash  uint64  // of the facts that are true
+	buf   []int32
+	rigid []bool
+	spin  uint64 // not 0: lists are gone through from pseudo-random places
+	turn  uint64
+}
+
+// relation is the facts of one predicate that were ever true.
+type relation struct {
+	ids     []int32
+	indexes []*index
+}
+
+// index lists the facts of a relation by some of their arguments.
+type index struct {
+	mask uint32
+	at   map[uint64][]int32
+}
+
+func newFacts(m *model) *facts {
+	f := &facts{table: newTable(), rels: make([]relation, len(m.preds)), rigid: m.rigid}
+	for _, e := range m.init {
+		f.set(f.ground(e.pred, e.args, nil), true)
+	}
+	f.log = f.log[:0]
+	return f
+}
+
+// ground interns an atom whose variables are bound.
+func (f *facts) ground(pred int32, args []term, b []int32) int32 {
+	f.buf = f.buf[:0]
+	for _, a := range args {
+		f.buf = append(f.buf, a.in(b))
+	}
+	return f.intern(pred, f.buf)
+}
+
+// holds tells whether an atom whose variables are bound is true.
+func (f *facts) holds(pred int32, args []term, b []int32) bool {
+	f.buf = f.buf[:0]
+	for _, a := range args {
+		f.buf = append(f.buf, a.in(b))
+	}
+	id := f.find(pred, f.buf)
+	return id >= 0 && f.true(id)
+}
+
+func (f *facts) true(id int32) bool {
+	w := int(id >> 6)
+	return w < len(f.bits) && f.bits[w]&(1<<(id&63)) != 0
+}
+
+func (f *facts) set(id int32, to bool) {
+	for int(id>>6) >= len(f.bits) {
+		f.bits, f.ever = append(f.bits, 0), append(f.ever, 0)
+	}
+	w, bit := id>>6, uint64(1)<<(id&63)
+	if (f.bits[w]&bit != 0) == to {
+		return
+	}
+	f.bits[w] ^= bit
+	f.hash ^= mix(uint64(id) + 0x51ed270b)
+	entry := id << 1
+	if to {
+		entry |= 1
+		if f.ever[w]&bit == 0 {
+			f.ever[w] |= bit
+			f.enter(id)
+		}
+	}
+	f.log = append(f.log, entry)
+}
+
+// undo goes back to an earlier length of the log.
+func (f *facts) undo(length int) {
+	for i := len(f.log) - 1; i >= length; i-- {
+		id := f.log[i] >> 1
+		f.bits[id>>6] ^= 1 << (id & 63)
+		f.hash ^= mix(uint64(id) + 0x51ed270b)
+	}
+	f.log = f.log[:length]
+}
+
+// enter lists a fact that is true for the first time.
+func (f *facts) enter(id int32) {
+	r := &f.rels[f.heads[id]]
+	r.ids = append(r.ids, id)
+	for _, x := range r.indexes {
+		x.add(id, f.tuple(id))
+	}
+}
+
+func (x *index) add(id int32, args []int32) {
+	h := uint64(x.mask)
+	for m := x.mask; m != 0; m &= m - 1 {
+		h = indexStep(h, args[bits.TrailingZeros32(m)])
+	}
+	x.at[h] = append(x.at[h], id)
+}
+
+func indexStep(h uint64, arg int32) uint64 { return mix(h ^ uint64(uint32(arg))*0x9e3779b97f4a7c15) }
+
+// index returns the index of a predicate by the arguments of a mask, which it makes at the first call.
+func (f *facts) index(pred int32, mask uint32) *index {
+	r := &f.rels[pred]
+	for _, x := range r.indexes {
+		if x.mask == mask {
+			return x
+		}
+	}
+	x := &index{mask, map[uint64][]int32{}}
+	for _, id := range r.ids {
+		x.add(id, f.tuple(id))
+	}
+	r.indexes = append(r.indexes, x)
+	return x
+}

@@ -1,0 +1,102 @@
+package htn
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/jitos/jitos/planner/hddl"
+	"github.com/jitos/jitos/planner/verifier"
+)
+
+// parse reads a domain and a problem from text.
+func parse(t testing.TB, domain, problem string) (*hddl.Domain, *hddl.Problem) {
+	t.Helper()
+	d, err := hddl.ParseDomain("domain", []byte(domain))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := hddl.ParseProblem("problem", []byte(problem), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d, p
+}
+
+func parcels(t testing.TB) (*hddl.Domain, *hddl.Problem) {
+	t.Helper()
+	d, p, err := hddl.Load("../hddl/testdata/parcels-domain.hddl", "../hddl/testdata/parcels.hddl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d, p
+}
+
+// solve plans, and has every plan checked by the verifier.
+func solve(t testing.TB, d *hddl.Domain, p *hddl.Problem, o Options) *Result {
+	t.Helper()
+	res, err := Solve(context.Background(), d, p, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, plan := range res.Plans {
+		text := plan.String()
+		read, err := verifier.ParsePlan("plan", []byte(text))
+		if err == nil {
+			err = verifier.Verify(d, p, read)
+		}
+		if err != nil {
+			t.Errorf("%s: %v\n%s", p.File, err, text)
+		}
+	}
+	return res
+}
+
+// shared lists the competition's problems below a folder, or skips where they are absent.
+func shared(t *testing.T, folder string) [][2]string {
+	t.Helper()
+	root := os.Getenv("HDDL_DIR")
+	if root == "" {
+		root = "../../../shared/hddl"
+	}
+	pairs, err := hddl.Pairs(root + "/" + folder)
+	if err != nil || len(pairs) == 0 {
+		t.Skip("the competition's domains are absent: set HDDL_DIR")
+	}
+	return pairs
+}
+
+func TestSolve(t *testing.T) {
+	d, p := parcels(t)
+	res := solve(t, d, p, Options{})
+	if len(res.Plans) != 1 {
+		t.Fatalf("no plan: %+v", res)
+	}
+	if text := res.Plans[0].String(); !strings.Contains(text, "Drive V1 Depot Home") {
+		t.Errorf("case is not as written:\n%s", text)
+	}
+}
+
+// TestFeatures: the competition's small tests, one for each thing that a planner must read.
+func TestFeatures(t *testing.T) {
+	for _, pair := range shared(t, "features") {
+		d, p, err := hddl.Load(pair[0], pair[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res := solve(t, d, p, Options{}); len(res.Plans) == 0 {
+			t.Errorf("%s: no plan", pair[1])
+		}
+	}
+}
+
+// TestSolve_noPlan: where everything was searched, that is a proof.
+func TestSolve_noPlan(t *testing.T) {
+	d, p := parse(t, `(define (domain d) (:predicates (p) (q))
+		(:task t :parameters ()) (:method m :parameters () :task (t) :ordered-subtasks (and (a) (b)))
+		(:action a :effect (p)) (:action b :precondition (q)))`, `(define (problem p) (:htn :ordered-subtasks (t)) (:init))`)
+	if res := solve(t, d, p, Options{}); len(res.Plans) > 0 || !res.Proved {
+		t.Errorf("%+v", res)
+	}
+}
