@@ -18,9 +18,11 @@ import (
 type tip struct {
 	id     plumbing.Hash // zero before the birth
 	fabric plumbing.Hash
-	files  []object.TreeEntry
-	tree   plumbing.Hash
+	files  tree
+	tree   plumbing.Hash // the hash of files
 	seq    int64
+	record plumbing.Hash // its rewrite.json
+	root   plumbing.Hash // its root tree
 }
 
 // Append implements jitos.Store. The birth is a rewrite of the rule "birth" on parent "", with the file fabric.json.
@@ -51,14 +53,16 @@ func (s *Store) append(ctx context.Context, ref jitos.Ref, old, parent jitos.Com
 	if err != nil {
 		return nil, err
 	}
+	layer := s.Objects.layer()
+	roots := []plumbing.Hash{t.id}
 	ids := make([]jitos.CommitID, 0, len(rewrites))
 	for _, rw := range rewrites {
-		if t, err = s.write(ctx, t, rw, who); err != nil {
+		if t, err = s.write(ctx, layer, t, rw, who, &roots); err != nil {
 			return nil, fmt.Errorf("%s: %w", rw.Rule, err)
 		}
 		ids = append(ids, commitID(t.id))
 	}
-	return ids, s.publish(ctx, string(ref), oldID, t.id)
+	return ids, s.publish(ctx, string(ref), oldID, t.id, layer, roots...)
 }
 
 // expect saves the work where the ref has moved already; the move itself looks again.
@@ -73,9 +77,9 @@ func (s *Store) expect(ref string, old plumbing.Hash) error {
 	return nil
 }
 
-// publish makes durable what is staged and what new leads to, and moves the ref.
-func (s *Store) publish(ctx context.Context, ref string, old, new plumbing.Hash) error {
-	f, err := s.Objects.flush(ctx, new)
+// publish makes durable what was put into a layer and what is staged of roots, and moves the ref to new.
+func (s *Store) publish(ctx context.Context, ref string, old, new plumbing.Hash, layer *Objects, roots ...plumbing.Hash) error {
+	f, err := s.Objects.flush(ctx, layer, roots...)
 	if err != nil {
 		return err
 	}
@@ -106,49 +110,49 @@ func (s *Store) tipAt(ctx context.Context, parent jitos.CommitID, bare bool) (ti
 	if !st.fabric {
 		return tip{}, fmt.Errorf("parent %s: %w: not a commit of a fabric", parent, jitos.ErrInvalid)
 	}
+	t := tip{id: v.id, fabric: v.fabric, files: v.files, tree: v.tree, root: v.commit.TreeHash}
+	if t.record, err = s.Objects.child(ctx, v.fabric, rewriteFile); err != nil {
+		return t, err
+	}
 	record, err := s.record(ctx, v)
 	if err != nil {
-		return tip{}, err
+		return t, err
 	}
-	return tip{id, v.fabric, v.files, v.tree, record.Seq}, nil
+	t.seq = record.Seq
+	return t, nil
 }
 
-// write stages one rewrite on a tip.
-func (s *Store) write(ctx context.Context, t tip, rw jitos.Rewrite, who object.Signature) (tip, error) {
+// write makes one rewrite on a tip, in a layer. What the commit leads to beyond the tip and the layer is added to roots.
+func (s *Store) write(ctx context.Context, layer *Objects, t tip, rw jitos.Rewrite, who object.Signature, roots *[]plumbing.Hash) (tip, error) {
 	if err := s.checkRewrite(t, rw); err != nil {
 		return t, err
 	}
-	c, err := s.stageItems(rw)
+	c, err := stageItems(layer, rw)
 	if err != nil {
 		return t, err
 	}
-	if err := checkDropped(ctx, s.Objects, s.index, t.fabric, c); err != nil {
+	if err := checkDropped(ctx, layer, s.index, t.fabric, c); err != nil {
 		return t, err
 	}
 	next := tip{seq: t.seq + 1, files: t.files, tree: t.tree}
-	if next.fabric, err = s.Objects.change(ctx, t.fabric, c); err != nil {
-		return t, err
-	}
 	if rw.Tree != "" && rw.Tree != treeID(t.tree) {
 		if next.files, next.tree, err = s.userFiles(ctx, rw.Tree); err != nil {
 			return t, err
 		}
+		*roots = append(*roots, next.tree)
 	}
-	record := c.record(rw, next)
-	if next.fabric, err = s.Objects.withRecord(ctx, next.fabric, record); err != nil {
+	if c.record, err = layer.putRecord(c.recordOf(rw, next), t.record); err != nil {
 		return t, err
 	}
-	root, err := s.Objects.PutTree(with(next.files, fabricDir, filemode.Dir, next.fabric))
-	if err != nil {
+	next.record = c.record
+	if next.fabric, err = layer.change(ctx, t.fabric, c); err != nil {
 		return t, err
 	}
-	text, err := message(rw)
-	if err != nil {
-		return t, err
-	}
-	commit := &object.Commit{Committer: who, TreeHash: root, Message: text}
-	commit.Author = object.Signature{When: who.When}
+	commit := &object.Commit{Committer: who, Author: object.Signature{When: who.When}}
 	commit.Author.Name, commit.Author.Email = person(rw.Actor)
+	if commit.Message, err = message(rw); err != nil {
+		return t, err
+	}
 	if !t.id.IsZero() {
 		commit.ParentHashes = append(commit.ParentHashes, t.id)
 	}
@@ -161,8 +165,16 @@ func (s *Store) write(ctx context.Context, t tip, rw jitos.Rewrite, who object.S
 			return t, fmt.Errorf("parent: %w", err)
 		}
 		commit.ParentHashes = append(commit.ParentHashes, id)
+		*roots = append(*roots, id)
 	}
-	next.id, err = s.Objects.PutCommit(commit)
+	root := leafChange{Name: fabricDir, Mode: filemode.Dir, Hash: next.fabric}
+	commit.TreeHash, err = layer.putOwn(plumbing.TreeObject, next.files.with(layer.take(len(next.files)+entrySize(len(fabricDir))), root), t.root)
+	if err != nil {
+		return t, err
+	}
+	next.root = commit.TreeHash
+	size := 400 + len(commit.Message) + 48*len(commit.ParentHashes)
+	next.id, err = layer.putOwn(plumbing.CommitObject, encodeCommit(layer.take(size), commit), t.id)
 	return next, err
 }
 
@@ -187,22 +199,16 @@ func (s *Store) checkRewrite(t tip, rw jitos.Rewrite) error {
 	return nil
 }
 
-// stageItems writes the blobs of a rewrite. The same item twice is refused, unless it is twice the same.
-func (s *Store) stageItems(rw jitos.Rewrite) (change, error) {
-	c := change{set: map[jitos.ItemID]plumbing.Hash{}, drop: slices.Clone(rw.Drop)}
+// stageItems puts the blobs of a rewrite. The same item twice is refused, unless it is twice the same.
+func stageItems(layer *Objects, rw jitos.Rewrite) (change, error) {
+	c := change{set: make([]itemBlob, 0, len(rw.Set)+len(rw.Edges)+len(rw.Fabric)), drop: slices.Clone(rw.Drop)}
 	put := func(item jitos.ItemID, data []byte, err error) error {
 		if err != nil {
 			return err
 		}
-		id, err := s.Objects.PutBlob(data)
-		if err != nil {
-			return err
-		}
-		if was, twice := c.set[item]; twice && was != id {
-			return fmt.Errorf("item %s: %w: set twice in one rewrite", item, jitos.ErrInvalid)
-		}
-		c.set[item] = id
-		return nil
+		id, err := layer.putOwn(plumbing.BlobObject, data, plumbing.ZeroHash)
+		c.set = append(c.set, itemBlob{item, id})
+		return err
 	}
 	for _, n := range rw.Set {
 		data, err := encodeNode(n)
@@ -221,37 +227,37 @@ func (s *Store) stageItems(rw jitos.Rewrite) (change, error) {
 			c.drop = append(c.drop, jitos.FabricItem(name))
 			continue
 		}
-		if err := put(jitos.FabricItem(name), data, nil); err != nil {
+		if err := put(jitos.FabricItem(name), slices.Clone(data), nil); err != nil {
 			return c, err
 		}
 	}
 	slices.Sort(c.drop)
-	return c, nil
+	return c, c.sort()
 }
 
 // userFiles reads a file tree that is to become a commit's.
-func (s *Store) userFiles(ctx context.Context, tree jitos.TreeID) ([]object.TreeEntry, plumbing.Hash, error) {
-	id, err := parseID(tree)
+func (s *Store) userFiles(ctx context.Context, id jitos.TreeID) (tree, plumbing.Hash, error) {
+	hash, err := parseID(id)
 	if err != nil {
-		return nil, id, err
+		return nil, hash, err
 	}
-	files, err := s.Objects.Tree(ctx, id)
+	files, err := s.Objects.tree(ctx, hash)
 	if err != nil {
-		return nil, id, fmt.Errorf("file tree: %w", err)
+		return nil, hash, fmt.Errorf("file tree: %w", err)
 	}
-	if _, ok := find(files, fabricDir); ok {
-		return nil, id, fmt.Errorf("file tree %s: %w: it has a %s of its own", tree, jitos.ErrInvalid, fabricDir)
+	if _, ok := files.find(fabricDir); ok {
+		return nil, hash, fmt.Errorf("file tree %s: %w: it has a %s of its own", id, jitos.ErrInvalid, fabricDir)
 	}
-	return files, id, nil
+	return files, hash, nil
 }
 
-func (c change) record(rw jitos.Rewrite, next tip) jitos.Record {
+func (c change) recordOf(rw jitos.Rewrite, next tip) jitos.Record {
 	r := jitos.Record{Seq: next.seq, Rule: rw.Rule, Version: ruleVersion(rw.Rule), Actor: oneLine(rw.Actor), Task: rw.Task,
 		Process: rw.Process, Reads: rw.Reads, Drop: c.drop, Tree: treeID(next.tree)}
 	if len(c.set) > 0 {
 		r.Set = make(map[jitos.ItemID]jitos.BlobID, len(c.set))
-		for item, blob := range c.set {
-			r.Set[item] = jitos.BlobID(blob.String())
+		for _, s := range c.set {
+			r.Set[s.item] = jitos.BlobID(s.blob.String())
 		}
 	}
 	return r
@@ -260,21 +266,13 @@ func (c change) record(rw jitos.Rewrite, next tip) jitos.Record {
 // ruleVersion is 1 for rules that the kernel does not know: those of a library of somebody's.
 func ruleVersion(rule string) int { return max(1, jitos.RuleVersion(rule)) }
 
-// withRecord puts a record into a .jitos/ tree.
-func (o *Objects) withRecord(ctx context.Context, fabric plumbing.Hash, r jitos.Record) (plumbing.Hash, error) {
+// putRecord stages a rewrite.json in the place of the one before.
+func (o *Objects) putRecord(r jitos.Record, former plumbing.Hash) (plumbing.Hash, error) {
 	data, err := jitos.Canonical(r)
 	if err != nil {
-		return fabric, fmt.Errorf("record: %w", err)
+		return plumbing.ZeroHash, fmt.Errorf("record: %w", err)
 	}
-	blob, err := o.PutBlob(data)
-	if err != nil {
-		return fabric, err
-	}
-	entries, err := o.Tree(ctx, fabric)
-	if err != nil {
-		return fabric, err
-	}
-	return o.PutTree(with(entries, rewriteFile, filemode.Regular, blob))
+	return o.putOwn(plumbing.BlobObject, data, former)
 }
 
 func (s *Store) committer(ctx context.Context) (object.Signature, error) {
@@ -317,7 +315,7 @@ func (s *Store) archive(ctx context.Context, tip jitos.CommitID, what string) er
 		if err != nil {
 			return err
 		}
-		err = s.publish(ctx, ref, head, next)
+		err = s.publish(ctx, ref, head, next, nil, next)
 		if !errors.Is(err, jitos.ErrStale) || try == 20 {
 			return err
 		}

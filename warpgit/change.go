@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path"
-	"sort"
+	"slices"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -16,8 +16,37 @@ import (
 // change is a rewrite's effect on .jitos/: items by their new blobs. Append makes one of a rewrite, Verify of a record; so
 // what is written and what is replayed cannot differ.
 type change struct {
-	set  map[jitos.ItemID]plumbing.Hash
-	drop []jitos.ItemID
+	set    []itemBlob // by item, each once
+	drop   []jitos.ItemID
+	record plumbing.Hash // the new rewrite.json
+}
+
+// itemBlob is an item and what it is set to.
+type itemBlob struct {
+	item jitos.ItemID
+	blob plumbing.Hash
+}
+
+// sort brings what is set into order, and refuses one item with two values.
+func (c *change) sort() error {
+	slices.SortStableFunc(c.set, func(a, b itemBlob) int { return strings.Compare(string(a.item), string(b.item)) })
+	once := c.set[:0]
+	for _, s := range c.set {
+		if n := len(once); n > 0 && once[n-1].item == s.item {
+			if once[n-1].blob != s.blob {
+				return fmt.Errorf("item %s: %w: set twice in one rewrite", s.item, jitos.ErrInvalid)
+			}
+			continue
+		}
+		once = append(once, s)
+	}
+	c.set = once
+	return nil
+}
+
+func (c change) sets(item jitos.ItemID) bool {
+	_, found := slices.BinarySearchFunc(c.set, item, func(b itemBlob, item jitos.ItemID) int { return strings.Compare(string(b.item), string(item)) })
+	return found
 }
 
 // plan is a change sorted by the directories that it touches.
@@ -60,10 +89,11 @@ func (o *Objects) change(ctx context.Context, fabric plumbing.Hash, c change) (p
 	if err != nil {
 		return plumbing.ZeroHash, err
 	}
-	entries, err := o.Tree(ctx, fabric)
+	before, err := o.tree(ctx, fabric)
 	if err != nil {
 		return plumbing.ZeroHash, err
 	}
+	changes := p.files
 	for _, dir := range []struct {
 		name  string
 		apply func(context.Context, plumbing.Hash) (plumbing.Hash, error)
@@ -78,22 +108,19 @@ func (o *Objects) change(ctx context.Context, fabric plumbing.Hash, c change) (p
 			return o.changeDir(ctx, id, p.methods)
 		}},
 	} {
-		old, _ := find(entries, dir.name)
-		id, err := dir.apply(ctx, old.Hash)
+		old, _ := before.find(dir.name)
+		id, err := dir.apply(ctx, old.id)
 		if err != nil {
 			return plumbing.ZeroHash, err
 		}
-		if id != old.Hash {
-			entries = with(entries, dir.name, filemode.Dir, id)
+		if id != old.id {
+			changes = append(changes, leafChange{Name: dir.name, Mode: filemode.Dir, Hash: id})
 		}
 	}
-	for _, f := range p.files {
-		entries = with(entries, f.Name, f.Mode, f.Hash)
+	id, err := o.changeDir(ctx, fabric, changes)
+	if err == nil && id.IsZero() {
+		err = fmt.Errorf("%s: %w: it would be empty", fabricDir, jitos.ErrInvalid)
 	}
-	if len(entries) == 0 {
-		return plumbing.ZeroHash, fmt.Errorf("%s: %w: it would be empty", fabricDir, jitos.ErrInvalid)
-	}
-	id, err := o.PutTree(entries)
 	if err != nil {
 		return id, err
 	}
@@ -102,15 +129,21 @@ func (o *Objects) change(ctx context.Context, fabric plumbing.Hash, c change) (p
 
 func (o *Objects) sortChange(ctx context.Context, fabric plumbing.Hash, c change) (*plan, error) {
 	p := &plan{nodes: map[string][]leafChange{}, edges: map[jitos.NodeID]map[string][]leafChange{}}
-	for item, blob := range c.set {
-		parts, err := item.Parse()
+	for _, s := range c.set {
+		parts, err := s.item.Parse()
 		if err != nil {
 			return nil, err
 		}
 		if parts.Label != "" {
 			p.added = append(p.added, parts)
 		}
-		p.add(parts, blob)
+		p.add(parts, s.blob)
+	}
+	if !c.record.IsZero() {
+		p.files = append(p.files, leafChange{Name: rewriteFile, Mode: filemode.Regular, Hash: c.record})
+	}
+	if len(c.drop) == 0 {
+		return p, nil
 	}
 	seen := map[jitos.ItemID]bool{}
 	for _, item := range c.drop {
@@ -118,7 +151,7 @@ func (o *Objects) sortChange(ctx context.Context, fabric plumbing.Hash, c change
 		if err != nil {
 			return nil, err
 		}
-		if _, both := c.set[item]; both || seen[item] {
+		if c.sets(item) || seen[item] {
 			return nil, fmt.Errorf("item %s: %w: named twice in one rewrite", item, jitos.ErrInvalid)
 		}
 		seen[item] = true
@@ -137,12 +170,7 @@ func (o *Objects) sortChange(ctx context.Context, fabric plumbing.Hash, c change
 		}
 		p.add(parts, plumbing.ZeroHash)
 	}
-	sort.Slice(p.added, func(i, j int) bool { return edgeOrder(p.added[i]) < edgeOrder(p.added[j]) })
 	return p, nil
-}
-
-func edgeOrder(p jitos.ItemParts) string {
-	return strings.Join([]string{p.Node.String(), p.Label, p.Edge}, "/")
 }
 
 func (o *Objects) changeNodes(ctx context.Context, nodes plumbing.Hash, kinds map[string][]leafChange) (plumbing.Hash, error) {
@@ -152,7 +180,7 @@ func (o *Objects) changeNodes(ctx context.Context, nodes plumbing.Hash, kinds ma
 		if err != nil {
 			return old, err
 		}
-		id, err := o.updateLeaves(ctx, old, 0, leaves)
+		id, err := o.updateLeaves(ctx, old, leaves)
 		if err != nil {
 			return id, err
 		}
@@ -174,17 +202,17 @@ func (o *Objects) changeEdges(ctx context.Context, edges plumbing.Hash, sources 
 		}
 		var dirs []leafChange
 		for label, leaves := range labels {
-			was, err := o.child(ctx, old.Hash, label)
+			was, err := o.child(ctx, old.id, label)
 			if err != nil {
 				return was, err
 			}
-			id, err := o.updateLeaves(ctx, was, 0, leaves)
+			id, err := o.updateLeaves(ctx, was, leaves)
 			if err != nil {
 				return id, err
 			}
 			dirs = append(dirs, leafChange{Name: label, Mode: filemode.Dir, Hash: id})
 		}
-		id, err := o.changeDir(ctx, old.Hash, dirs)
+		id, err := o.changeDir(ctx, old.id, dirs)
 		if err != nil {
 			return id, err
 		}
@@ -198,15 +226,20 @@ func (o *Objects) changeDir(ctx context.Context, dir plumbing.Hash, changes []le
 	if len(changes) == 0 {
 		return dir, nil
 	}
-	entries, err := o.Tree(ctx, dir)
+	t, err := o.tree(ctx, dir)
 	if err != nil {
 		return plumbing.ZeroHash, err
 	}
-	entries = mergeLeaves(entries, changes)
-	if len(entries) == 0 {
+	slices.SortFunc(changes, compareEntries)
+	size := len(t)
+	for _, c := range changes {
+		size += entrySize(len(c.Name))
+	}
+	after := t.with(o.take(size), changes...)
+	if len(after) == 0 {
 		return plumbing.ZeroHash, nil
 	}
-	return o.PutTree(entries)
+	return o.putOwn(plumbing.TreeObject, after, dir)
 }
 
 // checkEnds refuses a graph with an edge that hangs in the air: the ends of each new edge are looked up, and a node that goes

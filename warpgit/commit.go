@@ -19,7 +19,7 @@ type view struct {
 	commit   *object.Commit
 	parents  []plumbing.Hash // none beyond the edge of a shallow clone
 	fabric   plumbing.Hash   // its .jitos/, zero where it has none
-	files    []object.TreeEntry
+	files    tree
 	tree     plumbing.Hash // the hash of files
 	trailers map[string]string
 }
@@ -33,12 +33,12 @@ func (s *Store) view(ctx context.Context, id plumbing.Hash) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	root, err := s.Objects.Tree(ctx, c.TreeHash)
+	root, err := s.Objects.tree(ctx, c.TreeHash)
 	if err != nil {
 		return nil, fmt.Errorf("commit %s: %w", id, err)
 	}
 	v := &view{id: id, commit: c, parents: c.ParentHashes, files: root, tree: c.TreeHash}
-	if _, ok := find(root, fabricDir); ok {
+	if _, ok := root.find(fabricDir); ok {
 		v.fabric, v.files, v.tree = splitRoot(root)
 	}
 	_, _, v.trailers = parseMessage(c.Message)
@@ -51,7 +51,7 @@ func (s *Store) view(ctx context.Context, id plumbing.Hash) (*view, error) {
 			v.parents = nil
 		}
 	}
-	s.views.put(id, v, len(root)+10)
+	s.views.put(id, v, len(root)/32+10)
 	return v, nil
 }
 

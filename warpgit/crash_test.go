@@ -221,7 +221,7 @@ func TestLeftovers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	held, err := r.packs.write(map[plumbing.Hash]rawObject{id: {plumbing.BlobObject, []byte("never referenced")}})
+	held, err := r.packs.write([]*staged{{id: id, rawObject: rawObject{plumbing.BlobObject, []byte("never referenced")}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,12 +236,12 @@ func TestLeftovers(t *testing.T) {
 	foreign := filepath.Join(dir, ".git/objects/pack/pack-1234.keep")
 	write(t, dir, ".git/objects/pack/pack-1234.keep", "mine\n")
 	openDir(t, dir) // the writer is alive: nothing of it may go
-	if !exists(held+".keep") || !exists(ref+".lock") {
+	if !exists(held.path+".keep") || !exists(ref+".lock") {
 		t.Fatal("the files of a living writer are gone")
 	}
 	r.packs.alive.file.Close() // as if it were killed
 	next := openDir(t, dir)
-	if exists(held+".keep") || exists(ref+".lock") {
+	if exists(held.path+".keep") || exists(ref+".lock") {
 		t.Error("the .keep or the lock of a dead writer is still there")
 	}
 	appendTo(t, next.Store, jitos.SystemRef, tip, graphRule(nil, nil)) // the lock of a dead writer is no obstacle

@@ -16,15 +16,15 @@ func (o *Objects) diffLeaves(ctx context.Context, a, b plumbing.Hash, fn func(na
 	if a == b {
 		return nil
 	}
-	left, err := o.Tree(ctx, a)
+	left, err := o.tree(ctx, a)
 	if err != nil {
 		return err
 	}
-	right, err := o.Tree(ctx, b)
+	right, err := o.tree(ctx, b)
 	if err != nil {
 		return err
 	}
-	if len(left) > 0 && len(right) > 0 && isSharded(left) != isSharded(right) {
+	if len(left) > 0 && len(right) > 0 && left.isSharded() != right.isSharded() {
 		if left, err = o.allLeaves(ctx, a); err != nil {
 			return err
 		}
@@ -32,43 +32,67 @@ func (o *Objects) diffLeaves(ctx context.Context, a, b plumbing.Hash, fn func(na
 			return err
 		}
 	}
-	return eachPair(left, right, func(name string, x, y object.TreeEntry) error {
-		if isShard(x) || isShard(y) {
-			return o.diffLeaves(ctx, x.Hash, y.Hash, fn)
+	return eachPair(left, right, func(x, y entry) error {
+		if x.isShard() || y.isShard() {
+			return o.diffLeaves(ctx, x.id, y.id, fn)
 		}
-		return fn(name, x.Hash, y.Hash)
+		return fn(either(x, y), x.id, y.id)
 	})
 }
 
-func (o *Objects) allLeaves(ctx context.Context, dir plumbing.Hash) ([]object.TreeEntry, error) {
+// allLeaves returns the leaves of a sharded directory as if it were one tree.
+func (o *Objects) allLeaves(ctx context.Context, dir plumbing.Hash) (tree, error) {
 	var all []object.TreeEntry
-	_, err := o.eachLeaf(ctx, dir, func(e object.TreeEntry) bool {
-		all = append(all, e)
+	_, err := o.eachLeaf(ctx, dir, func(e entry) bool {
+		all = append(all, object.TreeEntry{Name: string(e.name), Mode: e.mode, Hash: e.id})
 		return true
 	})
-	return all, err
+	return encodeTree(sortedTree(all)), err
 }
 
-// eachPair calls fn for each name that two lists of entries do not have in common, as it is in each: first those of a.
-func eachPair(a, b []object.TreeEntry, fn func(name string, a, b object.TreeEntry) error) error {
-	right := make(map[string]object.TreeEntry, len(b))
-	for _, e := range b {
-		right[e.Name] = e
+func either(x, y entry) string {
+	if x.name != nil {
+		return string(x.name)
 	}
-	for _, e := range a {
-		other := right[e.Name]
-		delete(right, e.Name)
-		if e != other {
-			if err := fn(e.Name, e, other); err != nil {
-				return err
-			}
+	return string(y.name)
+}
+
+// eachPair calls fn for each entry that two trees do not have in common, as it is in each: the absent one is zero. A file and a
+// directory of one name are no pair.
+func eachPair(a, b tree, fn func(a, b entry) error) error {
+	for len(a) > 0 || len(b) > 0 {
+		var x, y entry
+		restA, restB := a, b
+		if len(a) > 0 {
+			x, restA = a.next()
 		}
-	}
-	for _, e := range b {
-		if _, ok := right[e.Name]; ok {
-			if err := fn(e.Name, object.TreeEntry{}, e); err != nil {
-				return err
-			}
+		if len(b) > 0 {
+			y, restB = b.next()
+		}
+		order := 0
+		switch {
+		case len(a) == 0:
+			order = 1
+		case len(b) == 0:
+			order = -1
+		default:
+			order = compareNames(x.name, x.isDir(), string(y.name), y.isDir())
+		}
+		if order <= 0 {
+			a = restA
+		} else {
+			x = entry{}
+		}
+		if order >= 0 {
+			b = restB
+		} else {
+			y = entry{}
+		}
+		if order == 0 && x.id == y.id && x.mode == y.mode {
+			continue
+		}
+		if err := fn(x, y); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -93,13 +117,13 @@ func (o *Objects) diffDirs(ctx context.Context, a, b plumbing.Hash, fn func(name
 	if a == b {
 		return nil
 	}
-	left, err := o.Tree(ctx, a)
+	left, err := o.tree(ctx, a)
 	if err != nil {
 		return err
 	}
-	right, err := o.Tree(ctx, b)
+	right, err := o.tree(ctx, b)
 	if err != nil {
 		return err
 	}
-	return eachPair(left, right, func(name string, x, y object.TreeEntry) error { return fn(name, x.Hash, y.Hash) })
+	return eachPair(left, right, func(x, y entry) error { return fn(either(x, y), x.id, y.id) })
 }

@@ -41,15 +41,15 @@ func (s *snapshot) entry(ctx context.Context, name string) (object.TreeEntry, bo
 		if at.Mode != filemode.Dir {
 			return at, false, nil
 		}
-		entries, err := s.objects.Tree(ctx, at.Hash)
+		t, err := s.objects.tree(ctx, at.Hash)
 		if err != nil {
 			return at, false, err
 		}
-		e, ok := find(entries, part)
+		e, ok := t.find(part)
 		if !ok {
 			return at, false, nil
 		}
-		at = e
+		at = object.TreeEntry{Name: part, Mode: e.mode, Hash: e.id}
 	}
 	return at, true, nil
 }

@@ -44,7 +44,7 @@ func (r *Repo) land(ctx context.Context, branch string, old, parent jitos.Commit
 	if err != nil {
 		return id, err
 	}
-	f, err := r.Store.Objects.flush(ctx, id)
+	f, err := r.Store.Objects.flush(ctx, nil, id)
 	if err != nil {
 		return id, err
 	}
@@ -121,12 +121,12 @@ func (r *Repo) landingPlace(ctx context.Context, branch string, old plumbing.Has
 
 // landCommit stages an ordinary commit of the user's.
 func (r *Repo) landCommit(ctx context.Context, parent jitos.CommitID, tree jitos.TreeID, text string) (plumbing.Hash, error) {
-	files, _, err := r.Store.userFiles(ctx, tree)
+	files, root, err := r.Store.userFiles(ctx, tree)
 	if err != nil {
 		return plumbing.ZeroHash, err
 	}
-	root, err := r.Store.Objects.PutTree(files) // a file tree may be nowhere stored yet
-	if err != nil {
+	// A file tree may be nowhere stored yet.
+	if err := r.Store.Objects.stage(root, rawObject{plumbing.TreeObject, files}, plumbing.ZeroHash); err != nil {
 		return root, err
 	}
 	who, err := r.Store.committer(ctx)

@@ -8,8 +8,6 @@ import (
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/filemode"
-	"github.com/go-git/go-git/v5/plumbing/object"
 
 	"github.com/jitos/jitos"
 )
@@ -129,12 +127,12 @@ func parseFabricFile(data []byte) (fabricInfo, error) {
 
 // child returns the hash of an entry of a tree, zero where there is none.
 func (o *Objects) child(ctx context.Context, dir plumbing.Hash, name string) (plumbing.Hash, error) {
-	entries, err := o.Tree(ctx, dir)
+	t, err := o.tree(ctx, dir)
 	if err != nil {
 		return plumbing.ZeroHash, err
 	}
-	e, _ := find(entries, name)
-	return e.Hash, nil
+	e, _ := t.find(name)
+	return e.id, nil
 }
 
 // descend follows names through unsharded directories.
@@ -168,7 +166,7 @@ func (o *Objects) item(ctx context.Context, fabric plumbing.Hash, p jitos.ItemPa
 		return plumbing.ZeroHash, err
 	}
 	e, _, err := o.leaf(ctx, dir, leaf)
-	return e.Hash, err
+	return e.id, err
 }
 
 // edgesOf returns the directory of the edges that leave a node, zero where none do.
@@ -178,20 +176,21 @@ func (o *Objects) edgesOf(ctx context.Context, fabric plumbing.Hash, from jitos.
 		return plumbing.ZeroHash, err
 	}
 	e, _, err := o.leaf(ctx, kind, fromLeaf(from.Name))
-	return e.Hash, err
+	return e.id, err
 }
 
 // splitRoot takes .jitos out of a root tree: what is left are the user's files, and their tree's hash is computed.
-func splitRoot(root []object.TreeEntry) (fabric plumbing.Hash, files []object.TreeEntry, tree plumbing.Hash) {
-	files = make([]object.TreeEntry, 0, len(root))
-	for _, e := range root {
-		if e.Name == fabricDir {
-			if e.Mode == filemode.Dir {
-				fabric = e.Hash
-			}
-			continue
+func splitRoot(root tree) (fabric plumbing.Hash, files tree, id plumbing.Hash) {
+	files = make(tree, 0, len(root))
+	for rest := root; len(rest) > 0; {
+		e, after := rest.next()
+		switch {
+		case string(e.name) != fabricDir:
+			files = append(files, rest[:len(rest)-len(after)]...)
+		case e.isDir():
+			fabric = e.id
 		}
-		files = append(files, e)
+		rest = after
 	}
-	return fabric, files, plumbing.ComputeHash(plumbing.TreeObject, encodeTree(files))
+	return fabric, files, hashOwn(plumbing.TreeObject, files)
 }

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -90,10 +91,12 @@ func waitLock(ctx context.Context, p perm, path string, patience time.Duration) 
 	}
 }
 
-// alive is a lock that a process holds for as long as files of its exist that only it may remove.
+// alive is a lock that a process holds for as long as files of its exist that only it may remove. It says whose it is: each .keep
+// of the process is a link to it.
 type alive struct {
-	name string
-	file *os.File
+	name   string
+	file   *os.File
+	synced atomic.Bool
 }
 
 const alivePrefix = "jitos-"
@@ -113,11 +116,30 @@ func newAlive(p perm, dir string) (*alive, error) {
 		if err != nil {
 			return nil, err
 		}
+		a := &alive{name: name, file: f}
 		if flock(f) == nil && sameFile(f, path) {
-			return &alive{name, f}, nil
+			if _, err := f.WriteString(a.text()); err != nil {
+				return nil, errors.Join(err, a.release())
+			}
+			return a, nil
 		}
 		f.Close() // somebody took it for a dead one's in the moment before it was locked
 	}
+}
+
+// text is what a .keep says.
+func (a *alive) text() string { return keepMark + " " + a.name + "\n" }
+
+// sync brings the text to the disk, once.
+func (a *alive) sync() error {
+	if a.synced.Load() {
+		return nil
+	}
+	if err := a.file.Sync(); err != nil {
+		return err
+	}
+	a.synced.Store(true)
+	return nil
 }
 
 func (a *alive) release() error {

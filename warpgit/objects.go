@@ -4,30 +4,28 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/object"
-	"github.com/go-git/go-git/v5/plumbing/storer"
 
 	"github.com/jitos/jitos"
 )
 
 // Objects are the git objects of one repository: everything it has, and what this process has staged.
 //
-// On disk, writing goes to a staging map in memory; the next Append of the Store makes it durable in one pack. In memory,
-// writing is immediate.
-//
-// Every method is safe for concurrent use. A hash that is not there gives an error that Is jitos.ErrNotFound.
+// What is put is staged in memory, until an Append of the Store whose commits lead to it makes it durable; in a Store of
+// NewMemory it is there at once. Every method is safe for concurrent use, but on a layer. A hash that is not there gives an error
+// that Is jitos.ErrNotFound.
 type Objects struct {
-	mu      sync.Mutex // guards what follows; a source is not safe for concurrent use
+	under *Objects // of a layer: what is below it
+	batch *batch   // what is staged, or in a layer what was put into it; nil in memory
+
+	mu      sync.Mutex // guards batch and spilled; of no use in a layer
 	base    source
 	packs   *packWriter // nil in memory
-	staged  map[plumbing.Hash]*stagedObject
-	bytes   int64    // of the staged objects that are not in any pack yet
-	spillAt int64    // see spill
-	spilled []string // packs that hold staged objects, see spill
+	spillAt int64       // see spill
+	spilled []*heldPack // packs that hold staged objects, see spill
 
 	raw   cache[plumbing.Hash, rawObject]
 	trees cache[plumbing.Hash, []object.TreeEntry]
@@ -36,7 +34,7 @@ type Objects struct {
 	lost func(context.Context, plumbing.Hash) bool
 }
 
-// source is where objects come from: a repository's object directories (objectDirs) or go-git's memory storage. The error
+// source is where objects come from: a repository's object directories (objectDirs) or memory. The error
 // of read is plumbing.ErrObjectNotFound where there is no such object.
 type source interface {
 	read(id plumbing.Hash) (rawObject, error)
@@ -48,12 +46,6 @@ type rawObject struct {
 	data []byte
 }
 
-// stagedObject is kept until a commit that reaches it is durable: a pack alone does not protect it from a git gc.
-type stagedObject struct {
-	rawObject
-	written bool // it is in a pack already, only not reachable yet
-}
-
 // EmptyTree is the tree without entries.
 var EmptyTree = plumbing.ComputeHash(plumbing.TreeObject, nil)
 
@@ -61,15 +53,22 @@ var EmptyTree = plumbing.ComputeHash(plumbing.TreeObject, nil)
 const defaultSpill = 64 << 20
 
 func newObjects(base source, packs *packWriter) *Objects {
-	return &Objects{
+	o := &Objects{
 		base:    base,
 		packs:   packs,
 		spillAt: defaultSpill,
-		staged:  map[plumbing.Hash]*stagedObject{},
 		raw:     cache[plumbing.Hash, rawObject]{limit: 16 << 20},
 		trees:   cache[plumbing.Hash, []object.TreeEntry]{limit: 400_000},
 	}
+	if packs != nil {
+		o.batch = newBatch()
+	}
+	return o
 }
+
+// layer returns objects that read what o has and keep what is put into them to themselves: what one Append makes, or a replay
+// that is only compared. A layer is for one goroutine.
+func (o *Objects) layer() *Objects { return &Objects{under: o, batch: newBatch()} }
 
 // Blob returns the bytes of a blob. The caller must not change them.
 func (o *Objects) Blob(ctx context.Context, id plumbing.Hash) ([]byte, error) {
@@ -78,30 +77,43 @@ func (o *Objects) Blob(ctx context.Context, id plumbing.Hash) ([]byte, error) {
 
 // Tree returns the entries of a tree in git's order. The caller must not change them. The zero hash is the empty tree.
 func (o *Objects) Tree(ctx context.Context, id plumbing.Hash) ([]object.TreeEntry, error) {
-	entries, err := o.storedTree(ctx, id)
+	if entries, ok := o.trees.get(id); ok {
+		return entries, nil
+	}
+	t, err := o.tree(ctx, id)
+	if err != nil || len(t) == 0 {
+		return nil, err
+	}
+	entries := t.entries()
+	o.trees.put(id, entries, len(entries)+1)
+	return entries, nil
+}
+
+// tree returns the bytes of a tree.
+func (o *Objects) tree(ctx context.Context, id plumbing.Hash) (tree, error) {
+	t, err := o.storedTree(ctx, id)
+	for o.under != nil {
+		o = o.under
+	}
 	if errors.Is(err, jitos.ErrNotFound) && o.lost != nil && o.lost(ctx, id) {
 		return o.storedTree(ctx, id)
 	}
-	return entries, err
+	return t, err
 }
 
-func (o *Objects) storedTree(ctx context.Context, id plumbing.Hash) ([]object.TreeEntry, error) {
+func (o *Objects) storedTree(ctx context.Context, id plumbing.Hash) (tree, error) {
 	if id.IsZero() || id == EmptyTree {
 		return nil, nil
-	}
-	if entries, ok := o.trees.get(id); ok {
-		return entries, nil
 	}
 	data, err := o.typed(ctx, id, plumbing.TreeObject)
 	if err != nil {
 		return nil, err
 	}
-	entries, err := decodeTree(data)
+	t, err := parseTree(data)
 	if err != nil {
 		return nil, fmt.Errorf("tree %s: %w", id, err)
 	}
-	o.trees.put(id, entries, len(entries)+1)
-	return entries, nil
+	return t, nil
 }
 
 // Commit returns a commit as git keeps it.
@@ -110,21 +122,16 @@ func (o *Objects) Commit(ctx context.Context, id plumbing.Hash) (*object.Commit,
 	if err != nil {
 		return nil, err
 	}
-	m := &plumbing.MemoryObject{}
-	m.SetType(plumbing.CommitObject)
-	if _, err := m.Write(data); err != nil {
+	c, err := decodeCommit(data)
+	if err != nil {
 		return nil, fmt.Errorf("commit %s: %w", id, err)
-	}
-	c := &object.Commit{}
-	if err := c.Decode(m); err != nil {
-		return nil, fmt.Errorf("commit %s: %w: %v", id, jitos.ErrCorrupt, err)
 	}
 	return c, nil
 }
 
 // PutBlob stages a blob.
 func (o *Objects) PutBlob(data []byte) (plumbing.Hash, error) {
-	return o.put(plumbing.BlobObject, data)
+	return o.put(plumbing.BlobObject, append([]byte(nil), data...))
 }
 
 // PutTree stages a tree; the entries may come in any order, and are kept in git's. Modes stay as they are.
@@ -133,48 +140,60 @@ func (o *Objects) PutTree(entries []object.TreeEntry) (plumbing.Hash, error) {
 	if err := checkTree(entries); err != nil {
 		return plumbing.ZeroHash, err
 	}
-	id, err := o.put(plumbing.TreeObject, encodeTree(entries))
-	if err == nil {
-		o.trees.put(id, entries, len(entries)+1)
-	}
-	return id, err
+	return o.put(plumbing.TreeObject, encodeTree(entries))
 }
 
 // PutCommit stages a commit.
 func (o *Objects) PutCommit(c *object.Commit) (plumbing.Hash, error) {
-	m := &plumbing.MemoryObject{}
-	if err := c.Encode(m); err != nil {
-		return plumbing.ZeroHash, fmt.Errorf("encode commit: %w", err)
-	}
-	data, err := readAll(m)
-	if err != nil {
-		return plumbing.ZeroHash, fmt.Errorf("encode commit: %w", err)
-	}
-	return o.put(plumbing.CommitObject, data)
+	return o.put(plumbing.CommitObject, encodeCommit(nil, c))
 }
 
-// put never asks whether the object is in the repository already: one that is there unreferenced could be taken by a git gc,
-// and writing it again into our own pack is always safe.
+// put stages an object of anybody's, whose bytes must not change afterwards.
 func (o *Objects) put(kind plumbing.ObjectType, data []byte) (plumbing.Hash, error) {
-	id := plumbing.ComputeHash(kind, data)
+	id := hashForeign(kind, data)
+	return id, o.stage(id, rawObject{kind, data}, plumbing.ZeroHash)
+}
+
+// putOwn stages an object that jitos encoded, which takes the place of a former one (zero for none).
+func (o *Objects) putOwn(kind plumbing.ObjectType, data []byte, former plumbing.Hash) (plumbing.Hash, error) {
+	id := hashOwn(kind, data)
+	return id, o.stage(id, rawObject{kind, data}, former)
+}
+
+// stage never asks whether the object is in the repository already: one that is there unreferenced could be taken by a git gc,
+// and writing it again into our own pack is always safe.
+func (o *Objects) stage(id plumbing.Hash, r rawObject, former plumbing.Hash) error {
+	if o.under != nil {
+		if o.batch.add(id, r, former); o.batch.bytes < o.under.spillAt {
+			return nil
+		}
+		full := o.batch
+		o.batch = newBatch()
+		return o.under.spill(full)
+	}
+	if base, ok := o.base.(memory); ok {
+		base.write(&staged{rawObject: r, id: id})
+		return nil
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	switch base := o.base.(type) {
-	case memory:
-		return id, base.write(rawObject{kind, data})
-	case scratch:
-		o.raw.put(id, rawObject{kind, data}, len(data)+64)
-		return id, nil
+	if o.batch.add(id, r, former); o.batch.bytes < o.spillAt {
+		return nil
 	}
-	if _, ok := o.staged[id]; ok {
-		return id, nil
+	pack, err := o.packs.write(o.batch.list)
+	if err != nil {
+		return fmt.Errorf("stage: %w", err)
 	}
-	o.staged[id] = &stagedObject{rawObject: rawObject{kind, append([]byte(nil), data...)}}
-	o.bytes += int64(len(data))
-	if o.bytes < o.spillAt {
-		return id, nil
+	o.spilled, o.batch = append(o.spilled, pack), newBatch()
+	return nil
+}
+
+// take returns room for an object that putOwn will get.
+func (o *Objects) take(size int) []byte {
+	if o.under != nil {
+		return o.batch.take(size)
 	}
-	return id, o.spill()
+	return make([]byte, 0, size)
 }
 
 // typed reads an object that must be of a type.
@@ -194,57 +213,74 @@ func (o *Objects) typed(ctx context.Context, id plumbing.Hash, kind plumbing.Obj
 
 // get reads an object: one that is staged, or one of the source's.
 func (o *Objects) get(id plumbing.Hash) (rawObject, error) {
+	if o.under != nil {
+		if s := o.batch.ids[id]; s != nil {
+			return s.rawObject, nil
+		}
+		return o.under.get(id)
+	}
 	if r, ok := o.raw.get(id); ok {
 		return r, nil
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if s, ok := o.staged[id]; ok {
-		return s.rawObject, nil
+	if r, ok := o.stagedObject(id); ok {
+		return r, nil
 	}
 	r, err := o.base.read(id)
 	if errors.Is(err, plumbing.ErrObjectNotFound) {
+		if r, ok := o.stagedObject(id); ok { // put since we looked
+			return r, nil
+		}
 		return r, fmt.Errorf("object %s: %w", id, jitos.ErrNotFound)
 	}
 	if err != nil {
 		return r, fmt.Errorf("object %s: %w: %v", id, jitos.ErrCorrupt, err)
 	}
+	o.remember(id, r)
+	return r, nil
+}
+
+func (o *Objects) stagedObject(id plumbing.Hash) (rawObject, bool) {
+	if o.batch == nil {
+		return rawObject{}, false
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	s := o.batch.ids[id]
+	if s == nil {
+		return rawObject{}, false
+	}
+	return s.rawObject, true
+}
+
+// remember keeps an object that is likely to be read again.
+func (o *Objects) remember(id plumbing.Hash, r rawObject) {
 	if len(r.data) <= 1<<20 {
 		o.raw.put(id, r, len(r.data)+64)
+	}
+}
+
+// memory keeps objects in memory.
+type memory struct {
+	mu      *sync.Mutex
+	objects map[plumbing.Hash]rawObject
+}
+
+func newMemory() memory { return memory{&sync.Mutex{}, map[plumbing.Hash]rawObject{}} }
+
+func (m memory) read(id plumbing.Hash) (rawObject, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, ok := m.objects[id]
+	if !ok {
+		return r, plumbing.ErrObjectNotFound
 	}
 	return r, nil
 }
 
-// memory keeps objects in go-git's memory storage.
-type memory struct{ storer.EncodedObjectStorer }
-
-func (m memory) read(id plumbing.Hash) (rawObject, error) {
-	e, err := m.EncodedObject(plumbing.AnyObject, id)
-	if err != nil {
-		return rawObject{}, err
+func (m memory) write(objects ...*staged) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, s := range objects {
+		m.objects[s.id] = s.rawObject
 	}
-	data, err := readAll(e)
-	return rawObject{e.Type(), data}, err
-}
-
-func (m memory) write(r rawObject) error {
-	e := &plumbing.MemoryObject{}
-	e.SetType(r.kind)
-	if _, err := e.Write(append([]byte(nil), r.data...)); err != nil {
-		return fmt.Errorf("keep object: %w", err)
-	}
-	_, err := m.SetEncodedObject(e)
-	return err
-}
-
-func readAll(e plumbing.EncodedObject) ([]byte, error) {
-	r, err := e.Reader()
-	if err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(r)
-	if err2 := r.Close(); err == nil {
-		err = err2
-	}
-	return data, err
 }

@@ -1,23 +1,16 @@
 package warpgit
 
 import (
-	"bufio"
-	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
-
-	"github.com/jitos/jitos"
 )
 
 // packWriter puts packs where git reads them, so that neither a kill nor a git gc beside it can harm:
@@ -26,14 +19,39 @@ import (
 //	create pack-X.keep, which names the lock of this process, so that gc leaves the pack alone
 //	rename pack-X.pack and then pack-X.idx to objects/pack, fsync that directory
 //
-// The caller moves the ref and then lets the .keep go. A process that was killed leaves files that sweep takes away.
+// The caller moves the ref and then lets the .keep go. A process that was killed leaves files that sweep takes away. Callers
+// that come while a pack is being written share the next one, and its fsyncs.
 type packWriter struct {
 	objects string // the object directory
 	own     string // <common>/jitos
 	perm    perm
-	mu      sync.Mutex   // guards alive
+	mu      sync.Mutex   // guards alive and waiting
 	alive   *alive       // nil until the first pack
 	locks   atomic.Int64 // numbers the lock files, see reflock.go
+	waiting []*packRequest
+	turn    sync.Mutex // held by who writes a pack
+}
+
+// packRequest is what one caller wants written.
+type packRequest struct {
+	objects []*staged
+	pack    *heldPack // nil until it is done
+	err     error
+}
+
+// heldPack is a pack under a .keep, which goes when the last of those who wrote it together has let go.
+type heldPack struct {
+	writer *packWriter
+	path   string // without extension
+	users  atomic.Int32
+}
+
+// release lets git treat the pack as any other.
+func (h *heldPack) release() error {
+	if h.users.Add(-1) > 0 {
+		return nil
+	}
+	return h.writer.release(h.path)
 }
 
 // keepMark is the first word of our .keep files; the name of the writer's lock follows.
@@ -62,62 +80,139 @@ func (p *packWriter) start() error {
 	return nil
 }
 
-// write makes the objects durable in one pack and returns its path without extension. It is held by a .keep.
-func (p *packWriter) write(objects map[plumbing.Hash]rawObject) (string, error) {
-	if err := p.start(); err != nil {
-		return "", fmt.Errorf("write pack: %w", err)
+// write makes objects durable in a pack: each comes after what it leads to, and after its former self.
+func (p *packWriter) write(objects []*staged) (*heldPack, error) {
+	r := &packRequest{objects: objects}
+	p.mu.Lock()
+	p.waiting = append(p.waiting, r)
+	p.mu.Unlock()
+	p.turn.Lock()
+	defer p.turn.Unlock()
+	if r.pack == nil && r.err == nil {
+		p.mu.Lock()
+		group := p.waiting
+		p.waiting = nil
+		p.mu.Unlock()
+		pack, err := p.writeGroup(group)
+		for _, r := range group {
+			r.pack, r.err = pack, err
+		}
 	}
-	tmp := filepath.Join(p.tmpDir(), p.alive.name+".pack")
-	name, idx, err := p.encode(tmp, objects)
-	if err != nil {
-		os.Remove(tmp)
-		return "", fmt.Errorf("write pack: %w", err)
-	}
-	tmpIdx := filepath.Join(p.tmpDir(), p.alive.name+".idx")
-	if err := p.perm.writeSynced(tmpIdx, idx, 0o444); err != nil {
-		return "", fmt.Errorf("write pack index: %w", err)
-	}
-	path := filepath.Join(p.packDir(), "pack-"+name.String())
-	if err := p.hold(path + ".keep"); err != nil {
-		return "", err
-	}
-	if err := os.Rename(tmp, path+".pack"); err != nil {
-		return "", fmt.Errorf("place pack: %w", err)
-	}
-	if err := os.Rename(tmpIdx, path+".idx"); err != nil {
-		return "", fmt.Errorf("place pack index: %w", err)
-	}
-	if err := syncDir(p.packDir()); err != nil {
-		return "", err
-	}
-	return path, p.mark(path)
+	return r.pack, r.err
 }
 
-// hold creates the .keep, with its text at once and on the disk before its name: an empty one, as a power cut would leave
-// it, could not be told from somebody else's, and would hold the pack for ever. Two processes that
-// write the same objects write the same pack: the second waits, so that neither lets go what the other still needs.
+func (p *packWriter) writeGroup(group []*packRequest) (*heldPack, error) {
+	objects := group[0].objects
+	if len(group) > 1 {
+		objects = join(group)
+	}
+	if err := p.start(); err != nil {
+		return nil, fmt.Errorf("write pack: %w", err)
+	}
+	for salt := 0; ; salt++ {
+		path, err := p.tryWrite(objects, salt)
+		if errors.Is(err, errTwin) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("write pack: %w", err)
+		}
+		h := &heldPack{writer: p, path: path}
+		h.users.Store(int32(len(group)))
+		return h, nil
+	}
+}
+
+// join puts the objects of several requests into one list, each once.
+func join(group []*packRequest) []*staged {
+	seen := map[plumbing.Hash]bool{}
+	var all []*staged
+	for _, r := range group {
+		for _, s := range r.objects {
+			if !seen[s.id] {
+				seen[s.id] = true
+				all = append(all, s)
+			}
+		}
+	}
+	return all
+}
+
+// errTwin is a pack of exactly these bytes that is there already, or that another process is writing. It cannot be shared: a
+// git gc may have decided its end before our .keep stood there.
+var errTwin = errors.New("there is such a pack")
+
+func (p *packWriter) tryWrite(objects []*staged, salt int) (path string, err error) {
+	tmp := filepath.Join(p.tmpDir(), p.alive.name)
+	defer func() {
+		if err != nil {
+			os.Remove(tmp + ".pack")
+			os.Remove(tmp + ".idx")
+		}
+	}()
+	f, err := p.perm.open(tmp+".pack", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o444)
+	if err != nil {
+		return "", err
+	}
+	name, idx, err := encodePack(f, objects, salt)
+	if err != nil {
+		return "", errors.Join(err, f.Close())
+	}
+	// The three syncs wait for one another's journal anyway: side by side they cost little more than one.
+	var synced [2]error
+	var wait sync.WaitGroup
+	wait.Go(func() { synced[0] = f.Sync() })
+	wait.Go(func() { synced[1] = p.alive.sync() })
+	err = p.perm.writeSynced(tmp+".idx", idx, 0o444)
+	wait.Wait()
+	if err = errors.Join(err, synced[0], synced[1], f.Close()); err != nil {
+		return "", err
+	}
+	path = filepath.Join(p.packDir(), "pack-"+name.String())
+	return path, p.place(tmp, path)
+}
+
+// place brings a synced pack and its index to the object directory, under a .keep.
+func (p *packWriter) place(tmp, path string) error {
+	if err := p.hold(path + ".keep"); err != nil {
+		return err
+	}
+	err := func() error {
+		if exists(path+".pack") || exists(path+".idx") {
+			return errTwin
+		}
+		if err := os.Rename(tmp+".pack", path+".pack"); err != nil {
+			return err
+		}
+		if err := os.Rename(tmp+".idx", path+".idx"); err != nil {
+			os.Remove(path + ".pack")
+			return err
+		}
+		return syncDir(p.packDir())
+	}()
+	if err != nil {
+		return errors.Join(err, p.release(path))
+	}
+	return p.mark(path)
+}
+
+// hold creates a .keep as a link to the lock of this process, which says whose it is and is on the disk: a .keep without its
+// text could not be told from somebody else's, and would stay for ever.
 func (p *packWriter) hold(keep string) error {
-	twin := filepath.Join(p.tmpDir(), fmt.Sprintf("%s.%d.hold", p.alive.name, p.locks.Add(1)))
-	if err := p.perm.writeSynced(twin, []byte(keepMark+" "+p.alive.name+"\n"), 0o444); err != nil {
+	if err := p.alive.sync(); err != nil {
 		return fmt.Errorf("hold pack: %w", err)
 	}
-	defer os.Remove(twin)
-	for wait := time.Millisecond; ; wait *= 2 {
-		err := os.Link(twin, keep)
-		if err != nil && noLinks(err) {
-			err = p.holdLinkless(keep)
-		}
-		if err == nil {
-			return nil
-		}
-		if !errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("hold pack: %w", err)
-		}
-		if wait > 4*time.Second {
-			return fmt.Errorf("hold pack: %w: %s exists", jitos.ErrBusy, filepath.Base(keep))
-		}
-		time.Sleep(wait)
+	err := os.Link(p.alive.file.Name(), keep)
+	if err != nil && noLinks(err) {
+		err = p.holdLinkless(keep)
 	}
+	if errors.Is(err, fs.ErrExist) {
+		return errTwin
+	}
+	if err != nil {
+		return fmt.Errorf("hold pack: %w", err)
+	}
+	return nil
 }
 
 // holdLinkless is for file systems without hard links.
@@ -126,50 +221,13 @@ func (p *packWriter) holdLinkless(keep string) error {
 	if err != nil {
 		return err
 	}
-	if _, err = f.WriteString(keepMark + " " + p.alive.name + "\n"); err == nil {
+	if _, err = f.WriteString(p.alive.text()); err == nil {
 		err = f.Sync()
 	}
 	return errors.Join(err, f.Close())
 }
 
 func (p *packWriter) markDir() string { return filepath.Join(p.own, "packs") }
-
-// encode writes the pack: commits first, then trees, then blobs, as git would.
-func (p *packWriter) encode(tmp string, objects map[plumbing.Hash]rawObject) (plumbing.Hash, []byte, error) {
-	f, err := p.perm.open(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o444)
-	if err != nil {
-		return plumbing.ZeroHash, nil, err
-	}
-	defer f.Close()
-	w := bufio.NewWriterSize(f, 1<<16)
-	e, err := newPackEncoder(w, len(objects))
-	if err != nil {
-		return plumbing.ZeroHash, nil, err
-	}
-	ids := make([]plumbing.Hash, 0, len(objects))
-	for id := range objects {
-		ids = append(ids, id)
-	}
-	slices.SortFunc(ids, func(a, b plumbing.Hash) int {
-		return cmp.Or(int(objects[a].kind)-int(objects[b].kind), bytes.Compare(a[:], b[:]))
-	})
-	for _, id := range ids {
-		if err := e.add(id, objects[id]); err != nil {
-			return plumbing.ZeroHash, nil, err
-		}
-	}
-	name, err := e.finish(w)
-	if err != nil {
-		return name, nil, err
-	}
-	if err := w.Flush(); err != nil {
-		return name, nil, err
-	}
-	if err := f.Sync(); err != nil {
-		return name, nil, err
-	}
-	return name, e.index(name), f.Close()
-}
 
 // release lets git treat a pack as any other.
 func (p *packWriter) release(path string) error {

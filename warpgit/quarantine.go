@@ -58,13 +58,13 @@ func (p *packWriter) adopt(dir string) ([]string, error) {
 	for _, name := range names {
 		from := strings.TrimSuffix(name, ".pack")
 		to := filepath.Join(p.packDir(), filepath.Base(from))
-		if err = p.hold(to + ".keep"); err != nil {
+		if err = p.moveIn(from, to); errors.Is(err, errTwin) {
+			to, err = p.rewrite(from)
+		}
+		if err != nil {
 			break
 		}
 		held = append(held, to)
-		if err = p.moveIn(from, to); err != nil {
-			break
-		}
 	}
 	if err == nil && len(held) > 0 {
 		err = syncDir(p.packDir())
@@ -81,39 +81,73 @@ func (p *packWriter) adopt(dir string) ([]string, error) {
 	return held, nil
 }
 
-// moveIn places a pack that is held, its index last. Where the same objects came before, they are held now, and stay.
+// moveIn places a pack under a .keep, its index last. The error Is errTwin where such a pack is there already.
 func (p *packWriter) moveIn(from, to string) error {
-	if exists(to + ".idx") {
-		return nil
+	err := p.hold(to + ".keep")
+	if err != nil {
+		return err
+	}
+	if exists(to+".pack") || exists(to+".idx") {
+		err = errTwin
 	}
 	for _, ext := range []string{".pack", ".rev", ".idx"} {
-		if ext == ".rev" && !exists(from+ext) {
-			continue
-		}
-		if err := syncFile(from + ext); err != nil {
-			return err
-		}
-		if err := os.Rename(from+ext, to+ext); err != nil {
-			return err
+		if err == nil && (ext != ".rev" || exists(from+ext)) {
+			if err = syncFile(from + ext); err == nil {
+				err = os.Rename(from+ext, to+ext)
+			}
 		}
 	}
-	return nil
+	if err != nil {
+		err = errors.Join(err, p.release(to))
+	}
+	return err
+}
+
+// rewrite writes the objects of a pack in quarantine to a pack with a name of its own.
+func (p *packWriter) rewrite(from string) (string, error) {
+	src := quarantined(filepath.Dir(filepath.Dir(from)))
+	defer src.Close()
+	in, err := openPack(from)
+	if err != nil {
+		return "", err
+	}
+	ids := in.ids()
+	if err := in.close(); err != nil {
+		return "", err
+	}
+	all := newBatch()
+	for _, id := range ids {
+		raw, err := src.read(id)
+		if err != nil {
+			return "", fmt.Errorf("object %s: %w", id, err)
+		}
+		all.add(id, raw, plumbing.ZeroHash)
+	}
+	pack, err := p.write(all.list)
+	if err != nil {
+		return "", err
+	}
+	return pack.path, nil
 }
 
 // importFiles stages the objects of a tree that are in the quarantine, and returns the tree without .jitos/.
 func (r *Repo) importFiles(ctx context.Context, q *quarantine, root plumbing.Hash) (jitos.TreeID, error) {
-	src := &objectDirs{dirs: []string{q.path("objects")}, bases: cache[packPlace, rawObject]{limit: 1 << 20}}
+	src := quarantined(q.path("objects"))
 	defer src.Close()
 	if err := r.importTree(ctx, src, root); err != nil {
 		return "", fmt.Errorf("stage tree %s: %w", root, err)
 	}
-	entries, err := r.Store.Objects.Tree(ctx, root)
+	t, err := r.Store.Objects.tree(ctx, root)
 	if err != nil {
 		return "", err
 	}
-	_, files, _ := splitRoot(entries)
-	id, err := r.Store.Objects.PutTree(files)
-	return treeID(id), err
+	_, files, id := splitRoot(t)
+	return treeID(id), r.Store.Objects.stage(id, rawObject{plumbing.TreeObject, files}, plumbing.ZeroHash)
+}
+
+// quarantined reads an object directory and not its alternates.
+func quarantined(dir string) *objectDirs {
+	return &objectDirs{dirs: []string{dir}, bases: cache[packPlace, rawObject]{limit: 1 << 20}}
 }
 
 // importTree stages a tree and what is below it. What the quarantine does not hold was in the repository before.
@@ -128,11 +162,11 @@ func (r *Repo) importTree(ctx context.Context, src *objectDirs, id plumbing.Hash
 	if err != nil {
 		return err
 	}
-	entries, err := decodeTree(raw.data)
+	t, err := parseTree(raw.data)
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
+	for _, e := range t.entries() {
 		switch e.Mode {
 		case filemode.Dir:
 			err = r.importTree(ctx, src, e.Hash)

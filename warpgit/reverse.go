@@ -32,8 +32,8 @@ import (
 // What changed between that tree and the one asked about is found by a tree diff and held in memory; a new file is written
 // when the difference has grown to a quarter of the old. Without a directory all is held in memory.
 type reverseIndex struct {
-	objects *Objects
-	dir     string // "": only in memory
+	objects *Objects // where trees are read now
+	dir     string   // "": only in memory
 	perm    perm
 
 	mu      sync.Mutex
@@ -67,7 +67,7 @@ func (s *Store) to(ctx context.Context, at jitos.Snapshot, to jitos.NodeID, yiel
 	if err != nil {
 		return err
 	}
-	items, err := s.index.pointing(ctx, edges, to)
+	items, err := s.index.pointing(ctx, s.Objects, edges, to)
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func checkDropped(ctx context.Context, o *Objects, index *reverseIndex, fabric p
 				return err
 			}
 		}
-		items, err := index.pointing(ctx, edges, p.Node)
+		items, err := index.pointing(ctx, o, edges, p.Node)
 		if err != nil {
 			return err
 		}
@@ -124,10 +124,11 @@ func checkDropped(ctx context.Context, o *Objects, index *reverseIndex, fabric p
 	return nil
 }
 
-// pointing returns the edges of an edges/ tree that point to a node, sorted.
-func (x *reverseIndex) pointing(ctx context.Context, edges plumbing.Hash, to jitos.NodeID) ([]jitos.ItemID, error) {
+// pointing returns the edges of an edges/ tree, to be read in o, that point to a node, sorted.
+func (x *reverseIndex) pointing(ctx context.Context, o *Objects, edges plumbing.Hash, to jitos.NodeID) ([]jitos.ItemID, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.objects = o
 	if err := x.moveTo(ctx, edges); err != nil {
 		return nil, fmt.Errorf("reverse index: %w", err)
 	}

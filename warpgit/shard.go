@@ -4,7 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"sort"
+	"slices"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
@@ -24,58 +24,89 @@ const maxLeaves = 32
 
 const hexDigits = "0123456789abcdef"
 
-// nibble is the hex digit of a leaf's name at a depth, 0 for the first.
-func nibble(leaf string, depth int) byte {
-	sum := sha256.Sum256([]byte(leaf))
-	b := sum[depth/2]
+// shardPath is where a leaf stands: a hex digit a depth.
+type shardPath [sha256.Size]byte
+
+func pathOf(leaf string) shardPath { return sha256.Sum256([]byte(leaf)) }
+
+const maxDepth = 2 * sha256.Size
+
+func (p *shardPath) nibble(depth int) int {
+	b := p[depth/2]
 	if depth%2 == 0 {
 		b >>= 4
 	}
-	return b & 15
+	return int(b & 15)
 }
 
-func isShard(e object.TreeEntry) bool {
-	return len(e.Name) == 1 && e.Mode == filemode.Dir
+// name is the name of the shard that a leaf stands in.
+func (p *shardPath) name(depth int) string {
+	n := p.nibble(depth)
+	return hexDigits[n : n+1]
 }
+
+func (e entry) isShard() bool { return len(e.name) == 1 && e.isDir() }
 
 // isSharded tells whether a directory's entries are shards. An empty one's are not.
-func isSharded(entries []object.TreeEntry) bool { return len(entries) > 0 && isShard(entries[0]) }
+func (t tree) isSharded() bool {
+	if len(t) == 0 {
+		return false
+	}
+	e, _ := t.next()
+	return e.isShard()
+}
+
+func endless(dir plumbing.Hash) error {
+	return fmt.Errorf("directory %s: %w: shards without end", dir, jitos.ErrCorrupt)
+}
 
 // leaf finds one leaf of a sharded directory.
-func (o *Objects) leaf(ctx context.Context, dir plumbing.Hash, name string) (object.TreeEntry, bool, error) {
-	for depth := 0; depth < 2*sha256.Size; depth++ {
-		entries, err := o.Tree(ctx, dir)
+func (o *Objects) leaf(ctx context.Context, dir plumbing.Hash, name string) (entry, bool, error) {
+	var path shardPath
+	for depth := 0; depth < maxDepth; depth++ {
+		t, err := o.tree(ctx, dir)
 		if err != nil {
-			return object.TreeEntry{}, false, err
+			return entry{}, false, err
 		}
-		if !isSharded(entries) {
-			e, ok := find(entries, name)
+		if !t.isSharded() {
+			e, ok := t.find(name)
 			return e, ok, nil
 		}
-		shard, ok := find(entries, hexDigits[nibble(name, depth):][:1])
-		if !ok {
-			return object.TreeEntry{}, false, nil
+		if depth == 0 {
+			path = pathOf(name)
 		}
-		dir = shard.Hash
+		shard, ok := t.find(path.name(depth))
+		if !ok {
+			return entry{}, false, nil
+		}
+		dir = shard.id
 	}
-	return object.TreeEntry{}, false, fmt.Errorf("directory %s: %w: shards without end", dir, jitos.ErrCorrupt)
+	return entry{}, false, endless(dir)
 }
 
 // eachLeaf calls fn for every leaf, in the order of the shards and then of the names. It stops when fn says false.
-func (o *Objects) eachLeaf(ctx context.Context, dir plumbing.Hash, fn func(object.TreeEntry) bool) (bool, error) {
-	entries, err := o.Tree(ctx, dir)
+func (o *Objects) eachLeaf(ctx context.Context, dir plumbing.Hash, fn func(entry) bool) (bool, error) {
+	return o.eachLeafBelow(ctx, dir, 0, fn)
+}
+
+func (o *Objects) eachLeafBelow(ctx context.Context, dir plumbing.Hash, depth int, fn func(entry) bool) (bool, error) {
+	t, err := o.tree(ctx, dir)
 	if err != nil {
 		return false, err
 	}
-	sharded := isSharded(entries)
-	for _, e := range entries {
-		if !sharded {
+	if depth > maxDepth {
+		return false, endless(dir)
+	}
+	sharded := t.isSharded()
+	for len(t) > 0 {
+		var e entry
+		if e, t = t.next(); !sharded {
 			if !fn(e) {
 				return false, nil
 			}
 			continue
 		}
-		if more, err := o.eachLeaf(ctx, e.Hash, fn); !more || err != nil {
+		if more, err := o.eachLeafBelow(ctx, e.id, depth+1, fn); !more || err != nil {
 			return false, err
 		}
 	}
@@ -88,18 +119,38 @@ type leafChange = object.TreeEntry
 // updateLeaves applies changes, no two of one name, to a sharded directory and returns its new hash, zero where it became
 // empty. It reads and writes only the shards on the way to the changes, and where leaves went, such siblings as decide
 // whether the shards are joined.
-func (o *Objects) updateLeaves(ctx context.Context, dir plumbing.Hash, depth int, changes []leafChange) (plumbing.Hash, error) {
-	if depth >= 2*sha256.Size {
-		return plumbing.ZeroHash, fmt.Errorf("directory %s: %w: shards without end", dir, jitos.ErrCorrupt)
+func (o *Objects) updateLeaves(ctx context.Context, dir plumbing.Hash, changes []leafChange) (plumbing.Hash, error) {
+	return o.updateShard(ctx, dir, 0, pathsOf(changes))
+}
+
+// placedLeaf is a change with its place.
+type placedLeaf struct {
+	leafChange
+	path shardPath
+}
+
+func pathsOf(changes []leafChange) []placedLeaf {
+	out := make([]placedLeaf, len(changes))
+	for i, c := range changes {
+		out[i] = placedLeaf{c, pathOf(c.Name)}
 	}
-	entries, err := o.Tree(ctx, dir)
+	slices.SortFunc(out, func(a, b placedLeaf) int { return compareEntries(a.leafChange, b.leafChange) })
+	return out
+}
+
+func (o *Objects) updateShard(ctx context.Context, dir plumbing.Hash, depth int, changes []placedLeaf) (plumbing.Hash, error) {
+	if depth >= maxDepth {
+		return plumbing.ZeroHash, endless(dir)
+	}
+	t, err := o.tree(ctx, dir)
 	if err != nil {
 		return plumbing.ZeroHash, err
 	}
-	if !isSharded(entries) {
-		return o.buildLeaves(mergeLeaves(entries, changes), depth)
+	if !t.isSharded() {
+		return o.buildLeaves(o.edited(t, changes), depth, dir)
 	}
-	shards := append([]object.TreeEntry(nil), entries...)
+	var room [2]leafChange
+	shards := room[:0]
 	shrank := false
 	for n, part := range byNibble(changes, depth) {
 		if len(part) == 0 {
@@ -109,90 +160,102 @@ func (o *Objects) updateLeaves(ctx context.Context, dir plumbing.Hash, depth int
 			shrank = shrank || c.Hash.IsZero()
 		}
 		name := hexDigits[n : n+1]
-		old, _ := find(shards, name)
-		id, err := o.updateLeaves(ctx, old.Hash, depth+1, part)
+		old, _ := t.find(name)
+		id, err := o.updateShard(ctx, old.id, depth+1, part)
 		if err != nil {
 			return plumbing.ZeroHash, err
 		}
-		if id != old.Hash {
-			shards = with(shards, name, filemode.Dir, id)
+		if id != old.id {
+			shards = append(shards, leafChange{Name: name, Mode: filemode.Dir, Hash: id})
 		}
 	}
+	after := t.with(o.take(len(t)+len(shards)*entrySize(1)), shards...)
 	if shrank {
-		few, err := o.fewLeaves(ctx, shards)
+		few, err := o.fewLeaves(ctx, after)
 		if err != nil {
 			return plumbing.ZeroHash, err
 		}
 		if few != nil {
-			return o.buildLeaves(few, depth)
+			return o.buildLeaves(encodeTree(sortedTree(few)), depth, dir)
 		}
 	}
-	return o.PutTree(shards)
+	return o.putOwn(plumbing.TreeObject, after, dir)
+}
+
+// entrySize is at most how many bytes an entry with a name of a length has.
+func entrySize(name int) int { return len("100644 ") + name + 21 }
+
+// edited applies changes to the leaves of one directory.
+func (o *Objects) edited(t tree, changes []placedLeaf) tree {
+	size := len(t)
+	plain := make([]leafChange, len(changes))
+	for i, c := range changes {
+		plain[i] = c.leafChange
+		size += entrySize(len(c.Name))
+	}
+	return t.with(o.take(size), plain...)
 }
 
 // fewLeaves returns the leaves below shards when they are so few that they belong together, nil when they are too many.
-func (o *Objects) fewLeaves(ctx context.Context, shards []object.TreeEntry) ([]object.TreeEntry, error) {
-	few := []object.TreeEntry{}
-	for _, s := range shards {
-		entries, err := o.Tree(ctx, s.Hash)
+func (o *Objects) fewLeaves(ctx context.Context, shards tree) ([]leafChange, error) {
+	few := []leafChange{}
+	for len(shards) > 0 {
+		var s entry
+		s, shards = shards.next()
+		t, err := o.tree(ctx, s.id)
 		if err != nil {
 			return nil, err
 		}
-		if isSharded(entries) || len(few)+len(entries) > maxLeaves {
+		if t.isSharded() || len(few)+t.count(maxLeaves+1) > maxLeaves {
 			return nil, nil
 		}
-		few = append(few, entries...)
+		few = append(few, t.entries()...)
 	}
 	return few, nil
 }
 
-// buildLeaves writes leaves as a sharded directory at a depth.
-func (o *Objects) buildLeaves(leaves []object.TreeEntry, depth int) (plumbing.Hash, error) {
+// buildLeaves writes leaves as a sharded directory at a depth, in the place of a former one.
+func (o *Objects) buildLeaves(leaves tree, depth int, former plumbing.Hash) (plumbing.Hash, error) {
 	if len(leaves) == 0 {
 		return plumbing.ZeroHash, nil
 	}
-	if len(leaves) <= maxLeaves {
-		return o.PutTree(leaves)
+	if leaves.count(maxLeaves+1) <= maxLeaves {
+		return o.putOwn(plumbing.TreeObject, leaves, former)
 	}
-	var shards []object.TreeEntry
+	return o.splitLeaves(pathsOf(leaves.entries()), depth)
+}
+
+func (o *Objects) splitLeaves(leaves []placedLeaf, depth int) (plumbing.Hash, error) {
+	if depth >= maxDepth {
+		return plumbing.ZeroHash, endless(plumbing.ZeroHash)
+	}
+	if len(leaves) <= maxLeaves {
+		return o.putOwn(plumbing.TreeObject, o.edited(nil, leaves), plumbing.ZeroHash)
+	}
+	var shards tree
 	for n, part := range byNibble(leaves, depth) {
-		id, err := o.buildLeaves(part, depth+1)
+		if len(part) == 0 {
+			continue
+		}
+		id, err := o.splitLeaves(part, depth+1)
 		if err != nil {
 			return plumbing.ZeroHash, err
 		}
-		if !id.IsZero() {
-			shards = append(shards, object.TreeEntry{Name: hexDigits[n : n+1], Mode: filemode.Dir, Hash: id})
-		}
+		shards = appendEntry(shards, filemode.Dir, hexDigits[n:n+1], id)
 	}
-	return o.PutTree(shards)
+	return o.putOwn(plumbing.TreeObject, shards, plumbing.ZeroHash)
 }
 
-func byNibble(entries []object.TreeEntry, depth int) [16][]object.TreeEntry {
-	var parts [16][]object.TreeEntry
-	for _, e := range entries {
-		n := nibble(e.Name, depth)
-		parts[n] = append(parts[n], e)
+// byNibble sorts leaves by the shard that they stand in; within one they stay in order.
+func byNibble(leaves []placedLeaf, depth int) [16][]placedLeaf {
+	var parts [16][]placedLeaf
+	if len(leaves) == 1 {
+		parts[leaves[0].path.nibble(depth)] = leaves
+		return parts
+	}
+	for _, l := range leaves {
+		n := l.path.nibble(depth)
+		parts[n] = append(parts[n], l)
 	}
 	return parts
-}
-
-// mergeLeaves applies changes to the leaves of one directory.
-func mergeLeaves(entries []object.TreeEntry, changes []leafChange) []object.TreeEntry {
-	changed := make(map[string]leafChange, len(changes))
-	for _, c := range changes {
-		changed[c.Name] = c
-	}
-	out := make([]object.TreeEntry, 0, len(entries)+len(changes))
-	for _, e := range entries {
-		if _, ok := changed[e.Name]; !ok {
-			out = append(out, e)
-		}
-	}
-	for _, c := range changes {
-		if !c.Hash.IsZero() {
-			out = append(out, c)
-		}
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
-	return out
 }

@@ -22,7 +22,10 @@ func build(t require, o *Objects, model map[string]plumbing.Hash) plumbing.Hash 
 	for _, name := range slices.Sorted(maps.Keys(model)) {
 		leaves = append(leaves, object.TreeEntry{Name: name, Mode: filemode.Regular, Hash: model[name]})
 	}
-	id, err := o.buildLeaves(leaves, 0)
+	id, err := o.splitLeaves(pathsOf(leaves), 0)
+	if len(leaves) == 0 {
+		return plumbing.ZeroHash
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +71,7 @@ func TestShards_canonical(t *testing.T) {
 				}
 			}
 			var err error
-			if dir, err = o.updateLeaves(ctx, dir, 0, list); err != nil {
+			if dir, err = o.updateLeaves(ctx, dir, list); err != nil {
 				t.Fatal(err)
 			}
 			checkDiff(t, o, before, dir, was, model)
@@ -76,7 +79,7 @@ func TestShards_canonical(t *testing.T) {
 				t.Fatalf("%d leaves: shape %s, from nothing %s", len(model), dir, want)
 			}
 			for name, id := range model {
-				if e, ok, err := o.leaf(ctx, dir, name); err != nil || !ok || e.Hash != id {
+				if e, ok, err := o.leaf(ctx, dir, name); err != nil || !ok || e.id != id {
 					t.Fatalf("leaf %s: %v %v %v", name, e, ok, err)
 				}
 			}
@@ -126,19 +129,19 @@ func TestShards_limit(t *testing.T) {
 		model[fmt.Sprintf("n%d.json", i)] = blob
 	}
 	full := build(t, o, model)
-	if entries, _ := o.Tree(ctx, full); len(entries) != maxLeaves || isSharded(entries) {
-		t.Errorf("%d leaves make %d entries", maxLeaves, len(entries))
+	if entries, _ := o.tree(ctx, full); entries.count(99) != maxLeaves || entries.isSharded() {
+		t.Errorf("%d leaves make %d entries", maxLeaves, entries.count(99))
 	}
 	one := []leafChange{{Name: "one-more.json", Mode: filemode.Regular, Hash: blob}}
-	split, err := o.updateLeaves(ctx, full, 0, one)
+	split, err := o.updateLeaves(ctx, full, one)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if entries, _ := o.Tree(ctx, split); !isSharded(entries) || len(entries) > 16 {
+	if entries, _ := o.tree(ctx, split); !entries.isSharded() || entries.count(99) > 16 {
 		t.Errorf("%d leaves are not split: %v", maxLeaves+1, entries)
 	}
 	one[0].Hash = plumbing.ZeroHash
-	if joined, err := o.updateLeaves(ctx, split, 0, one); err != nil || joined != full {
+	if joined, err := o.updateLeaves(ctx, split, one); err != nil || joined != full {
 		t.Errorf("joined again it is %s %v, was %s", joined, err, full)
 	}
 }
@@ -154,18 +157,23 @@ func TestShards_deep(t *testing.T) {
 	other := ""
 	for i := 0; len(model) <= maxLeaves || other == ""; i++ {
 		name := fmt.Sprintf("n%d.json", i)
-		if nibble(name, 0) == 0 && len(model) <= maxLeaves {
+		if pathNibble(name) == 0 && len(model) <= maxLeaves {
 			model[name] = blob
-		} else if nibble(name, 0) != 0 {
+		} else if pathNibble(name) != 0 {
 			other = name
 		}
 	}
 	want := build(t, o, model)
 	model[other] = blob
-	got, err := o.updateLeaves(ctx, build(t, o, model), 0, []leafChange{{Name: other, Mode: filemode.Regular}})
+	got, err := o.updateLeaves(ctx, build(t, o, model), []leafChange{{Name: other, Mode: filemode.Regular}})
 	if err != nil || got != want {
 		t.Errorf("after a drop %s %v, from nothing %s", got, err, want)
 	}
+}
+
+func pathNibble(name string) int {
+	p := pathOf(name)
+	return p.nibble(0)
 }
 
 // graphModel is a graph as plainly as can be.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
-	"github.com/go-git/go-git/v5/plumbing/object"
 
 	"github.com/jitos/jitos"
 )
@@ -156,12 +155,12 @@ func (s *snapshot) kinds(ctx context.Context, top, kind string, fn func(string, 
 // leaves calls fn for each leaf of a sharded directory, with its name less the extension.
 func (s *snapshot) leaves(ctx context.Context, dir plumbing.Hash, ext string, fn func(string, plumbing.Hash) error) error {
 	var failed error
-	_, err := s.objects.eachLeaf(ctx, dir, func(e object.TreeEntry) bool {
-		name, ok := strings.CutSuffix(e.Name, ext)
+	_, err := s.objects.eachLeaf(ctx, dir, func(e entry) bool {
+		name, ok := strings.CutSuffix(string(e.name), ext)
 		if !ok {
-			failed = fmt.Errorf("%w: %s is no name for a leaf", jitos.ErrCorrupt, e.Name)
+			failed = fmt.Errorf("%w: %s is no name for a leaf", jitos.ErrCorrupt, e.name)
 		} else {
-			failed = fn(name, e.Hash)
+			failed = fn(name, e.id)
 		}
 		return failed == nil
 	})

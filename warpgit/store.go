@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	gitmemory "github.com/go-git/go-git/v5/storage/memory"
 
 	"github.com/jitos/jitos"
 )
@@ -31,7 +30,7 @@ var _ jitos.Store = (*Store)(nil)
 
 // NewMemory returns a store that keeps everything in memory. It is complete: the tests of what is built on stores use it.
 func NewMemory() *Store {
-	objects := newObjects(memory{gitmemory.NewStorage()}, nil)
+	objects := newObjects(newMemory(), nil)
 	nobody := func(context.Context) (string, error) { return "jitos <jitos@localhost>", nil }
 	return newStore(objects, &memRefs{all: map[string]plumbing.Hash{}}, nobody)
 }
@@ -45,7 +44,7 @@ func newStore(objects *Objects, refs refs, who func(context.Context) (string, er
 		views:     cache[plumbing.Hash, *view]{limit: 100_000},
 		standings: cache[plumbing.Hash, standing]{limit: 10_000},
 	}
-	s.index = &reverseIndex{objects: objects}
+	s.index = &reverseIndex{}
 	objects.lost = s.findTree
 	return s
 }
@@ -83,7 +82,7 @@ func (s *Store) open(ctx context.Context, id jitos.CommitID) (*snapshot, error) 
 		return nil, err
 	}
 	snap := &snapshot{objects: s.Objects, commit: s.export(v, st.record), tree: v.tree}
-	s.Objects.trees.put(v.tree, v.files, len(v.files)+1)
+	s.Objects.remember(v.tree, rawObject{plumbing.TreeObject, v.files})
 	if st.fabric {
 		snap.fabric = v.fabric
 	}
@@ -190,8 +189,7 @@ func (s *Store) findTree(ctx context.Context, id plumbing.Hash) bool {
 		}
 		fabric, files, tree := splitRoot(root)
 		if tree == id {
-			_, err := s.Objects.PutTree(files)
-			return err == nil
+			return s.Objects.stage(id, rawObject{plumbing.TreeObject, files}, plumbing.ZeroHash) == nil
 		}
 		switch {
 		case !fabric.IsZero() && len(c.ParentHashes) > 0:

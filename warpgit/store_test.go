@@ -43,7 +43,7 @@ func TestStore_refusals(t *testing.T) {
 		id := born(t, s)
 		a, b := node("thing", "a"), node("thing", "b")
 		next := appendTo(t, s, jitos.SystemRef, id, graphRule([]jitos.Node{a, b}, []jitos.Edge{edge(a, "to", b, "")}))
-		withJitos, err := s.Objects.PutTree(with(nil, ".jitos", 0o40000, EmptyTree))
+		withJitos, err := s.Objects.PutTree([]leafChange{{Name: ".jitos", Mode: 0o40000, Hash: EmptyTree}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -195,7 +195,7 @@ func edgeItems(t testing.TB, g jitos.Graph, from jitos.NodeID, label string) []s
 func putFiles(t testing.TB, o *Objects, files map[string]string) jitos.TreeID {
 	t.Helper()
 	dirs := map[string]map[string]string{}
-	var tree = with(nil, "", 0, EmptyTree)[:0]
+	var tree []leafChange
 	for name, text := range files {
 		dir, rest, nested := strings.Cut(name, "/")
 		if nested {
@@ -209,14 +209,14 @@ func putFiles(t testing.TB, o *Objects, files map[string]string) jitos.TreeID {
 		if err != nil {
 			t.Fatal(err)
 		}
-		tree = with(tree, name, 0o100644, id)
+		tree = append(tree, leafChange{Name: name, Mode: 0o100644, Hash: id})
 	}
 	for dir, below := range dirs {
 		id, err := parseID(putFiles(t, o, below))
 		if err != nil {
 			t.Fatal(err)
 		}
-		tree = with(tree, dir, 0o40000, id)
+		tree = append(tree, leafChange{Name: dir, Mode: 0o40000, Hash: id})
 	}
 	id, err := o.PutTree(tree)
 	if err != nil {

@@ -14,57 +14,164 @@ import (
 	"github.com/jitos/jitos"
 )
 
-// decodeTree reads the bytes of a tree object. Modes are kept as written, also such as git no longer writes (100664).
-func decodeTree(data []byte) ([]object.TreeEntry, error) {
-	entries := make([]object.TreeEntry, 0, len(data)/36+1)
-	for len(data) > 0 {
-		space := bytes.IndexByte(data, ' ')
-		end := bytes.IndexByte(data, 0)
-		if space <= 0 || end < space || len(data) < end+21 {
-			return nil, fmt.Errorf("%w: broken entry after %d entries", jitos.ErrCorrupt, len(entries))
-		}
-		mode, err := strconv.ParseUint(string(data[:space]), 8, 32)
-		if err != nil {
-			return nil, fmt.Errorf("%w: mode %q", jitos.ErrCorrupt, data[:space])
-		}
-		e := object.TreeEntry{Name: string(data[space+1 : end]), Mode: filemode.FileMode(mode)}
-		copy(e.Hash[:], data[end+1:])
-		entries = append(entries, e)
-		data = data[end+21:]
-	}
-	return entries, nil
+// A tree is the bytes of a tree object, whose form was looked at once (parseTree): entries of "mode name NUL hash", in git's
+// order. The store works on these bytes: a change of one entry copies them and patches twenty, and what differs from the tree
+// before, which a pack stores, stands where the patch is.
+type tree []byte
+
+// entry is one entry of a tree. Its name is a part of the tree's bytes.
+type entry struct {
+	mode filemode.FileMode
+	name []byte
+	id   plumbing.Hash
 }
 
-// encodeTree writes the bytes of a tree object; the entries are in git's order.
-func encodeTree(entries []object.TreeEntry) []byte {
-	b := make([]byte, 0, len(entries)*40)
-	for _, e := range entries {
-		b = strconv.AppendUint(b, uint64(e.Mode), 8)
-		b = append(b, ' ')
-		b = append(b, e.Name...)
-		b = append(b, 0)
-		b = append(b, e.Hash[:]...)
+func (e entry) isDir() bool { return e.mode == filemode.Dir }
+
+// parseTree looks at the form of a tree's bytes: of each entry, that it is whole and its mode a number. What names mean is the
+// caller's business; modes stay as written, also such as git no longer writes (100664).
+func parseTree(data []byte) (tree, error) {
+	for count, rest := 0, data; len(rest) > 0; count++ {
+		end := bytes.IndexByte(rest, 0)
+		if end < 0 || len(rest) < end+21 {
+			return nil, fmt.Errorf("%w: broken entry after %d entries", jitos.ErrCorrupt, count)
+		}
+		space := 0
+		for space < end && rest[space] >= '0' && rest[space] <= '7' && space < 8 {
+			space++
+		}
+		if space == 0 || space+1 >= end || rest[space] != ' ' {
+			return nil, fmt.Errorf("%w: mode %.20q after %d entries", jitos.ErrCorrupt, rest[:end], count)
+		}
+		rest = rest[end+21:]
 	}
-	return b
+	return data, nil
 }
 
-// compareEntries orders entries as git does: a directory compares as if its name ended in a slash.
+// next takes the first entry off a tree that is not empty.
+func (t tree) next() (entry, tree) {
+	var e entry
+	i := 0
+	for ; t[i] != ' '; i++ {
+		e.mode = e.mode<<3 | filemode.FileMode(t[i]-'0')
+	}
+	end := i + 1 + bytes.IndexByte(t[i+1:], 0)
+	e.name = t[i+1 : end]
+	copy(e.id[:], t[end+1:])
+	return e, t[end+21:]
+}
+
+// find returns the entry of a name.
+func (t tree) find(name string) (entry, bool) {
+	for rest := t; len(rest) > 0; {
+		e, after := rest.next()
+		if string(e.name) == name {
+			return e, true
+		}
+		rest = after
+	}
+	return entry{}, false
+}
+
+// count is the number of entries, up to a limit.
+func (t tree) count(limit int) int {
+	n := 0
+	for rest := t; len(rest) > 0 && n < limit; n++ {
+		_, rest = rest.next()
+	}
+	return n
+}
+
+// appendEntry writes an entry as git does.
+func appendEntry(b []byte, mode filemode.FileMode, name string, id plumbing.Hash) []byte {
+	switch mode {
+	case filemode.Dir:
+		b = append(b, "40000 "...)
+	case filemode.Regular:
+		b = append(b, "100644 "...)
+	default:
+		b = append(strconv.AppendUint(b, uint64(mode), 8), ' ')
+	}
+	b = append(b, name...)
+	b = append(b, 0)
+	return append(b, id[:]...)
+}
+
+// with returns a copy in which the names of changes, sorted as git sorts and each there once, have the modes and hashes given;
+// the zero hash takes a name out.
+func (t tree) with(b []byte, changes ...object.TreeEntry) tree {
+	rest := t
+	for _, c := range changes {
+		same := 0 // bytes of entries that stay
+		at := rest
+		for len(at) > 0 {
+			e, after := at.next()
+			order := compareNames(e.name, e.isDir(), c.Name, c.Mode == filemode.Dir)
+			if order > 0 {
+				break
+			}
+			if order == 0 {
+				b = append(b, rest[:same]...)
+				rest, same = after, 0
+				break
+			}
+			same += len(at) - len(after)
+			at = after
+		}
+		b = append(b, rest[:same]...)
+		rest = rest[same:]
+		if !c.Hash.IsZero() {
+			b = appendEntry(b, c.Mode, c.Name, c.Hash)
+		}
+	}
+	return append(b, rest...)
+}
+
+// compareNames orders entries as git does: a directory compares as if its name ended in a slash.
+func compareNames(a []byte, aDir bool, b string, bDir bool) int {
+	n := min(len(a), len(b))
+	if c := strings.Compare(string(a[:n]), b[:n]); c != 0 {
+		return c
+	}
+	return int(nameByte(len(a) > n, a, n, aDir)) - int(nameByte(len(b) > n, b, n, bDir))
+}
+
+func nameByte[T string | []byte](more bool, name T, i int, dir bool) byte {
+	switch {
+	case more:
+		return name[i]
+	case dir:
+		return '/'
+	}
+	return 0
+}
+
 func compareEntries(a, b object.TreeEntry) int {
 	n := min(len(a.Name), len(b.Name))
 	if c := strings.Compare(a.Name[:n], b.Name[:n]); c != 0 {
 		return c
 	}
-	return int(byteAt(a, n)) - int(byteAt(b, n))
+	return int(nameByte(len(a.Name) > n, a.Name, n, a.Mode == filemode.Dir)) - int(nameByte(len(b.Name) > n, b.Name, n, b.Mode == filemode.Dir))
 }
 
-func byteAt(e object.TreeEntry, i int) byte {
-	switch {
-	case i < len(e.Name):
-		return e.Name[i]
-	case e.Mode == filemode.Dir:
-		return '/'
+// entries returns the entries as go-git has them, for callers that keep them.
+func (t tree) entries() []object.TreeEntry {
+	out := make([]object.TreeEntry, 0, len(t)/36+1)
+	for rest := t; len(rest) > 0; {
+		var e entry
+		e, rest = rest.next()
+		out = append(out, object.TreeEntry{Name: string(e.name), Mode: e.mode, Hash: e.id})
 	}
-	return 0
+	return out
+}
+
+// encodeTree writes the bytes of a tree object; the entries are in git's order.
+func encodeTree(entries []object.TreeEntry) tree {
+	b := make([]byte, 0, len(entries)*40)
+	for _, e := range entries {
+		b = appendEntry(b, e.Mode, e.Name, e.Hash)
+	}
+	return b
 }
 
 // sortedTree returns the entries in git's order, the argument itself where they are so already.
@@ -93,29 +200,4 @@ func checkTree(entries []object.TreeEntry) error {
 		seen[name] = true
 	}
 	return nil
-}
-
-// find returns the entry of a name.
-func find(entries []object.TreeEntry, name string) (object.TreeEntry, bool) {
-	for _, as := range []filemode.FileMode{filemode.Regular, filemode.Dir} { // a name sorts in two places
-		i, _ := slices.BinarySearchFunc(entries, object.TreeEntry{Name: name, Mode: as}, compareEntries)
-		if i < len(entries) && entries[i].Name == name {
-			return entries[i], true
-		}
-	}
-	return object.TreeEntry{}, false
-}
-
-// with returns a copy of the entries in which name has the mode and hash given; the zero hash takes it out.
-func with(entries []object.TreeEntry, name string, mode filemode.FileMode, id plumbing.Hash) []object.TreeEntry {
-	out := make([]object.TreeEntry, 0, len(entries)+1)
-	for _, e := range entries {
-		if e.Name != name {
-			out = append(out, e)
-		}
-	}
-	if !id.IsZero() {
-		out = append(out, object.TreeEntry{Name: name, Mode: mode, Hash: id})
-	}
-	return sortedTree(out)
 }

@@ -45,9 +45,11 @@ func (s *Store) verify(ctx context.Context, tip plumbing.Hash, known func(plumbi
 			yield(Verified{}, err)
 			return
 		}
-		scratch := newObjects(scratch{s.Objects}, nil)
-		v := &verifier{s, scratch, &reverseIndex{objects: scratch}}
+		v := &verifier{store: s, index: &reverseIndex{}}
 		for i := len(line) - 1; i >= 0; i-- {
+			if v.objects == nil || v.objects.batch.bytes > 8<<20 { // what replays make is compared, and never gets anywhere
+				v.objects = s.Objects.layer()
+			}
 			checked, err := v.check(ctx, line[i])
 			if err != nil {
 				yield(Verified{}, fmt.Errorf("verify %s: %w", line[i], err))
@@ -77,20 +79,9 @@ func (s *Store) lineBack(ctx context.Context, id plumbing.Hash, known func(plumb
 	return line, nil
 }
 
-// scratch reads what a repository has and keeps what a replay makes only as long as it is needed: it never gets there.
-type scratch struct{ objects *Objects }
-
-func (s scratch) read(id plumbing.Hash) (rawObject, error) {
-	r, err := s.objects.get(id)
-	if isNotFound(err) {
-		err = plumbing.ErrObjectNotFound
-	}
-	return r, err
-}
-
 type verifier struct {
 	store   *Store
-	objects *Objects // scratch
+	objects *Objects // a layer
 	index   *reverseIndex
 }
 
@@ -176,7 +167,7 @@ func (v *verifier) record(ctx context.Context, at, parent *view) (*jitos.Record,
 
 // replay applies a record to the parent and compares.
 func (v *verifier) replay(ctx context.Context, at, parent *view, record *jitos.Record) error {
-	c := change{set: make(map[jitos.ItemID]plumbing.Hash, len(record.Set)), drop: record.Drop}
+	c := change{set: make([]itemBlob, 0, len(record.Set)), drop: record.Drop}
 	for item, blob := range record.Set {
 		id, err := parseID(blob)
 		if err != nil {
@@ -185,12 +176,19 @@ func (v *verifier) replay(ctx context.Context, at, parent *view, record *jitos.R
 		if err := v.checkItem(ctx, item, id); err != nil {
 			return err
 		}
-		c.set[item] = id
+		c.set = append(c.set, itemBlob{item, id})
+	}
+	err := c.sort()
+	if err != nil {
+		return err
+	}
+	if c.record, err = v.objects.putRecord(*record, plumbing.ZeroHash); err != nil {
+		return err
 	}
 	before := plumbing.ZeroHash
 	if parent != nil {
 		before = parent.fabric
-		if _, again := c.set[jitos.FabricItem(fabricFile)]; again {
+		if c.sets(jitos.FabricItem(fabricFile)) {
 			return fmt.Errorf("%w: it changes %s", jitos.ErrCorrupt, fabricFile)
 		}
 	}
@@ -200,9 +198,6 @@ func (v *verifier) replay(ctx context.Context, at, parent *view, record *jitos.R
 	after, err := v.objects.change(ctx, before, c)
 	if err != nil {
 		return fmt.Errorf("%w: it does not replay: %w", jitos.ErrCorrupt, err)
-	}
-	if after, err = v.objects.withRecord(ctx, after, *record); err != nil {
-		return err
 	}
 	if after != at.fabric {
 		return fmt.Errorf("%w: its %s/ is not what its record makes of the one before: %s, want %s", jitos.ErrCorrupt, fabricDir, at.fabric, after)

@@ -36,11 +36,11 @@ func forge(t *testing.T, s *Store, tip jitos.CommitID, text string, edit func(fa
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := s.Objects.Tree(ctx, snap.tree)
+	files, err := s.Objects.tree(ctx, snap.tree)
 	if err != nil {
 		t.Fatal(err)
 	}
-	root, err := s.Objects.PutTree(with(files, fabricDir, filemode.Dir, edit(snap.fabric)))
+	root, err := s.Objects.put(plumbing.TreeObject, files.with(nil, leafChange{Name: fabricDir, Mode: filemode.Dir, Hash: edit(snap.fabric)}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,11 @@ func fitting(t *testing.T, s *Store, tip jitos.CommitID) jitos.Record {
 func TestVerify_lies(t *testing.T) {
 	const text = "graph: forged\n\nJitos-Rule: graph\n"
 	put := func(t *testing.T, s *Store, fabric plumbing.Hash, r jitos.Record) plumbing.Hash {
-		id, err := s.Objects.withRecord(ctx, fabric, r)
+		record, err := s.Objects.putRecord(r, plumbing.ZeroHash)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, err := s.Objects.changeDir(ctx, fabric, []leafChange{{Name: rewriteFile, Mode: filemode.Regular, Hash: record}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -87,7 +91,7 @@ func TestVerify_lies(t *testing.T) {
 		return id
 	}
 	with := func(t *testing.T, s *Store, fabric plumbing.Hash, item jitos.ItemID, id plumbing.Hash) plumbing.Hash {
-		next, err := s.Objects.change(ctx, fabric, change{set: map[jitos.ItemID]plumbing.Hash{item: id}})
+		next, err := s.Objects.change(ctx, fabric, change{set: []itemBlob{{item, id}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -155,11 +159,7 @@ func TestVerify_lies(t *testing.T) {
 				t.Fatal(err)
 			}
 			data = bytes.Replace(data, []byte("{"), []byte("{\n \"also\": 1,"), 1)
-			entries, err := s.Objects.Tree(ctx, fabric)
-			if err != nil {
-				t.Fatal(err)
-			}
-			id, err := s.Objects.PutTree(mergeLeaves(entries, []leafChange{{Name: rewriteFile, Mode: filemode.Regular, Hash: blob(t, s, string(data))}}))
+			id, err := s.Objects.changeDir(ctx, fabric, []leafChange{{Name: rewriteFile, Mode: filemode.Regular, Hash: blob(t, s, string(data))}})
 			if err != nil {
 				t.Fatal(err)
 			}
