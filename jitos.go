@@ -604,6 +604,8 @@ type Repository interface {
 	Current(ctx context.Context) (Current, error)
 	// Tip returns the commit of a branch of the user's (short name), or an error that Is ErrNotFound.
 	Tip(ctx context.Context, branch string) (CommitID, error)
+	// DirtyPaths lists the tracked paths that differ from HEAD, none in a bare repository. It costs what `git status` does.
+	DirtyPaths(ctx context.Context) ([]string, error)
 	// Dirty stages the tree of HEAD with the tracked changes of the working tree.
 	Dirty(ctx context.Context) (TreeID, error)
 	// Contains tells whether a commit is an ancestor of, or equal to, another.
@@ -626,7 +628,6 @@ type Repository interface {
 type Current struct {
 	Branch  string   // short name; "" when HEAD is detached
 	Tip     CommitID // "" on an unborn branch
-	Dirty   []string // tracked paths that differ from HEAD
 	Busy    string   // "rebase", "merge", "bisect", …: an operation of git's is under way
 	Bare    bool
 	Actor   string // "name <address>" of the user

@@ -72,7 +72,7 @@ func (k *Kernel) absorb(ctx context.Context, branch string, mode AbsorbMode) (Ab
 	if err != nil {
 		return done, err
 	}
-	tip, dirty, err := k.source(ctx, cur, &branch, mode)
+	tip, dirty, paths, err := k.source(ctx, cur, &branch, mode)
 	if err != nil {
 		return done, err
 	}
@@ -111,7 +111,7 @@ func (k *Kernel) absorb(ctx context.Context, branch string, mode AbsorbMode) (Ab
 		if done.Files, err = k.Merger.Changed(ctx, at.Tree(), tree); err != nil {
 			return nil, err
 		}
-		rw := k.rule(RuleAbsorb, "", "", absorbWords(next, cur))
+		rw := k.rule(RuleAbsorb, "", "", absorbWords(next, len(paths)))
 		rw.Tree = tree
 		if tip != "" {
 			rw.Parents = []CommitID{tip}
@@ -139,22 +139,25 @@ func (k *Kernel) ownCommit(ctx context.Context, branch string, tip CommitID) (bo
 	return err == nil && at.Commit().Record != nil, err
 }
 
-// source finds the commit to absorb, and the tree of uncommitted changes where they come along.
-func (k *Kernel) source(ctx context.Context, cur Current, branch *string, mode AbsorbMode) (tip CommitID, dirty TreeID, err error) {
+// source finds the commit to absorb, and where uncommitted changes come along the tree with them, and their paths.
+func (k *Kernel) source(ctx context.Context, cur Current, branch *string, mode AbsorbMode) (tip CommitID, dirty TreeID, paths []string, err error) {
 	if *branch != "" && *branch != cur.Branch {
 		tip, err = k.Repository.Tip(ctx, *branch)
-		return tip, "", err
+		return tip, "", nil, err
 	}
 	*branch = cur.Branch
-	if len(cur.Dirty) == 0 || mode == LeaveDirty {
-		return cur.Tip, "", nil
+	if mode == LeaveDirty {
+		return cur.Tip, "", nil, nil
+	}
+	if paths, err = k.Repository.DirtyPaths(ctx); err != nil || len(paths) == 0 {
+		return cur.Tip, "", nil, err
 	}
 	if mode == AskAboutDirty {
-		return "", "", Hint(fmt.Errorf("%w: uncommitted changes in %s", ErrInvalid, few(cur.Dirty)),
+		return "", "", nil, Hint(fmt.Errorf("%w: uncommitted changes in %s", ErrInvalid, few(paths)),
 			"--dirty takes them along, --committed leaves them out")
 	}
 	dirty, err = k.Repository.Dirty(ctx)
-	return cur.Tip, dirty, err
+	return cur.Tip, dirty, paths, err
 }
 
 // theirs returns the sync record and the tree of the user's side.
@@ -207,14 +210,14 @@ func branchWords(branch string) string {
 	return branch
 }
 
-func absorbWords(s Sync, cur Current) string {
+func absorbWords(s Sync, changed int) string {
 	what := branchWords(s.Branch)
 	if s.Commit == "" {
 		return what + ", which has no commit yet"
 	}
 	what += " at " + short(s.Commit)
 	if s.Dirty {
-		what += " with uncommitted changes in " + plural(len(cur.Dirty), "file")
+		what += " with uncommitted changes in " + plural(changed, "file")
 	}
 	return what
 }

@@ -32,12 +32,7 @@ func (r *Repo) Current(ctx context.Context) (jitos.Current, error) {
 	cur.Bare = r.Worktree == ""
 	cur.Busy = busy(r.GitDir)
 	cur.Shallow = exists(filepath.Join(r.Common, "shallow"))
-	if cur.Actor, err = r.who(ctx); err != nil {
-		return cur, err
-	}
-	if !cur.Bare {
-		cur.Dirty, err = r.dirtyPaths(ctx)
-	}
+	cur.Actor, err = r.who(ctx)
 	return cur, err
 }
 
@@ -83,8 +78,11 @@ func busy(gitDir string) string {
 	return ""
 }
 
-// dirtyPaths lists the tracked paths that differ from HEAD. What is new or changed inside a submodule is the submodule's own.
-func (r *Repo) dirtyPaths(ctx context.Context) ([]string, error) {
+// DirtyPaths implements jitos.Repository. What is new or changed inside a submodule is the submodule's own.
+func (r *Repo) DirtyPaths(ctx context.Context) ([]string, error) {
+	if r.Worktree == "" {
+		return nil, nil
+	}
 	out, err := r.Git(ctx, "status", "--porcelain=v1", "-z", "--untracked-files=no", "--no-renames", "--ignore-submodules=dirty")
 	if err != nil {
 		return nil, err

@@ -84,8 +84,7 @@ func (a *app) place() string {
 	return a.dir
 }
 
-// asUser says in whose name the kernel writes, and tells its notices. It asks git for the state of the checkout, so commands
-// that only read do without.
+// asUser says in whose name the kernel writes, and tells its notices.
 func (f *fabric) asUser(ctx context.Context, notify func(jitos.Event)) error {
 	current, err := f.repo.Current(ctx)
 	f.kernel.Actor, f.kernel.Notify = current.Actor, notify

@@ -132,8 +132,12 @@ func (a *app) absorbForHand(ctx context.Context, f *fabric) error {
 	if ofFabric(cur.Branch) {
 		return nil
 	}
-	if len(cur.Dirty) > 0 {
-		a.ui.notef("jitos: notice: uncommitted changes are not in it: %s", line(few(cur.Dirty)))
+	dirty, err := f.repo.DirtyPaths(ctx)
+	if err != nil {
+		return err
+	}
+	if len(dirty) > 0 {
+		a.ui.notef("jitos: notice: uncommitted changes are not in it: %s", line(few(dirty)))
 	}
 	_, err = f.kernel.Absorb(ctx, "", jitos.LeaveDirty)
 	return err
