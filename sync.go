@@ -20,10 +20,10 @@ const (
 const emptyTree TreeID = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
 // Init makes the fabric, and absorbs HEAD where there is a commit. It tells whether it was made by this call; on a
-// repository that has one it changes nothing.
+// repository that has one it only finishes an Init that was interrupted.
 func (k *Kernel) Init(ctx context.Context, fabric []byte) (bool, error) {
-	if _, err := k.Store.Head(ctx, SystemRef); err == nil {
-		return false, nil
+	if at, err := k.System(ctx); err == nil {
+		return false, k.finishInit(ctx, at)
 	} else if !errors.Is(err, ErrNotFound) {
 		return false, err
 	}
@@ -42,6 +42,19 @@ func (k *Kernel) Init(ctx context.Context, fabric []byte) (bool, error) {
 	}
 	_, err = k.absorb(ctx, "", LeaveDirty)
 	return true, err
+}
+
+// finishInit does what is missing of the first three rewrites: birth, absorb, observe.
+func (k *Kernel) finishInit(ctx context.Context, at Snapshot) error {
+	record := at.Commit().Record
+	switch {
+	case record != nil && record.Rule == RuleBirth:
+		_, err := k.absorb(ctx, "", LeaveDirty)
+		return err
+	case record != nil && record.Rule == RuleAbsorb && record.Seq == 2:
+		return k.observe(ctx)
+	}
+	return nil
 }
 
 // Absorbed is what an absorb brought in.

@@ -108,6 +108,11 @@ func (d *diskRefs) packed() (map[string]plumbing.Hash, error) {
 }
 
 func (d *diskRefs) move(ctx context.Context, name string, old, new plumbing.Hash) error {
+	return d.moveLogged(ctx, name, old, new, nil)
+}
+
+// moveLogged is move for a branch of the user's: git's logs tell of it.
+func (d *diskRefs) moveLogged(ctx context.Context, name string, old, new plumbing.Hash, log *reflog) error {
 	if err := checkRef(name); err != nil {
 		return err
 	}
@@ -151,7 +156,9 @@ func (d *diskRefs) move(ctx context.Context, name string, old, new plumbing.Hash
 	case new.IsZero():
 		err = d.remove(ctx, name)
 	default:
-		err = d.place(lock, name)
+		if err = log.add(d.perm, old, new); err == nil {
+			err = d.place(lock, name)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("move ref %s: %w", name, err)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
+	"path/filepath"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -14,8 +14,8 @@ import (
 )
 
 // Land implements jitos.Repository. The error Is jitos.ErrStale where the branch is not at old, jitos.ErrConflict where
-// changes of the user's are in the way, jitos.ErrBusy where another operation of git's is under way there. The branch is
-// moved by git itself, so that its log, its working tree and its index follow.
+// changes of the user's are in the way, jitos.ErrBusy where another operation of git's is under way there. The working tree
+// that has the branch checked out, its index, and git's logs of the branch and of HEAD follow.
 func (r *Repo) Land(ctx context.Context, branch string, old, parent jitos.CommitID, tree jitos.TreeID, text string) (jitos.CommitID, error) {
 	id, err := r.land(ctx, branch, old, parent, tree, text)
 	if err != nil {
@@ -49,42 +49,11 @@ func (r *Repo) land(ctx context.Context, branch string, old, parent jitos.Commit
 		return id, err
 	}
 	if dir == "" {
-		_, err = r.Git(ctx, "update-ref", "-m", "jitos land", "refs/heads/"+branch, id.String(), oldID.String())
+		err = r.landRef(ctx, "", branch, oldID, id)
 	} else {
-		_, err = gitCommand{dir: dir, env: []string{"GIT_REFLOG_ACTION=jitos land"}, args: []string{"merge", "--ff-only", "--no-stat", "-q",
-			"--no-autostash", "--no-verify-signatures", "--no-overwrite-ignore", id.String()}}.run(ctx)
-	}
-	if err = landError(err); err == nil {
-		err = r.syncLanding(ctx, dir, branch)
+		err = r.landIn(ctx, dir, branch, oldID, id)
 	}
 	return id, errors.Join(err, r.Store.Objects.settle(f, err == nil))
-}
-
-// syncLanding makes durable the names under which git has put the branch, HEAD and the index of a working tree.
-func (r *Repo) syncLanding(ctx context.Context, worktree, branch string) error {
-	if branch != "" {
-		name := "refs/heads/" + branch
-		for dir := path.Dir(name); dir != "refs"; dir = path.Dir(dir) {
-			if err := r.refs.syncName(dir); err != nil {
-				return err
-			}
-		}
-	}
-	if worktree == "" {
-		return nil
-	}
-	dirs, err := r.gitDirs()
-	if err != nil {
-		return err
-	}
-	for _, dir := range dirs {
-		if at, err := r.worktreeOf(ctx, dir); err != nil {
-			return err
-		} else if at == worktree {
-			return syncDir(dir)
-		}
-	}
-	return nil
 }
 
 // landingPlace finds the worktree that has the branch checked out, "" for none, and looks whether the branch is at old.
@@ -144,36 +113,69 @@ func (r *Repo) landCommit(ctx context.Context, parent jitos.CommitID, tree jitos
 	return r.Store.Objects.PutCommit(c)
 }
 
-// landError tells the reasons apart for which git refuses.
-func landError(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case said(err, "would be overwritten") || said(err, "would lose untracked") || said(err, "not uptodate") || said(err, "would be removed by merge"):
-		return jitos.Hint(fmt.Errorf("%w: changes in the working tree are in the way: %s", jitos.ErrConflict, pathsSaid(err)),
-			"commit or stash them, or land on a new branch")
-	case said(err, "Not possible to fast-forward") || said(err, "unrelated histories") || said(err, "but expected") || said(err, "reference already exists"):
-		return fmt.Errorf("%w: the branch has moved: %w", jitos.ErrStale, err)
-	case said(err, "index.lock") || said(err, "unmerged files") || said(err, "not concluded") || said(err, "cannot lock ref"):
-		return fmt.Errorf("%w: %w", jitos.ErrBusy, err)
+// landIn brings a working tree to a new commit, as a fast-forward merge does. Killed at any point, the same landing given
+// again goes on: what is as it shall be is not in the way. All locks are made by links, so that a killed process's are told
+// from git's.
+func (r *Repo) landIn(ctx context.Context, dir, branch string, old, new plumbing.Hash) error {
+	gitDir, err := r.gitDirOf(ctx, dir)
+	if err != nil {
+		return err
 	}
-	return err
+	w := &checkout{r, dir, gitDir}
+	from, changes, err := r.changesBetween(ctx, old, new)
+	if err != nil {
+		return err
+	}
+	lock, err := r.refs.lockIndex(ctx, filepath.Join(gitDir, "index.lock"))
+	if err != nil {
+		return err
+	}
+	defer lock.drop()
+	if err := w.advance(ctx, lock, from, changes); err != nil {
+		return inTheWay(err)
+	}
+	return r.landRef(ctx, gitDir, branch, old, new)
 }
 
-// pathsSaid are the paths that git names in a refusal: each on a line of its own, behind a tab.
-func pathsSaid(err error) string {
-	var e *GitError
-	if !errors.As(err, &e) {
-		return ""
+// changesBetween are the paths that differ in two commits; the zero hash is a commit without files.
+func (r *Repo) changesBetween(ctx context.Context, old, new plumbing.Hash) (from plumbing.Hash, changes []pathChange, err error) {
+	if !old.IsZero() {
+		c, err := r.Store.Objects.Commit(ctx, old)
+		if err != nil {
+			return from, nil, err
+		}
+		from = c.TreeHash
+	}
+	c, err := r.Store.Objects.Commit(ctx, new)
+	if err != nil {
+		return from, nil, err
+	}
+	changes, err = r.Store.Objects.changedPaths(ctx, from, c.TreeHash)
+	return from, changes, err
+}
+
+// inTheWay says what the user can do about changes that a landing would overwrite.
+func inTheWay(err error) error {
+	var conflict *jitos.ConflictError
+	if !errors.As(err, &conflict) {
+		return err
 	}
 	var paths []string
-	for line := range strings.Lines(e.Stderr) {
-		if p, ok := strings.CutPrefix(line, "\t"); ok {
-			paths = append(paths, strings.TrimSpace(p))
-		}
+	for _, c := range conflict.Conflicts {
+		paths = append(paths, c.Path)
 	}
-	if len(paths) == 0 {
-		return e.Stderr
+	return jitos.Hint(fmt.Errorf("%w: changes in the working tree are in the way: %s", jitos.ErrConflict, strings.Join(paths, ", ")),
+		"commit or stash them, or land on a new branch")
+}
+
+// landRef moves the branch, or the detached HEAD of a git directory.
+func (r *Repo) landRef(ctx context.Context, gitDir, branch string, old, new plumbing.Hash) error {
+	log, err := r.reflogOf(ctx, branch, gitDir, "jitos land")
+	if err != nil {
+		return err
 	}
-	return strings.Join(paths, ", ")
+	if branch == "" {
+		return r.refs.moveHead(ctx, gitDir, old.String(), old, new, log)
+	}
+	return r.refs.moveLogged(ctx, "refs/heads/"+branch, old, new, log)
 }

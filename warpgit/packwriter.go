@@ -314,6 +314,16 @@ func (p *packWriter) dead(graves map[string]*os.File, owner string) bool {
 	return err == nil
 }
 
+// isDead is dead for one look.
+func (p *packWriter) isDead(owner string) bool {
+	graves := map[string]*os.File{}
+	dead := p.dead(graves, owner)
+	if lock := graves[owner]; lock != nil {
+		lock.Close()
+	}
+	return dead
+}
+
 // close gives up the lock, after everything that it protects.
 func (p *packWriter) close() error {
 	p.mu.Lock()

@@ -1,16 +1,9 @@
 package warpgit
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path"
-	"path/filepath"
 	"sort"
-	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
@@ -99,181 +92,20 @@ func (r *Repo) patch(ctx context.Context, from, to jitos.TreeID) error {
 	if err != nil || len(changes) == 0 {
 		return err
 	}
-	if err := r.checkPatch(ctx, changes); err != nil {
-		return err
-	}
-	return r.writePatch(ctx, changes)
-}
-
-// checkPatch refuses the whole patch where a path that it must write or remove is not as it was.
-func (r *Repo) checkPatch(ctx context.Context, changes []pathChange) error {
-	goes := map[string]bool{} // files that the patch removes, so that a directory may take their place, or they a directory's
+	w := &checkout{r, r.Worktree, r.GitDir}
 	for _, c := range changes {
-		goes[c.path] = c.to.Hash.IsZero()
-	}
-	var conflicts []jitos.Conflict
-	var files []string
-	wanted := map[string]pathChange{}
-	for _, c := range changes {
-		why := r.inTheWay(c, goes)
-		if why != "" {
-			conflicts = append(conflicts, jitos.Conflict{Path: c.path, Why: why})
-		} else if isRegular(c.from.Mode) && !c.from.Hash.IsZero() {
-			files = append(files, c.path)
-			wanted[c.path] = c
+		if c.submodule() {
+			return &jitos.ConflictError{Conflicts: []jitos.Conflict{{Path: c.path, Why: "a submodule moves, and only an index can hold that"}}}
 		}
 	}
-	ids, err := r.hashFiles(ctx, files)
+	todo, err := w.compare(ctx, changes)
 	if err != nil {
 		return err
 	}
-	for i, name := range files {
-		if ids[i] != wanted[name].from.Hash.String() {
-			conflicts = append(conflicts, jitos.Conflict{Path: name, Why: "changed in the working tree since"})
-		}
-	}
-	if len(conflicts) > 0 {
-		return &jitos.ConflictError{Conflicts: conflicts}
-	}
-	return nil
+	return w.write(ctx, todo)
 }
 
-// inTheWay says what at a path is not as the patch expects it, "" for nothing. The bytes of files are looked at later.
-func (r *Repo) inTheWay(c pathChange, goes map[string]bool) string {
-	if c.from.Mode == filemode.Submodule || c.to.Mode == filemode.Submodule {
-		return "a submodule moves, and only an index can hold that"
-	}
-	for dir := path.Dir(c.path); dir != "."; dir = path.Dir(dir) {
-		info, err := os.Lstat(filepath.Join(r.Worktree, filepath.FromSlash(dir)))
-		if err == nil && !info.IsDir() && !goes[dir] {
-			return dir + " is not a directory"
-		}
-	}
-	full := filepath.Join(r.Worktree, filepath.FromSlash(c.path))
-	info, err := os.Lstat(full)
-	absent := errors.Is(err, fs.ErrNotExist) || notDir(err)
-	switch {
-	case err != nil && !absent:
-		return err.Error()
-	case c.from.Hash.IsZero() && absent:
-		return ""
-	case c.from.Hash.IsZero() && info.IsDir():
-		return r.leftIn(c.path, goes)
-	case c.from.Hash.IsZero():
-		return "a file that is not tracked is there"
-	case absent:
-		return "removed from the working tree since"
-	case c.from.Mode == filemode.Symlink:
-		target, err := os.Readlink(full)
-		if err != nil || plumbing.ComputeHash(plumbing.BlobObject, []byte(target)) != c.from.Hash {
-			return "changed in the working tree since"
-		}
-	case !info.Mode().IsRegular():
-		return "it is no longer a file"
-	case r.modes && (info.Mode()&0o100 != 0) != (c.from.Mode == filemode.Executable):
-		return "its mode changed in the working tree since"
-	}
-	return ""
-}
-
-// leftIn names a file that would stay in a directory whose place a file is to take.
-func (r *Repo) leftIn(dir string, goes map[string]bool) string {
-	left := ""
-	root := filepath.Join(r.Worktree, filepath.FromSlash(dir))
-	err := filepath.WalkDir(root, func(p string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
-			return err
-		}
-		rel, err := filepath.Rel(r.Worktree, p)
-		if err == nil && !goes[filepath.ToSlash(rel)] {
-			left = filepath.ToSlash(rel)
-			return fs.SkipAll
-		}
-		return err
-	})
-	if err != nil {
-		return err.Error()
-	}
-	if left != "" {
-		return left + " is in the way"
-	}
-	return ""
-}
-
-// hashFiles returns what git would store of files of the working tree: after the filters of .gitattributes.
-func (r *Repo) hashFiles(ctx context.Context, names []string) ([]string, error) {
-	if len(names) == 0 {
-		return nil, nil
-	}
-	var plain, odd []string // the list of hash-object is by lines
-	for _, n := range names {
-		if strings.ContainsAny(n, "\n\"") {
-			odd = append(odd, n)
-		} else {
-			plain = append(plain, n)
-		}
-	}
-	byName := map[string]string{}
-	if len(plain) > 0 {
-		out, err := r.git(ctx, gitCommand{input: []byte(strings.Join(plain, "\n") + "\n"), args: []string{"hash-object", "--stdin-paths"}})
-		if err != nil {
-			return nil, err
-		}
-		ids := strings.Fields(string(out))
-		if len(ids) != len(plain) {
-			return nil, fmt.Errorf("git hash-object: %w: %d answers to %d questions", jitos.ErrCorrupt, len(ids), len(plain))
-		}
-		for i, n := range plain {
-			byName[n] = ids[i]
-		}
-	}
-	for _, n := range odd {
-		id, err := r.gitLine(ctx, "hash-object", "--", n)
-		if err != nil {
-			return nil, err
-		}
-		byName[n] = id
-	}
-	ids := make([]string, len(names))
-	for i, n := range names {
-		ids[i] = byName[n]
-	}
-	return ids, nil
-}
-
-// writePatch removes what goes and lets git write the rest out of an index of its own.
-func (r *Repo) writePatch(ctx context.Context, changes []pathChange) error {
-	q, err := r.newQuarantine() // for the index alone
-	if err != nil {
-		return err
-	}
-	defer q.remove()
-	var index bytes.Buffer
-	for _, c := range changes {
-		if c.to.Hash.IsZero() {
-			continue
-		}
-		fmt.Fprintf(&index, "%06o %s\t%s\x00", uint32(c.to.Mode), c.to.Hash, c.path)
-	}
-	env := []string{"GIT_INDEX_FILE=" + q.path("index")}
-	if _, err := r.git(ctx, gitCommand{env: env, input: index.Bytes(), args: []string{"update-index", "-z", "--index-info"}}); err != nil {
-		return err
-	}
-	for _, c := range changes {
-		if c.to.Hash.IsZero() {
-			full := filepath.Join(r.Worktree, filepath.FromSlash(c.path))
-			if err := os.Remove(full); err != nil {
-				return err
-			}
-			pruneDirs(filepath.Dir(full), r.Worktree)
-		}
-	}
-	for _, c := range changes {
-		full := filepath.Join(r.Worktree, filepath.FromSlash(c.path))
-		if info, err := os.Lstat(full); err == nil && info.IsDir() {
-			removeEmpty(full) // only empty directories are left in it, see leftIn
-		}
-	}
-	_, err = r.git(ctx, gitCommand{env: env, args: []string{"checkout-index", "-a", "-f", "-q"}})
-	return err
+// submodule tells whether a submodule comes, goes or moves.
+func (c pathChange) submodule() bool {
+	return c.from.Mode == filemode.Submodule || c.to.Mode == filemode.Submodule
 }

@@ -59,41 +59,70 @@ func nameTaken(name string, err error) error {
 
 func notDir(err error) bool { return errors.Is(err, syscall.ENOTDIR) }
 
-// link makes a lock file, waiting while another holds it.
+// link makes a lock file, waiting while another holds it. The caller holds refs.lock.
 func (d *diskRefs) link(ctx context.Context, path string, value []byte) (*refLock, error) {
+	return d.lockWith(ctx, path, value, d.tryLink)
+}
+
+// lockIndex makes a lock file that is held for long: what lies behind it is files, not a ref. So refs.lock is held only in
+// the moment of the making.
+func (d *diskRefs) lockIndex(ctx context.Context, path string) (*refLock, error) {
+	if err := d.packs.start(); err != nil {
+		return nil, err
+	}
+	return d.lockWith(ctx, path, nil, func(twin, path string, value []byte) (bool, error) {
+		own, err := waitLock(ctx, d.perm, filepath.Join(d.packs.own, "refs.lock"), patience)
+		if err != nil {
+			return false, err
+		}
+		defer own.Close()
+		return d.tryLink(twin, path, value)
+	})
+}
+
+func (d *diskRefs) lockWith(ctx context.Context, path string, value []byte, try func(twin, path string, value []byte) (bool, error)) (*refLock, error) {
 	n := d.packs.locks.Add(1)
 	twin := filepath.Join(d.packs.tmpDir(), fmt.Sprintf("%s.%d.ref", d.packs.alive.name, n))
 	if err := d.perm.writeSynced(twin, value, 0o666); err != nil {
+		os.Remove(twin)
 		return nil, err
 	}
 	deadline := time.Now().Add(patience)
 	for wait := time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
-		err := os.Link(twin, path)
-		if err == nil {
+		made, err := try(twin, path, value)
+		if made {
 			return &refLock{path, twin}, nil
 		}
-		if noLinks(err) {
-			if err = d.linkless(path, value); err == nil {
-				return &refLock{path, twin}, nil
+		if err == nil && time.Now().After(deadline) {
+			err = jitos.Hint(fmt.Errorf("%w: %s is held", jitos.ErrBusy, path),
+				"another git command is at work; if none is, one was killed and left this file: look at it and remove it")
+		}
+		if err == nil {
+			select {
+			case <-ctx.Done():
+				err = ctx.Err()
+			case <-time.After(wait):
 			}
 		}
-		if !errors.Is(err, fs.ErrExist) {
+		if err != nil {
 			os.Remove(twin)
 			return nil, err
 		}
-		if d.removeStale(path) {
-			continue
+	}
+}
+
+// tryLink makes a lock file, or tells that another holds it.
+func (d *diskRefs) tryLink(twin, path string, value []byte) (bool, error) {
+	for {
+		err := os.Link(twin, path)
+		if err != nil && noLinks(err) {
+			err = d.linkless(path, value)
 		}
-		if time.Now().After(deadline) {
-			os.Remove(twin)
-			return nil, jitos.Hint(fmt.Errorf("%w: %s is held", jitos.ErrBusy, path),
-				"another git command is at work; if none is, one was killed and left this file: look at it and remove it")
+		if !errors.Is(err, fs.ErrExist) {
+			return err == nil, err
 		}
-		select {
-		case <-ctx.Done():
-			os.Remove(twin)
-			return nil, ctx.Err()
-		case <-time.After(wait):
+		if !d.removeStale(path) {
+			return false, nil
 		}
 	}
 }
@@ -115,7 +144,7 @@ func noLinks(err error) bool {
 }
 
 // removeStale removes a lock that a killed process of ours left: the same file as one in tmp whose writer is dead. We hold
-// the flock that every writer of ours takes first, so no living process of ours can own it.
+// the flock that every writer of ours takes first, so nobody else removes it at this moment and makes its own.
 func (d *diskRefs) removeStale(path string) bool {
 	lock, err := os.Lstat(path)
 	if err != nil {
@@ -128,7 +157,7 @@ func (d *diskRefs) removeStale(path string) bool {
 	for _, twin := range twins {
 		owner, _, _ := strings.Cut(filepath.Base(twin), ".")
 		info, err := os.Lstat(twin)
-		if err == nil && os.SameFile(lock, info) && owner != d.packs.alive.name {
+		if err == nil && os.SameFile(lock, info) && d.packs.isDead(owner) {
 			return os.Remove(path) == nil
 		}
 	}
@@ -175,21 +204,9 @@ func freeLock(p *packWriter, twin string) (bool, error) {
 		return false, err
 	}
 	defer own.Close()
-	common := filepath.Dir(p.own)
-	locks := []string{filepath.Join(common, "packed-refs.lock"), filepath.Join(p.objects, "info", "commit-graph.lock")}
-	for _, prefix := range fabricPrefixes {
-		err := filepath.WalkDir(filepath.Join(common, prefix), func(path string, e fs.DirEntry, err error) error {
-			if err == nil && strings.HasSuffix(path, ".lock") {
-				locks = append(locks, path)
-			}
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil
-			}
-			return err
-		})
-		if err != nil {
-			return false, err
-		}
+	locks, err := lockFiles(filepath.Dir(p.own), p.objects)
+	if err != nil {
+		return false, err
 	}
 	for _, lock := range locks {
 		if other, err := os.Lstat(lock); err == nil && os.SameFile(info, other) {
@@ -197,4 +214,27 @@ func freeLock(p *packWriter, twin string) (bool, error) {
 		}
 	}
 	return true, nil // the lock was renamed into place: the file is the ref itself
+}
+
+// lockFiles are the locks of git's kind that stand in a repository: of refs, of the commit-graph, of each worktree's HEAD
+// and index.
+func lockFiles(common, objects string) ([]string, error) {
+	locks := []string{filepath.Join(objects, "info", "commit-graph.lock")}
+	for _, pattern := range []string{"*.lock", "worktrees/*/*.lock"} {
+		found, err := filepath.Glob(filepath.Join(common, pattern))
+		if err != nil {
+			return nil, err
+		}
+		locks = append(locks, found...)
+	}
+	err := filepath.WalkDir(filepath.Join(common, "refs"), func(path string, e fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, ".lock") {
+			locks = append(locks, path)
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	})
+	return locks, err
 }

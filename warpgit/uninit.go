@@ -53,14 +53,9 @@ func (r *Repo) CheckInit(ctx context.Context) ([]string, error) {
 // working tree is on one of these branches, and with jitos.ErrConflict where a worktree has changes, unless forced. The
 // objects become unreachable; git gc takes them in time. A second call finds nothing to do.
 func (r *Repo) Uninit(ctx context.Context, force bool) error {
-	linked, err := r.linked(ctx, force)
+	linked, err := r.uninitable(ctx, force)
 	if err != nil {
 		return err
-	}
-	if alive, err := r.living(); err != nil {
-		return err
-	} else if len(alive) > 0 {
-		return fmt.Errorf("%w: process %s is running", jitos.ErrBusy, alive[0])
 	}
 	lock, err := r.maintenanceLock(ctx, patience)
 	if err != nil {
@@ -88,6 +83,26 @@ func (r *Repo) Uninit(ctx context.Context, force bool) error {
 	return os.RemoveAll(r.local())
 }
 
+// CheckUninit refuses what Uninit would refuse.
+func (r *Repo) CheckUninit(ctx context.Context, force bool) error {
+	_, err := r.uninitable(ctx, force)
+	return err
+}
+
+// uninitable returns the worktrees that go, where nothing speaks against it.
+func (r *Repo) uninitable(ctx context.Context, force bool) ([]Worktree, error) {
+	linked, err := r.linked(ctx, force)
+	if err != nil {
+		return nil, err
+	}
+	if alive, err := r.living(); err != nil {
+		return nil, err
+	} else if len(alive) > 0 {
+		return nil, fmt.Errorf("%w: process %s is running", jitos.ErrBusy, alive[0])
+	}
+	return linked, nil
+}
+
 // linked returns the linked worktrees on branches of the fabric, after a look at what is in them.
 func (r *Repo) linked(ctx context.Context, force bool) ([]Worktree, error) {
 	all, err := r.Worktrees(ctx)
@@ -107,12 +122,8 @@ func (r *Repo) linked(ctx context.Context, force bool) ([]Worktree, error) {
 		if w.Gone || force {
 			continue
 		}
-		out, err := gitCommand{dir: w.Dir, args: []string{"status", "--porcelain"}}.run(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if len(out) > 0 {
-			return nil, fmt.Errorf("worktree %s: %w: there are changes in it", w.Dir, jitos.ErrConflict)
+		if err := nothingToLose(ctx, w.Dir); err != nil {
+			return nil, fmt.Errorf("worktree %s: %w", w.Dir, err)
 		}
 	}
 	return linked, nil

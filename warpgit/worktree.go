@@ -73,17 +73,99 @@ func (r *Repo) WorktreeAdd(ctx context.Context, dir, branch string) error {
 	return nil
 }
 
-// WorktreeRemove removes a linked worktree. With changes in it the error Is jitos.ErrConflict, unless forced.
+// WorktreeRemove removes a linked worktree, locked or not where it is forced. With changes in it the error Is
+// jitos.ErrConflict, unless forced. A removal that was interrupted goes on: what it has removed is no change of the user's.
 func (r *Repo) WorktreeRemove(ctx context.Context, dir string, force bool) error {
-	args := []string{"worktree", "remove", dir}
-	if force {
-		args = append(args, "--force", "--force") // a locked one as well
+	if err := r.worktreeRemove(ctx, dir, force); err != nil {
+		return fmt.Errorf("worktree %s: %w", dir, err)
 	}
-	_, err := r.Git(ctx, args...)
-	if said(err, "contains modified or untracked files") {
-		return fmt.Errorf("worktree %s: %w: there are changes in it", dir, jitos.ErrConflict)
+	return nil
+}
+
+func (r *Repo) worktreeRemove(ctx context.Context, dir string, force bool) error {
+	gitDir, err := r.linkedGitDir(dir)
+	if err != nil {
+		return err
 	}
-	return err
+	if !force {
+		if exists(filepath.Join(gitDir, "locked")) {
+			return fmt.Errorf("%w: it is locked", jitos.ErrBusy)
+		}
+		if err := nothingToLose(ctx, dir); err != nil {
+			return err
+		}
+	}
+	// The files go first and .git after them, so that whoever goes on sees what this is.
+	link := filepath.Join(dir, ".git")
+	if exists(link) {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if e.Name() != ".git" {
+				if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+					return err
+				}
+			}
+		}
+		if err := os.Remove(link); err != nil {
+			return err
+		}
+	}
+	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	// A half removed git directory would confuse git: it goes in one step.
+	q, err := r.newQuarantine()
+	if err != nil {
+		return err
+	}
+	defer q.remove()
+	if err := os.Rename(gitDir, q.path("worktree")); err != nil {
+		return err
+	}
+	os.Remove(filepath.Dir(gitDir)) // where it was the last
+	return syncDir(r.Common)
+}
+
+// linkedGitDir is the git directory of a linked worktree, of which there may be no more than that.
+func (r *Repo) linkedGitDir(dir string) (string, error) {
+	dirs, err := r.gitDirs()
+	if err != nil {
+		return "", err
+	}
+	for _, gitDir := range dirs[1:] {
+		text, err := os.ReadFile(filepath.Join(gitDir, "gitdir"))
+		if err != nil {
+			continue
+		}
+		link := strings.TrimSpace(string(text))
+		if !filepath.IsAbs(link) {
+			link = filepath.Join(gitDir, link)
+		}
+		if filepath.Dir(link) == filepath.Clean(dir) {
+			return gitDir, nil
+		}
+	}
+	return "", jitos.ErrNotFound
+}
+
+// nothingToLose refuses where a worktree has changes. That a file is missing is none: to remove the rest loses nothing.
+func nothingToLose(ctx context.Context, dir string) error {
+	if !exists(filepath.Join(dir, ".git")) {
+		return nil
+	}
+	out, err := gitCommand{dir: dir, args: []string{"status", "--porcelain", "-z", "--no-renames", "--ignore-submodules=none"}}.run(ctx)
+	if err != nil {
+		return err
+	}
+	for entry := range strings.SplitSeq(string(out), "\x00") {
+		if entry != "" && !strings.HasPrefix(entry, " D ") {
+			return fmt.Errorf("%w: there are changes in it", jitos.ErrConflict)
+		}
+	}
+	return nil
 }
 
 // CheckedOut implements jitos.Repository. A branch that is being rebased or bisected counts as checked out.
@@ -159,17 +241,40 @@ func (r *Repo) worktreeOf(ctx context.Context, gitDir string) (string, error) {
 	return list[0].Dir, nil
 }
 
+// gitDirOf is the git directory of a working tree.
+func (r *Repo) gitDirOf(ctx context.Context, dir string) (string, error) {
+	dirs, err := r.gitDirs()
+	if err != nil {
+		return "", err
+	}
+	for _, gitDir := range dirs {
+		if at, err := r.worktreeOf(ctx, gitDir); err == nil && at != "" && filepath.Clean(at) == filepath.Clean(dir) {
+			return gitDir, nil
+		}
+	}
+	return "", fmt.Errorf("worktree %s: %w", dir, jitos.ErrNotFound)
+}
+
 // Detach implements jitos.Repository. Files and index stay as they are; on an unborn branch there is nothing to do.
 func (r *Repo) Detach(ctx context.Context, dir string) error {
-	out, err := gitCommand{dir: dir, args: []string{"rev-parse", "--verify", "-q", "HEAD^{commit}"}}.run(ctx)
-	if exitCode(err) == 1 {
-		return nil
-	}
-	if err == nil {
-		_, err = gitCommand{dir: dir, args: []string{"update-ref", "--no-deref", "-m", "jitos: detach", "HEAD", strings.TrimSpace(string(out))}}.run(ctx)
-	}
-	if err != nil {
+	if err := r.detach(ctx, dir); err != nil {
 		return fmt.Errorf("detach %s: %w", dir, err)
 	}
 	return nil
+}
+
+func (r *Repo) detach(ctx context.Context, dir string) error {
+	gitDir, err := r.gitDirOf(ctx, dir)
+	if err != nil {
+		return err
+	}
+	branch, tip, err := r.head(gitDir)
+	if err != nil || branch == "" || tip.IsZero() {
+		return err
+	}
+	log, err := r.reflogOf(ctx, "", gitDir, "jitos: detach")
+	if err != nil {
+		return err
+	}
+	return r.refs.moveHead(ctx, gitDir, "ref: "+branch, tip, tip, log)
 }

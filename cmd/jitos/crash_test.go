@@ -17,7 +17,7 @@ import (
 func TestKill(t *testing.T) { kills(t, 5) }
 
 func TestHeavyKill(t *testing.T) {
-	if os.Getenv("JITOS_HEAVY") == "" {
+	if !heavy() {
 		t.Skip("set JITOS_HEAVY=1 to run")
 	}
 	kills(t, 50)

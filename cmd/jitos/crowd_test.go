@@ -21,7 +21,7 @@ import (
 func TestCrowd(t *testing.T) { crowds(t, 3) }
 
 func TestHeavyCrowd(t *testing.T) {
-	if os.Getenv("JITOS_HEAVY") == "" {
+	if !heavy() {
 		t.Skip("set JITOS_HEAVY=1 to run")
 	}
 	crowds(t, 40)

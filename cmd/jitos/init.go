@@ -60,6 +60,8 @@ func (a *app) init(c *cli.Context) error {
 		}
 	} else if err != nil {
 		return err
+	} else if _, err := f.makeFabric(ctx, nil); err != nil { // it was interrupted, perhaps
+		return err
 	}
 	at, err := f.kernel.System(ctx)
 	if err != nil {
@@ -99,9 +101,16 @@ func (a *app) birth(ctx context.Context, f *fabric, result *initResult) error {
 	if err != nil {
 		return err
 	}
-	f.kernel.Actor = current.Actor
-	result.Created, err = f.kernel.Init(ctx, fabric)
+	result.Created, err = f.makeFabric(ctx, fabric)
 	return err
+}
+
+// makeFabric makes the fabric, or finishes what an interrupted init has begun.
+func (f *fabric) makeFabric(ctx context.Context, file []byte) (bool, error) {
+	if err := f.asUser(ctx, nil); err != nil {
+		return false, err
+	}
+	return f.kernel.Init(ctx, file)
 }
 
 // name is what people call the repository: the name of its directory.

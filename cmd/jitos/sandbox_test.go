@@ -21,6 +21,9 @@ import (
 // seed makes the random choices of the tests that kill and race processes; 0 takes the time. A test prints what it took.
 var seed = flag.Uint64("seed", 0, "seed of the random choices of the tests that kill and race processes")
 
+// heavy tells whether the long tests run.
+func heavy() bool { return os.Getenv("JITOS_HEAVY") != "" }
+
 // sandbox is a real repository with a fabric, in a home of its own, and real processes at work in it.
 type sandbox struct {
 	t    *testing.T
@@ -56,12 +59,16 @@ func (s said) word() string {
 
 func newSandbox(t *testing.T) *sandbox {
 	t.Helper()
+	return newSandboxIn(t, t.TempDir())
+}
+
+func newSandboxIn(t *testing.T, home string) *sandbox {
+	t.Helper()
 	n := *seed
 	if n == 0 {
 		n = uint64(time.Now().UnixNano())
 	}
 	t.Logf("-seed=%d", n)
-	home := t.TempDir()
 	l := &sandbox{t: t, dir: filepath.Join(home, "repo"), home: home, rand: rand.New(rand.NewPCG(n, 0))}
 	for _, pair := range os.Environ() {
 		name, _, _ := strings.Cut(pair, "=")
@@ -71,7 +78,7 @@ func newSandbox(t *testing.T) *sandbox {
 	}
 	l.env = append(l.env, "HOME="+home, "XDG_CONFIG_HOME="+home+"/config", "XDG_CACHE_HOME="+home+"/cache", "XDG_DATA_HOME="+home+"/data",
 		"GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0", "NO_COLOR=1", "LC_ALL=C.UTF-8")
-	l.write(".gitconfig", "[user]\n\tname = Sam Sample\n\temail = sam@example.com\n[init]\n\tdefaultBranch = main\n[gc]\n\tauto = 0\n")
+	l.write(".gitconfig", "[user]\n\tname = Sam Sample\n\temail = sam@example.com\n[init]\n\tdefaultBranch = main\n\ttemplateDir =\n[gc]\n\tauto = 0\n")
 	l.write("repo/Makefile", "test:\n\ttrue\n")
 	l.git("init", "-q")
 	l.git("add", ".")
@@ -179,6 +186,14 @@ func (l *sandbox) sound() {
 			l.t.Error(s)
 		}
 	}
+	if left := l.left(); len(left) > 0 {
+		l.t.Errorf("left behind: %v", left)
+	}
+}
+
+// left lists what processes that are no more have left in the repository.
+func (l *sandbox) left() []string {
+	l.t.Helper()
 	var left []string
 	git := filepath.Join(l.dir, ".git")
 	err := filepath.WalkDir(git, func(path string, e fs.DirEntry, err error) error {
@@ -198,9 +213,7 @@ func (l *sandbox) sound() {
 	if err != nil {
 		l.t.Error(err)
 	}
-	if len(left) > 0 {
-		l.t.Errorf("left behind: %v", left)
-	}
+	return left
 }
 
 // mark is a rewrite that sets one node.

@@ -53,13 +53,16 @@ func (a *app) uninit(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := f.repo.Uninit(ctx, c.Bool("force")); err != nil {
+	if err := f.repo.CheckUninit(ctx, c.Bool("force")); err != nil {
 		return fmt.Errorf("uninit: %w", err)
 	}
 	for _, dir := range left {
 		if err := f.repo.WorktreeRemove(ctx, dir, c.Bool("force")); err != nil {
 			a.ui.notef("jitos: notice: the worktree %s stays: %s", clean(dir), line(err.Error()))
 		}
+	}
+	if err := f.repo.Uninit(ctx, c.Bool("force")); err != nil {
+		return fmt.Errorf("uninit: %w", err)
 	}
 	a.ui.notef("removed %s; your branches and files are as they were", plural(refs, "branch", "branches"))
 	return nil

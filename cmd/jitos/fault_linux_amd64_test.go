@@ -1,0 +1,358 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/cmd/jitos/internal/ptrace"
+)
+
+// stage is a sandbox that can be put back as it was prepared: each fault is tried on the same repository.
+type stage struct {
+	*sandbox
+	saved string
+}
+
+func newStage(t *testing.T, s scenario) *stage {
+	st := &stage{newSandboxIn(t, memoryDir(t)), memoryDir(t)}
+	if s.prepare != nil {
+		s.prepare(st)
+	}
+	copyAll(t, st.home, st.saved)
+	return st
+}
+
+// memoryDir is a directory in memory where the machine has one: thousands of small files are made and removed.
+func memoryDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "jitos-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+func (s *stage) restore() {
+	s.t.Helper()
+	entries, err := os.ReadDir(s.home)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, e := range entries {
+		if err := os.RemoveAll(filepath.Join(s.home, e.Name())); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	copyAll(s.t, s.saved, s.home)
+}
+
+func copyAll(t *testing.T, from, to string) {
+	t.Helper()
+	if out, err := exec.Command("cp", "-a", from+"/.", to).CombinedOutput(); err != nil {
+		t.Fatalf("cp: %v %s", err, out)
+	}
+}
+
+// must gives a command that has to succeed.
+func (s *stage) must(stdin string, args ...string) string {
+	s.t.Helper()
+	got := s.jitos(stdin, args...)
+	if got.code != exitDone {
+		s.t.Fatal(got)
+	}
+	return strings.TrimSpace(got.out)
+}
+
+// scenario is a command that is disturbed, and what must be true whatever happened.
+type scenario struct {
+	name    string
+	prepare func(*stage) // makes what the command needs
+	stdin   string
+	args    []string
+	// ended are the exit codes by which the same command, given again, may say that the first one did it.
+	ended []int
+	// done tells whether the effect of the command is there, "" or what is missing.
+	done func(*stage) string
+}
+
+func hasNode(kind, name string) func(*stage) string {
+	return func(s *stage) string {
+		s.t.Helper()
+		ctx := context.Background()
+		at, done, err := s.system(ctx)
+		if err != nil {
+			return err.Error()
+		}
+		defer done()
+		if ok, err := jitos.Has(ctx, at, jitos.NodeID{Kind: kind, Name: name}); err != nil || !ok {
+			return fmt.Sprintf("no node %s/%s: %v", kind, name, err)
+		}
+		return ""
+	}
+}
+
+// cameToEnd wants the workspace "try" to have come to an end.
+func cameToEnd(how string) func(*stage) string {
+	return func(s *stage) string {
+		ctx := context.Background()
+		at, done, err := s.system(ctx)
+		if err != nil {
+			return err.Error()
+		}
+		defer done()
+		fate, err := ends(ctx, at)
+		if err != nil || fate["try"] != how {
+			return fmt.Sprintf("workspace try is %q, want %q: %v", fate["try"], how, err)
+		}
+		return ""
+	}
+}
+
+func (s *stage) revParse(dir, ref string) string {
+	return s.run(dir, 0, "", []string{"git", "rev-parse", "-q", "--verify", ref}).word()
+}
+
+// workspace makes the workspace "try" with a node and a file in it.
+func workspace(s *stage) {
+	s.must("", "sws", "new", "try")
+	s.must(mark("inside"), "rewrite", "-", "--sws", "try")
+	dir := s.must("", "sws", "dir", "try")
+	if err := os.WriteFile(filepath.Join(dir, "made.txt"), []byte("made\n"), 0o644); err != nil {
+		s.t.Fatal(err)
+	}
+	s.must("", "sws", "save", "try", "-m", "make a file")
+}
+
+func withRemote(s *stage) {
+	remote := filepath.Join(s.home, "remote.git")
+	s.git("init", "-q", "--bare", remote)
+	s.git("remote", "add", "origin", remote)
+	s.git("push", "-q", "origin", "main")
+}
+
+// scenarios are the commands that write, each on a repository in which it has something to do.
+var scenarios = []scenario{
+	{
+		name:    "init",
+		prepare: func(s *stage) { s.must("", "uninit", "--yes") },
+		args:    []string{"init"},
+		done: func(s *stage) string {
+			if s := hasNode("sync", "user")(s); s != "" {
+				return s
+			}
+			return hasNode("toolchain", "make")(s)
+		},
+	},
+	{
+		name:  "rewrite",
+		stdin: mark("one"), args: []string{"rewrite", "-"},
+		done: hasNode("mark", "one"),
+	},
+	{
+		name: "run",
+		prepare: func(s *stage) {
+			task := s.must("", "task", "new", "--gate", "test -f two", "make two")
+			s.must("title: two steps\nsteps:\n  one: {run: \"echo one >one\", needs: [\"fs.write:**\"]}\n"+
+				"  two: {run: \"echo two >two\", needs: [\"fs.write:**\"], after: [one]}\n", "plan", task, "--from", "-")
+			s.write("task", task)
+		},
+		args: []string{"run", "make-two"},
+		done: func(s *stage) string {
+			if s.revParse(s.dir, "jitos/system:two") == "" {
+				return "the system line has no file two"
+			}
+			return ""
+		},
+	},
+	{
+		name: "do",
+		args: []string{"do", `run "echo made >made.txt"`},
+		done: func(s *stage) string {
+			if s.revParse(s.dir, "jitos/system:made.txt") == "" {
+				return "the system line has no file made.txt"
+			}
+			return ""
+		},
+	},
+	{
+		name:    "collapse",
+		prepare: workspace,
+		args:    []string{"sws", "collapse", "try", "--no-gate", "-m", "a test"},
+		ended:   []int{exitNotFound},
+		done:    cameToEnd("collapsed"),
+	},
+	{
+		name:    "discard",
+		prepare: workspace,
+		args:    []string{"sws", "discard", "try", "-m", "it was a try"},
+		ended:   []int{exitNotFound},
+		done:    cameToEnd("discarded"),
+	},
+	{
+		name: "land",
+		prepare: func(s *stage) {
+			workspace(s)
+			s.must("", "sws", "collapse", "try", "--no-gate", "-m", "a test")
+		},
+		args: []string{"land"},
+		done: func(s *stage) string {
+			if s.revParse(s.dir, "main:made.txt") == "" {
+				return "main has no file made.txt"
+			}
+			if dirty := s.git("status", "--porcelain"); dirty != "" {
+				return "the working tree is not main's:\n" + dirty
+			}
+			return ""
+		},
+	},
+	{
+		name: "sws-new",
+		args: []string{"sws", "new", "try"},
+		// A workspace of this name is there: the first call made it.
+		ended: []int{exitUsage, exitConflict},
+		done: func(s *stage) string {
+			if s.revParse(s.dir, "jitos/sws/try") == "" {
+				return "no branch jitos/sws/try"
+			}
+			return cameToEnd("")(s)
+		},
+	},
+	{
+		name:    "push",
+		prepare: withRemote,
+		args:    []string{"push"},
+		done: func(s *stage) string {
+			if here, there := s.revParse(s.dir, "jitos/system"), s.revParse(filepath.Join(s.home, "remote.git"), "jitos/system"); here == "" || here != there {
+				return fmt.Sprintf("jitos/system is at %q here and at %q there", here, there)
+			}
+			return ""
+		},
+	},
+	{
+		name: "fetch",
+		prepare: func(s *stage) {
+			withRemote(s)
+			s.must("", "push")
+			other := filepath.Join(s.home, "other")
+			s.git("clone", "-q", filepath.Join(s.home, "remote.git"), other)
+			for _, c := range []struct {
+				stdin string
+				args  []string
+			}{{"", []string{"init"}}, {mark("there"), []string{"rewrite", "-"}}, {"", []string{"push"}}} {
+				if got := s.run(other, 0, c.stdin, append([]string{"jitos"}, c.args...)); got.code != 0 {
+					s.t.Fatal(got)
+				}
+			}
+		},
+		args: []string{"fetch"},
+		done: hasNode("mark", "there"),
+	},
+	{
+		name:    "uninit",
+		prepare: workspace,
+		args:    []string{"uninit", "--yes"},
+		done: func(s *stage) string {
+			if left := s.git("for-each-ref", "refs/heads/jitos", "refs/jitos"); left != "" {
+				return "refs are there:\n" + left
+			}
+			if _, err := os.Stat(filepath.Join(s.dir, ".git", "jitos")); err == nil {
+				return ".git/jitos is there"
+			}
+			return ""
+		},
+	},
+}
+
+// healthy wants git and jitos to find nothing wrong in any repository of the stage, without a repair by hand.
+func (s *stage) healthy() {
+	s.t.Helper()
+	repos, err := filepath.Glob(filepath.Join(s.home, "*", "objects"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	repos = append(repos, filepath.Join(s.dir, ".git", "objects"))
+	for _, objects := range repos {
+		dir := filepath.Dir(objects)
+		checks := [][]string{{"git", "fsck", "--strict", "--no-dangling", "--no-progress"}, {"git", "for-each-ref"}}
+		if s.revParse(dir, "jitos/system") != "" {
+			checks = append(checks, []string{"jitos", "verify"})
+		}
+		for _, args := range checks {
+			if got := s.run(dir, 0, "", args); got.code != 0 || args[0] == "git" && strings.Contains(got.err, "broken") {
+				s.t.Error(got)
+			}
+		}
+	}
+}
+
+// settled gives the command again, which must succeed, and wants nothing to be left of the one that was disturbed.
+func (s *stage) settled(sc scenario) {
+	s.t.Helper()
+	again := s.jitos(sc.stdin, sc.args...)
+	if again.code != exitDone && !slices.Contains(sc.ended, again.code) {
+		s.t.Errorf("again: %v", again)
+	}
+	if missing := sc.done(s); missing != "" {
+		s.t.Errorf("given again, %s: %v", missing, again)
+	}
+	s.healthy()
+	if left := s.left(); len(left) > 0 {
+		s.t.Errorf("left behind: %v", left)
+	}
+}
+
+// traced runs jitos under a tracer and tells what it said. A killed one has code -1.
+func (s *stage) traced(t *ptrace.Tracer, stdin string, args ...string) said {
+	s.t.Helper()
+	got := said{args: append([]string{"jitos"}, args...)}
+	files := [3]*os.File{}
+	for i := range files {
+		f, err := os.CreateTemp(s.t.TempDir(), "std-")
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		defer f.Close()
+		files[i] = f
+	}
+	if _, err := files[0].WriteAt([]byte(stdin), 0); err != nil {
+		s.t.Fatal(err)
+	}
+	cmd := exec.Command(got.args[0], got.args[1:]...)
+	cmd.Dir, cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = s.dir, s.env, files[0], files[1], files[2]
+	status, err := t.Run(cmd)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	got.code = -1
+	if status.Exited() {
+		got.code = status.ExitStatus()
+	}
+	for i, text := range []*string{1: &got.out, 2: &got.err} {
+		if text == nil {
+			continue
+		}
+		raw, err := os.ReadFile(files[i].Name())
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		*text = string(raw)
+	}
+	return got
+}
+
+// needTracer skips a test where the machine does not let one process trace another.
+func needTracer(t *testing.T) {
+	t.Helper()
+	tr := &ptrace.Tracer{Root: t.TempDir(), Before: func(*ptrace.Call) ptrace.Verdict { return ptrace.Verdict{} }}
+	if _, err := tr.Run(exec.Command("true")); err != nil {
+		t.Skipf("this machine does not allow ptrace: %v", err)
+	}
+}
