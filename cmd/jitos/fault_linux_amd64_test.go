@@ -14,6 +14,8 @@ import (
 	"github.com/jitos/jitos/cmd/jitos/internal/ptrace"
 )
 
+func init() { tracing["traced"] = ptrace.Filter }
+
 // stage is a sandbox that can be put back as it was prepared: each fault is tried on the same repository.
 type stage struct {
 	*sandbox

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,8 +18,13 @@ import (
 
 var update = flag.Bool("update", false, "rewrite golden files of the stories in testdata")
 
+// tracing are the programs that the tests of faults need, where they run.
+var tracing = map[string]func(){}
+
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"jitos": main})
+	programs := map[string]func(){"jitos": main}
+	maps.Copy(programs, tracing)
+	testscript.Main(m, programs)
 }
 
 // TestStories runs each story of testdata/*.txtar: the real main and the real git, in a home of its own. After each, the

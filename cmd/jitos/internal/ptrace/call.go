@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,8 +19,7 @@ type Call struct {
 	Args        [6]uint64
 	Result      int64 // as the kernel gives it: an errno is negative
 
-	errno syscall.Errno
-	tid   int
+	tid int
 }
 
 func (c *Call) String() string {

@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -35,10 +34,17 @@ type Verdict struct {
 }
 
 // Run returns how the program ended, when the last of all processes has. The error is for what the machine does not allow.
+// The program is started through the command Filter, which has to be on the PATH as "traced".
 func (t *Tracer) Run(cmd *exec.Cmd) (syscall.WaitStatus, error) {
 	runtime.LockOSThread() // to the kernel the tracer is a thread
 	defer runtime.UnlockOSThread()
 	t.calls, t.known, t.dead = map[int]*Call{}, map[int]bool{}, false
+	traced, err := exec.LookPath("traced")
+	if err != nil {
+		return 0, err
+	}
+	cmd.Args = append([]string{"traced", cmd.Path}, cmd.Args...)
+	cmd.Path = traced
 	cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true}
 	var last, status syscall.WaitStatus
 	if err := cmd.Start(); err != nil {
@@ -51,11 +57,11 @@ func (t *Tracer) Run(cmd *exec.Cmd) (syscall.WaitStatus, error) {
 	}
 	t.known[first] = true
 	options := unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEFORK | unix.PTRACE_O_TRACEVFORK |
-		unix.PTRACE_O_TRACEEXEC | unix.PTRACE_O_EXITKILL
+		unix.PTRACE_O_TRACEEXEC | unix.PTRACE_O_TRACESECCOMP | unix.PTRACE_O_EXITKILL
 	if err := syscall.PtraceSetOptions(first, options); err != nil {
 		return status, fmt.Errorf("ptrace: %w", err)
 	}
-	t.resume(first, 0)
+	t.resume(first, 0, false)
 	for {
 		tid, err := syscall.Wait4(-1, &status, unix.WALL|unix.WNOTHREAD, nil)
 		switch {
@@ -83,28 +89,37 @@ func (t *Tracer) Run(cmd *exec.Cmd) (syscall.WaitStatus, error) {
 
 func (t *Tracer) stopped(tid int, status syscall.WaitStatus) error {
 	signal := status.StopSignal()
+	var err error
 	switch {
 	case t.dead:
 		syscall.Kill(tid, syscall.SIGKILL)
 		return nil
-	case signal == syscall.SIGTRAP|0x80:
-		if err := t.atCall(tid); err != nil && !errors.Is(err, syscall.ESRCH) {
-			return err
-		}
-		signal = 0
+	case signal == syscall.SIGTRAP|0x80: // the exit: only a thread with a watched call is asked for it
+		err, signal = t.exit(tid), 0
+	case signal == syscall.SIGTRAP && status.TrapCause() == unix.PTRACE_EVENT_SECCOMP:
+		err, signal = t.entry(tid), 0
 	case signal == syscall.SIGTRAP && status.TrapCause() > 0:
 		signal = 0
 	case signal == syscall.SIGSTOP && !t.known[tid]:
 		signal = 0 // how a new thread begins
 	}
+	if err != nil && !errors.Is(err, syscall.ESRCH) {
+		return err
+	}
 	t.known[tid] = true
-	t.resume(tid, signal)
+	t.resume(tid, signal, t.calls[tid] != nil)
 	return nil
 }
 
-func (t *Tracer) resume(tid int, signal syscall.Signal) {
-	if !t.dead {
-		syscall.PtraceSyscall(tid, int(signal)) // a thread that is gone is reported by wait
+// resume lets a thread go on, to the exit of the call that it is in or to its next watched call. A thread that is gone is
+// reported by wait.
+func (t *Tracer) resume(tid int, signal syscall.Signal, exit bool) {
+	switch {
+	case t.dead:
+	case exit:
+		syscall.PtraceSyscall(tid, int(signal))
+	default:
+		syscall.PtraceCont(tid, int(signal))
 	}
 }
 
@@ -115,64 +130,42 @@ func (t *Tracer) killAll() {
 	}
 }
 
-// callInfo is the kernel's struct ptrace_syscall_info.
-type callInfo struct {
-	op    uint8 // 1 at the entry, 2 at the exit
-	_     [3]byte
-	arch  uint32
-	ip    uint64
-	sp    uint64
-	entry struct { // at the exit nr is the result
-		nr   uint64
-		args [6]uint64
+// entry is where a watched call has not been made yet.
+func (t *Tracer) entry(tid int) error {
+	var regs syscall.PtraceRegs
+	if err := syscall.PtraceGetRegs(tid, &regs); err != nil {
+		return fmt.Errorf("ptrace: %w", err)
 	}
-	_ uint64
-}
-
-func (t *Tracer) atCall(tid int) error {
-	var info callInfo
-	_, _, errno := syscall.Syscall6(syscall.SYS_PTRACE, unix.PTRACE_GET_SYSCALL_INFO, uintptr(tid), unsafe.Sizeof(info), uintptr(unsafe.Pointer(&info)), 0, 0)
-	if errno != 0 {
-		return fmt.Errorf("ptrace: %w", errno)
-	}
-	if info.op == 1 {
-		c := decode(tid, info.entry.nr, info.entry.args)
-		if c == nil || !t.watches(c) {
-			return nil
-		}
-		v := t.Before(c)
-		if v.Kill {
-			t.killAll()
-			return nil
-		}
-		t.calls[tid], c.errno = c, v.Errno
-		if v.Errno != 0 {
-			return setRegs(tid, func(r *syscall.PtraceRegs) { r.Orig_rax = ^uint64(0) }) // no such call: nothing happens
-		}
+	c := decode(tid, regs.Orig_rax, [6]uint64{regs.Rdi, regs.Rsi, regs.Rdx, regs.R10, regs.R8, regs.R9})
+	if c == nil || !t.watches(c) {
 		return nil
 	}
+	v := t.Before(c)
+	switch {
+	case v.Kill:
+		t.killAll()
+	case v.Errno != 0:
+		regs.Orig_rax, regs.Rax = ^uint64(0), uint64(-int64(v.Errno)) // no such call: nothing happens, and this is its result
+		return syscall.PtraceSetRegs(tid, &regs)
+	case t.After != nil:
+		t.calls[tid] = c
+	}
+	return nil
+}
+
+func (t *Tracer) exit(tid int) error {
 	c := t.calls[tid]
 	if c == nil {
 		return nil
 	}
 	delete(t.calls, tid)
-	if c.errno != 0 {
-		return setRegs(tid, func(r *syscall.PtraceRegs) { r.Rax = uint64(-int64(c.errno)) })
-	}
-	c.Result = int64(info.entry.nr)
-	if t.After != nil {
-		t.After(c)
-	}
-	return nil
-}
-
-func setRegs(tid int, change func(*syscall.PtraceRegs)) error {
 	var regs syscall.PtraceRegs
 	if err := syscall.PtraceGetRegs(tid, &regs); err != nil {
 		return fmt.Errorf("ptrace: %w", err)
 	}
-	change(&regs)
-	return syscall.PtraceSetRegs(tid, &regs)
+	c.Result = int64(regs.Rax)
+	t.After(c)
+	return nil
 }
 
 func (t *Tracer) watches(c *Call) bool {
