@@ -281,7 +281,9 @@ type Planning struct {
 	Planner   string   `json:"planner"` // name and version
 	Slaps     []SlapID `json:"slaps,omitempty"`
 	WhyNot    []WhyNot `json:"why_not,omitempty"`
-	Expanded  int      `json:"expanded"` // search nodes
+	K         int      `json:"k,omitempty"`     // candidates asked for; 0: as many as the planner gives by itself
+	Bound     int      `json:"bound,omitempty"` // proved: no plan costs less
+	Expanded  int      `json:"expanded"`        // search nodes
 	Truncated bool     `json:"truncated,omitempty"`
 }
 
@@ -539,6 +541,12 @@ type Planner interface {
 	Gate(ctx context.Context, at Snapshot, gate GateRef) ([]Step, error)
 	// Observe returns the toolchain nodes of a file tree.
 	Observe(ctx context.Context, at Snapshot) ([]Node, error)
+}
+
+// Chooser is a Planner that may be asked for another number of candidates than it gives by itself (Planning.K).
+type Chooser interface {
+	// Best returns a planner like this one that gives at most k candidates.
+	Best(k int) Planner
 }
 
 // Match is what an intent was understood as.

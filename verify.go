@@ -64,7 +64,11 @@ func (k *Kernel) rerunPlan(ctx context.Context, before, after Snapshot) (bool, e
 	if err != nil {
 		return false, err
 	}
-	candidates, planning, err := k.Planner.Plan(ctx, before, recorded.Task, task)
+	planner := k.Planner
+	if c, ok := planner.(Chooser); ok && recorded.K > 0 {
+		planner = c.Best(recorded.K)
+	}
+	candidates, planning, err := planner.Plan(ctx, before, recorded.Task, task)
 	if err != nil {
 		return false, err
 	}

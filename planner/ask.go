@@ -24,6 +24,7 @@ type verdict struct {
 	reads   []jitos.Read
 	reason  string
 	nearest []string
+	hits    int // how much of what was asked for the nearest fact has
 }
 
 // asker asks conditions in a state.
@@ -105,7 +106,7 @@ func (a asker) askNode(c *methods.NodeCondition, values map[string]string) (verd
 		}
 	}
 	if len(v.answers) == 0 {
-		v.reason, v.nearest = missing(c, nodes, is, fixed)
+		v.reason, v.nearest, v.hits = missing(c, nodes, is, fixed)
 	}
 	return v, nil
 }
@@ -201,7 +202,7 @@ func describe(n jitos.Node, fields []methods.Field, values map[string]string) st
 }
 
 // missing says why no node answers, and which come nearest: those with the most of the fields asked for.
-func missing(c *methods.NodeCondition, nodes []jitos.Node, is string, fixed map[string]string) (string, []string) {
+func missing(c *methods.NodeCondition, nodes []jitos.Node, is string, fixed map[string]string) (reason string, nearest []string, hits int) {
 	what := c.Kind
 	if is != "" {
 		what += "/" + is
@@ -214,7 +215,7 @@ func missing(c *methods.NodeCondition, nodes []jitos.Node, is string, fixed map[
 			asked = append(asked, "any "+f.Name)
 		}
 	}
-	reason := "there is no " + what
+	reason = "there is no " + what
 	if len(asked) > 0 {
 		reason += " with " + strings.Join(asked, ", ")
 	}
@@ -236,9 +237,9 @@ func missing(c *methods.NodeCondition, nodes []jitos.Node, is string, fixed map[
 		list = append(list, near{hits, describe(n, c.Has, nil)})
 	}
 	sort.SliceStable(list, func(i, j int) bool { return list[i].hits > list[j].hits })
-	var nearest []string
 	for _, n := range list[:min(3, len(list))] {
 		nearest = append(nearest, n.text)
+		hits = max(hits, n.hits)
 	}
-	return reason, nearest
+	return reason, nearest, hits
 }

@@ -67,13 +67,35 @@ func (s *search) emit() error {
 	at, _ := slices.BinarySearchFunc(s.kept, c, better)
 	s.kept = slices.Insert(s.kept, at, c)
 	if len(s.kept) > s.k {
-		worst := s.kept[s.k]
-		s.kept = s.kept[:s.k]
-		for _, k := range worst.used {
-			s.outranked(&methods.Method{Task: k.task, Name: k.method}, worst.slap.Cost)
+		last, _ := s.worst()
+		gone := s.kept[last]
+		s.kept = slices.Delete(s.kept, last, last+1)
+		for _, k := range gone.used {
+			s.outranked(&methods.Method{Task: k.task, Name: k.method}, gone.slap.Cost)
 		}
 	}
 	return nil
+}
+
+// worst is the candidate that gives way to another: the last of those whose methods are those of a better one, else the
+// last. It tells whether there was such a one.
+func (s *search) worst() (at int, double bool) {
+	for i := len(s.kept) - 1; i > 0; i-- {
+		if slices.ContainsFunc(s.kept[:i], func(k candidate) bool { return slices.Equal(k.used, s.kept[i].used) }) {
+			return i, true
+		}
+	}
+	return len(s.kept) - 1, false
+}
+
+// beaten tells whether no candidate of a cost would be kept.
+func (s *search) beaten(cost int) bool {
+	n := len(s.kept)
+	if n < s.k || cost <= s.kept[n-1].slap.Cost {
+		return false
+	}
+	_, double := s.worst()
+	return !double
 }
 
 // better orders candidates: by cost, then by the names of their methods, then by what they consist of.

@@ -13,7 +13,7 @@ import (
 // Plan returns the candidates for a task, best first, and for each method that is in none of them why. The same snapshot,
 // task and library give the same answer to the byte. No candidate is no error.
 func (p *Planner) Plan(ctx context.Context, at jitos.Snapshot, id jitos.TaskID, task jitos.Task) ([]jitos.Slap, jitos.Planning, error) {
-	planning := jitos.Planning{Task: id, Tree: at.Tree(), Planner: Version}
+	planning := jitos.Planning{Task: id, Tree: at.Tree(), Planner: Version, K: p.K}
 	lib, err := p.library(ctx, at)
 	if err != nil {
 		return nil, planning, err
@@ -30,6 +30,10 @@ func (p *Planner) Plan(ctx context.Context, at jitos.Snapshot, id jitos.TaskID, 
 	}
 	s := p.search(newFacts(ctx, at), lib, id)
 	if err := s.run([]*item{{task: t, args: args}}); err != nil && !errors.Is(err, errSpent) {
+		return nil, planning, err
+	}
+	planning.Bound = s.bound(t)
+	if err := s.rank(); err != nil {
 		return nil, planning, err
 	}
 	slaps := make([]jitos.Slap, len(s.kept))
@@ -58,6 +62,14 @@ func (p *Planner) search(f *facts, lib *library, id jitos.TaskID) *search {
 		s.budget = defaultBudget
 	}
 	return s
+}
+
+// bound is a cost that no plan for the task is below: that of the cheapest where all were looked at.
+func (s *search) bound(root *methods.Task) int {
+	if len(s.kept) > 0 && !s.truncated {
+		return s.kept[0].slap.Cost
+	}
+	return min(s.lib.least[root.Name], maxCost)
 }
 
 // tellApart adds to equal titles what differs: the variables of the outermost method, else the methods below it.

@@ -35,10 +35,15 @@
 //
 // # Candidates
 //
-// The cost of a candidate is the sum of the costs of its methods. The K best are returned: by cost, then by the names of
-// their methods, then by their bindings. Two candidates that differ in neither methods nor steps are one. A method costs nothing or more,
-// so the search leaves a branch when it costs more than K candidates that are there already. It also ends after Budget
-// decisions; then the planning says that it was truncated, and a dead end is not taken for one.
+// The cost of a candidate is the sum of the costs of its methods. The K cheapest are returned, then those first that are
+// the names of their methods and their bindings before others. Two candidates that differ in neither methods nor steps are
+// one; candidates that differ in bindings alone give way to one with other methods, so that K candidates are K ways where
+// there are as many. A method costs nothing or more, and a task no less than its cheapest method and what that leads to;
+// so the search leaves a branch when it must cost more than K candidates that are there already. It also ends after Budget
+// decisions; then the planning says that it was truncated, and a dead end is not taken for one. Either way it proves a bound
+// that no plan's cost is below.
+//
+// The best candidate comes first: see rank.go for how the record of its methods in this fabric counts beside its cost.
 //
 // For each method that could have played a part and is in no candidate the planning says why: the first condition that
 // failed for the binding that came farthest, as written, and the facts that came nearest; or the step that could not be
@@ -64,7 +69,7 @@ import (
 )
 
 // Version names the planner in every planning. It changes when the same input may give another answer.
-const Version = "jitos-htn/1"
+const Version = "jitos-htn/2"
 
 // Planner plans with the library that is built in and what the fabric at the snapshot adds. It is safe for concurrent use.
 type Planner struct {
@@ -78,12 +83,19 @@ type Planner struct {
 // New returns a planner.
 func New() *Planner { return &Planner{} }
 
-var _ jitos.Planner = (*Planner)(nil)
+var (
+	_ jitos.Planner = (*Planner)(nil)
+	_ jitos.Chooser = (*Planner)(nil)
+)
+
+// Best returns a planner that gives at most k candidates.
+func (p *Planner) Best(k int) jitos.Planner { return &Planner{K: k, Budget: p.Budget} }
 
 // library is a loaded library and what was worked out about it.
 type library struct {
 	*methods.Library
 	touched map[string]touch // by task
+	least   map[string]int   // by task: a plan for it costs no less
 	static  bool             // no job has effects
 }
 

@@ -27,7 +27,8 @@ type search struct {
 
 	log       []event
 	finished  []*item // in the order in which they were done
-	cost      int
+	cost      int     // of the methods chosen
+	rest      int     // what the tasks that wait cost at least
 	expanded  int
 	truncated bool
 	kept      []candidate
@@ -91,9 +92,11 @@ func (s *search) choices(agenda []*item) []int {
 }
 
 // mark is a point to which the search can go back.
-type mark struct{ log, finished, trail, cost int }
+type mark struct{ log, finished, trail, cost, rest int }
 
-func (s *search) mark() mark { return mark{len(s.log), len(s.finished), len(s.state.trail), s.cost} }
+func (s *search) mark() mark {
+	return mark{len(s.log), len(s.finished), len(s.state.trail), s.cost, s.rest}
+}
 
 func (s *search) back(m mark) {
 	for len(s.finished) > m.finished {
@@ -105,7 +108,7 @@ func (s *search) back(m mark) {
 	}
 	s.log = s.log[:m.log]
 	s.state.back(m.trail)
-	s.cost = m.cost
+	s.cost, s.rest = m.cost, m.rest
 }
 
 // finish marks an item as done, and what it was the last part of.
@@ -122,6 +125,9 @@ func (s *search) finish(it *item) {
 // adopt makes the children of an item and goes on with them in its place.
 func (s *search) adopt(it *item, children []*item, replace func([]*item) []*item) error {
 	it.children, it.open = children, len(children)
+	for _, c := range children {
+		s.rest += s.lib.leastOf(c.step)
+	}
 	if len(children) == 0 {
 		s.finish(it)
 	}
@@ -190,8 +196,8 @@ func (s *search) decompose(it *item, replace func([]*item) []*item) error {
 
 // try decomposes a task by one method, in each way in which its conditions hold. Where there is none it says why.
 func (s *search) try(it *item, m *methods.Method, values map[string]string, replace func([]*item) []*item) (unfit string, err error) {
-	if n := len(s.kept); n >= s.k && s.cost+m.Cost > s.kept[n-1].slap.Cost {
-		s.outranked(m, s.cost+m.Cost)
+	if least := s.cost + m.Cost + s.rest - s.lib.leastOf(it.step) + s.lib.leastBelow(m); s.beaten(least) {
+		s.outranked(m, least)
 		return "", nil
 	}
 	bindings, unfit, err := s.satisfy(m, values)
@@ -207,6 +213,7 @@ func (s *search) try(it *item, m *methods.Method, values map[string]string, repl
 		}
 		s.log = append(s.log, event{item: it, reads: reads, looked: b.reads})
 		s.cost += m.Cost
+		s.rest -= s.lib.leastOf(it.step)
 		err := s.adopt(it, it.expand(m, b.values), replace)
 		s.back(mark)
 		if err != nil {
@@ -223,7 +230,8 @@ func (s *search) satisfy(m *methods.Method, values map[string]string) (list []bi
 	for i := range m.When {
 		c := &m.When[i]
 		var next []binding
-		var best verdict
+		var best verdict // of the binding that came nearest
+		var farthest binding
 		for _, b := range list {
 			if s.expanded++; s.expanded > s.budget {
 				s.truncated = true
@@ -236,12 +244,12 @@ func (s *search) satisfy(m *methods.Method, values map[string]string) (list []bi
 			for _, a := range v.answers {
 				next = append(next, binding{a.values, append(slices.Clone(b.because), a.because), append(slices.Clone(b.reads), v.reads...)})
 			}
-			if best.reason == "" {
-				best = v
+			if best.reason == "" || v.hits > best.hits {
+				best, farthest = v, b
 			}
 		}
 		if len(next) == 0 {
-			s.failed(m, i, list[0].values, best)
+			s.failed(m, i, farthest.values, best)
 			return nil, best.reason, nil
 		}
 		list = next
@@ -298,7 +306,7 @@ func kindsOf(into map[string]bool, c *methods.Condition) map[string]bool {
 
 // newLibrary works out what each task of a library may touch, whatever methods are chosen.
 func newLibrary(l *methods.Library) *library {
-	lib := &library{Library: l, touched: map[string]touch{}, static: true}
+	lib := &library{Library: l, touched: map[string]touch{}, least: leastCosts(l), static: true}
 	for _, j := range l.Jobs() {
 		lib.static = lib.static && len(j.Adds)+len(j.Deletes) == 0
 	}

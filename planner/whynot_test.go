@@ -84,6 +84,56 @@ methods: [{name: m, steps: {again: {task: wish}}}]
 		{name: "better candidates", library: `task: wish
 methods: [{name: a}, {name: b}, {name: c}, {name: d}, {name: e}, {name: m, cost: 7}]
 `, method: "m", reason: "it would cost 7, and there are 5 candidates that cost less or come first"},
+		{name: "the binding that came nearest", library: one("  - node: {kind: wick, is: $v, has: {new: \"yes\", red: \"yes\"}}\n"),
+			method: "m", reason: "there is no wick/tin with new yes, red yes", near: "wick/tin (new yes; red no)", bindings: "p=x v=tin"},
+		{name: "a list that lacks the value", library: one("  - node: {kind: shelf, is: low, has: {holds: gold}}\n"),
+			method: "m", reason: "there is no shelf/low with holds gold", near: "shelf/low (holds brass, tin)"},
+		{name: "a field that two conditions bind differently", library: `task: wish
+methods: [{name: m, vars: {h: string}, when: [{node: {kind: shelf, is: low, has: {holds: $h}}}, {node: {kind: shelf, is: high, has: {holds: $h}}}]}]
+`, method: "m", condition: "node: {kind: shelf, is: high, has: {holds: $h}}", reason: "there is no shelf/high with holds brass", bindings: "h=brass"},
+		{name: "a file that a variable names", library: one("  - file: {path: \"{v}.txt\"}\n"),
+			method: "m", reason: "there is no file brass.txt", bindings: "p=x v=brass"},
+		{name: "a step two tasks below", library: `task: wish
+methods: [{name: m, steps: {a: {task: deeper}}}]
+---
+task: deeper
+methods: [{name: d, steps: {b: {task: deepest}}}]
+---
+task: deepest
+methods: [{name: e, when: [{same: [x, y]}]}, {name: f, cost: 1, when: [{node: {kind: genie}}]}]
+`, method: "m", reason: `step a.b: task deepest: no method fits: "x" is not "y"`},
+		{name: "the deepest is told for the task in between", library: `task: wish
+methods: [{name: m, steps: {a: {task: deeper}}}]
+---
+task: deeper
+methods: [{name: d, steps: {b: {job: j}}}, {name: e, when: [{node: {kind: genie}}]}]
+---
+jobs: {j: {run: x, when: [{not: {file: {path: READ}}}]}}
+`, task: "deeper", method: "d", reason: "step a.b: job j needs not: {file: {path: READ}}: it must not be, but there is: file READ"},
+		{name: "an effect that takes the fact away", library: `task: wish
+methods: [{name: m, steps: {a: {job: take}, b: {task: deeper, after: [a]}}}]
+---
+task: deeper
+methods: [{name: d, when: [{node: {kind: lamp, is: tin}}]}]
+---
+jobs: {take: {run: x, effects: {delete: [{kind: lamp, is: tin}]}}}
+`, task: "deeper", method: "d", reason: "there is no lamp/tin", near: "lamp/brass"},
+		{name: "tasks within tasks without end", library: `task: wish
+params: {p: {type: string, default: x}}
+methods: [{name: m, steps: {again: {task: wish, args: {p: "{p}x"}}}}]
+`, method: "m", reason: "step again.again.again"},
+		{name: "what waits is too dear", library: `task: wish
+methods: [{name: a}, {name: b}, {name: c}, {name: d}, {name: e}, {name: m, steps: {s: {task: deeper}}}]
+---
+task: deeper
+methods: [{name: x, cost: 7}]
+`, method: "m", reason: "it would cost 7, and there are 5 candidates that cost less or come first"},
+		{name: "a method below what was too dear", library: `task: wish
+methods: [{name: a}, {name: b}, {name: c}, {name: d}, {name: e}, {name: m, steps: {s: {task: deeper}}}]
+---
+task: deeper
+methods: [{name: x, cost: 7}]
+`, task: "deeper", method: "x", reason: "no method that was tried led to task deeper"},
 		{name: "nothing led to it", library: `task: wish
 methods: [{name: m, when: [{node: {kind: genie}}], steps: {a: {task: deeper}}}]
 ---
@@ -96,6 +146,10 @@ methods: [{name: d}]
 			w := newWorld(t, map[string]string{"READ": "one\ntwo\n", "old/wish.txt": "", "notes/a.md": ""}, c.library)
 			w.add(t, "lamp", "brass", map[string]any{})
 			w.add(t, "lamp", "tin", map[string]any{"oil": "full", "wick": "old"})
+			w.add(t, "wick", "tin", map[string]any{"new": "yes", "red": "no"})
+			w.add(t, "wick", "brass", map[string]any{"new": "no", "red": "no"})
+			w.add(t, "shelf", "low", map[string]any{"holds": []string{"brass", "tin"}})
+			w.add(t, "shelf", "high", map[string]any{"holds": []string{"gold"}})
 			_, planning := planned(t, w, "wish", nil)
 			task := c.task
 			if task == "" {
@@ -127,6 +181,20 @@ func compare(t *testing.T, why jitos.WhyNot, condition, reason, near, bindings s
 		t.Errorf("nearest %q, want first %q", why.Nearest, near)
 	case bindings != "" && strings.Join(bound, " ") != bindings:
 		t.Errorf("binding %v, want %s", bound, bindings)
+	}
+}
+
+// A search that was cut off says so of what it did not come to, and does not take what it left for a dead end.
+func TestWhyNot_budget(t *testing.T) {
+	w := newWorld(t, nil, "task: wish\nmethods: [{name: a, steps: {s: {task: deeper}}}, {name: b, cost: 1}]\n---\ntask: deeper\nmethods: [{name: d}]\n")
+	_, planning, err := (&Planner{Budget: 1}).Plan(t.Context(), w, "t", jitos.Task{Name: "wish"})
+	if err != nil || len(planning.WhyNot) != 3 {
+		t.Fatalf("%+v, %v", planning, err)
+	}
+	for _, why := range planning.WhyNot {
+		if why.Reason != "the search ended after 1 decisions, before it was tried" {
+			t.Errorf("%s: %s", why.Method, why.Reason)
+		}
 	}
 }
 

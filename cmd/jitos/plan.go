@@ -1,15 +1,19 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/planner"
 )
 
 func planCommand(a *app) *cli.Command {
@@ -29,9 +33,15 @@ gate, and after, needs, produces and expect where it wants them:
     swap:  {run: "sed -i s/oldparse/newparse/ *.go", needs: ["fs.write:**"]}
     prove: {gate: tests-pass, after: [swap]}
 
---json: {"task","planning","slaps":[{"id","title","by","cost","methods":[…],"parent","steps":[…]}],"why_not":[…]}`,
+The candidates come best first: by what they are expected to cost until one works, which is the declared cost, and one for
+the try, divided by the chance of their methods in this fabric's attempts; --explain and "rank" say how it came about.
+
+--json: {"task","planning","slaps":[{"id","title","by","cost","methods":[…],"parent","steps":[…],"root",
+"rank":{"expected","task","method","collapsed","failed","why"}}],"why_not":[{"task","method","condition","reason",
+"binding","nearest"}],"bound","truncated"}; bound: no plan costs less, proved`,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "explain", Usage: "say why each other method was not used"},
+			&cli.IntFlag{Name: "k", Usage: "return the `N` best candidates", DefaultText: "5"},
 			&cli.StringFlag{Name: "from", Usage: "record the plan in `FILE` (- for stdin)"},
 			&cli.StringFlag{Name: "revises", Usage: "with --from: the plan is a revision of `PLAN` (number or id)"},
 			jsonFlag(),
@@ -46,6 +56,7 @@ type planned struct {
 	Planning  string         `json:"planning"`
 	Slaps     []plannedSlap  `json:"slaps"`
 	WhyNot    []jitos.WhyNot `json:"why_not"`
+	Bound     int            `json:"bound"`
 	Truncated bool           `json:"truncated"`
 }
 
@@ -58,6 +69,7 @@ type plannedSlap struct {
 	Parent  jitos.SlapID  `json:"parent"`
 	Steps   []jitos.Step  `json:"steps"`
 	Root    *jitos.Branch `json:"root"`
+	Rank    planner.Rank  `json:"rank"`
 }
 
 func (a *app) plan(c *cli.Context) error {
@@ -69,6 +81,9 @@ func (a *app) plan(c *cli.Context) error {
 	if c.String("revises") != "" && c.String("from") == "" {
 		return usage("--revises needs --from: the plan that revises it")
 	}
+	if c.IsSet("k") && (c.Int("k") < 1 || c.Int("k") > maxCandidates || c.String("from") != "") {
+		return usage("--k %d: want a number from 1 to %d, and no --from", c.Int("k"), maxCandidates)
+	}
 	f, id, stop, err := a.writingTask(ctx, args[0])
 	if err != nil {
 		return err
@@ -77,6 +92,7 @@ func (a *app) plan(c *cli.Context) error {
 	if from := c.String("from"); from != "" {
 		return a.planFrom(c, f, id, from)
 	}
+	f.planner.K = c.Int("k")
 	planning, _, err := f.kernel.Plan(ctx, id)
 	if err != nil {
 		return err
@@ -90,30 +106,47 @@ func (a *app) plan(c *cli.Context) error {
 		return err
 	}
 	v.Planning = &planning // the one of this moment, whichever is newest in the graph
+	ranks, err := f.ranks(ctx, at, plansInOrder(v))
+	if err != nil {
+		return err
+	}
 	stop()
 	if c.Bool("json") {
-		return a.ui.json(plannedOf(v))
+		return a.ui.json(plannedOf(v, ranks))
 	}
-	return a.sayPlans(v, c.Bool("explain"))
+	return a.sayPlans(v, ranks, c.Bool("explain"))
 }
 
-func plannedOf(v jitos.TaskView) planned {
-	p := planned{Task: v.ID, Planning: v.Planning.ID.Name, Slaps: []plannedSlap{}, WhyNot: v.Planning.Record.WhyNot, Truncated: v.Planning.Record.Truncated}
+// maxCandidates bounds --k.
+const maxCandidates = 100
+
+// ranks says of each plan why it stands where it does.
+func (f *fabric) ranks(ctx context.Context, at jitos.Snapshot, plans []jitos.Found[jitos.Slap]) ([]planner.Rank, error) {
+	slaps := make([]jitos.Slap, len(plans))
+	for i, s := range plans {
+		slaps[i] = s.Record
+	}
+	return f.planner.Rank(ctx, at, slaps)
+}
+
+func plannedOf(v jitos.TaskView, ranks []planner.Rank) planned {
+	record := v.Planning.Record
+	p := planned{Task: v.ID, Planning: v.Planning.ID.Name, Slaps: []plannedSlap{}, WhyNot: record.WhyNot, Bound: record.Bound, Truncated: record.Truncated}
 	if p.WhyNot == nil {
 		p.WhyNot = []jitos.WhyNot{}
 	}
-	for _, s := range plansInOrder(v) {
+	for i, s := range plansInOrder(v) {
 		r := s.Record
 		if r.Methods == nil {
 			r.Methods = []string{}
 		}
-		p.Slaps = append(p.Slaps, plannedSlap{jitos.SlapID(s.ID.Name), r.Title, r.By, r.Cost, r.Methods, r.Parent, r.Steps, r.Root})
+		p.Slaps = append(p.Slaps, plannedSlap{jitos.SlapID(s.ID.Name), r.Title, r.By, r.Cost, r.Methods, r.Parent, r.Steps, r.Root, ranks[i]})
 	}
 	return p
 }
 
 // sayPlans lists the candidates in the order in which a run tries them.
-func (a *app) sayPlans(v jitos.TaskView, explain bool) error {
+func (a *app) sayPlans(v jitos.TaskView, ranks []planner.Rank, explain bool) error {
 	u, list := a.ui, plansInOrder(v)
 	for i, s := range list {
 		u.printf("%d  %s  %s\n", i+1, u.bold(line(s.Record.Title)), u.dim(s.ID.Name))
@@ -122,6 +155,9 @@ func (a *app) sayPlans(v jitos.TaskView, explain bool) error {
 		}
 		u.printf("   cost %d, %s: %s\n", s.Record.Cost, plural(len(s.Record.Steps), "step"), line(stepNames(s.Record.Steps)))
 		if explain {
+			if s.Record.By == "planner" {
+				u.printf("   rank: %s, about %.3g until it works\n", line(ranks[i].Why), ranks[i].Expected)
+			}
 			u.sayBecause(s.Record.Root, "   ")
 		}
 		for _, p := range v.Processes {
@@ -133,6 +169,9 @@ func (a *app) sayPlans(v jitos.TaskView, explain bool) error {
 	record := v.Planning.Record
 	if record.Truncated {
 		u.notef("the search was cut off after %d nodes: there may be more", record.Expanded)
+	}
+	if explain && len(record.Slaps) > 0 {
+		u.printf("no plan costs less than %d\n", record.Bound)
 	}
 	if explain || len(list) == 0 {
 		for _, w := range record.WhyNot {
@@ -177,9 +216,20 @@ func (u *ui) sayWhyNot(w jitos.WhyNot) {
 	if w.Condition != "" {
 		u.printf("     condition: %s\n", line(w.Condition))
 	}
+	if len(w.Binding) > 0 {
+		u.printf("     with: %s\n", line(bindingWords(w.Binding)))
+	}
 	if len(w.Nearest) > 0 {
 		u.printf("     nearest: %s\n", line(strings.Join(w.Nearest, "; ")))
 	}
+}
+
+func bindingWords(binding map[string]string) string {
+	var words []string
+	for _, name := range slices.Sorted(maps.Keys(binding)) {
+		words = append(words, name+" "+binding[name])
+	}
+	return strings.Join(words, ", ")
 }
 
 // planFrom records a person's or an agent's own plan.
