@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
-	"strconv"
 	"strings"
 )
 
@@ -186,68 +185,7 @@ func matchParts(pattern, name []string) bool {
 	return true // all of the pattern is used: an equal path, or something below it
 }
 
-// ---- Canonical JSON ----
-
-// Canonical encodes a value as the fabric stores it: sorted keys, one field a line, numbers in their shortest form, a
-// newline at the end. Equal values have equal bytes.
-func Canonical(v any) ([]byte, error) {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return nil, fmt.Errorf("encode: %w", err)
-	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	var plain any
-	if err := d.Decode(&plain); err != nil {
-		return nil, fmt.Errorf("encode: %w", err)
-	}
-	if plain, err = normal(plain); err != nil {
-		return nil, err
-	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", " ")
-	if err := e.Encode(plain); err != nil {
-		return nil, fmt.Errorf("encode: %w", err)
-	}
-	return b.Bytes(), nil
-}
-
-// normal rewrites numbers to one form for each value.
-func normal(v any) (any, error) {
-	switch v := v.(type) {
-	case json.Number:
-		if i, err := strconv.ParseInt(v.String(), 10, 64); err == nil {
-			return json.Number(strconv.FormatInt(i, 10)), nil
-		}
-		f, err := v.Float64()
-		if err != nil {
-			return nil, fmt.Errorf("number %s: %w: out of range", v, ErrInvalid)
-		}
-		if i := int64(f); float64(i) == f && i > -1<<53 && i < 1<<53 {
-			return json.Number(strconv.FormatInt(i, 10)), nil
-		}
-		return json.Number(strconv.FormatFloat(f, 'g', -1, 64)), nil
-	case map[string]any:
-		for k, e := range v {
-			n, err := normal(e)
-			if err != nil {
-				return nil, err
-			}
-			v[k] = n
-		}
-	case []any:
-		for i, e := range v {
-			n, err := normal(e)
-			if err != nil {
-				return nil, err
-			}
-			v[i] = n
-		}
-	}
-	return v, nil
-}
+// ---- Records ----
 
 // MakeNode makes a node of a stored record.
 func MakeNode(id NodeID, record any) (Node, error) {

@@ -53,7 +53,7 @@ func (s *Store) append(ctx context.Context, ref jitos.Ref, old, parent jitos.Com
 	if err != nil {
 		return nil, err
 	}
-	layer := s.Objects.layer()
+	layer := s.Objects.layer(10 * len(rewrites))
 	roots := []plumbing.Hash{t.id}
 	ids := make([]jitos.CommitID, 0, len(rewrites))
 	for _, rw := range rewrites {

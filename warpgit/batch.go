@@ -30,7 +30,10 @@ const (
 	arenaSize = 1 << 17
 )
 
-func newBatch() *batch { return &batch{ids: map[plumbing.Hash]*staged{}} }
+// newBatch returns a batch with room for about so many objects.
+func newBatch(objects int) *batch {
+	return &batch{ids: make(map[plumbing.Hash]*staged, objects), list: make([]*staged, 0, objects)}
+}
 
 // take returns room for size bytes, of which none are used yet.
 func (b *batch) take(size int) []byte {

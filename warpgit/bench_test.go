@@ -36,7 +36,7 @@ func grown(b *testing.B, nodes int) (*Repo, jitos.CommitID) {
 	return r, appendTo(b, r.Store, jitos.SystemRef, tip, graphRule(nil, nil)) // a tip with a record of common size
 }
 
-// benchRewrite appends rewrites of one node in groups of a size: 1 is a lone command, 100 a busy scheduler.
+// benchRewrite appends rewrites of one node in groups of a size: 1 is a lone command, 1000 a bulk load.
 func benchRewrite(b *testing.B, nodes, group int) {
 	r, tip := grown(b, nodes)
 	b.ResetTimer()
@@ -50,8 +50,8 @@ func benchRewrite(b *testing.B, nodes, group int) {
 	}
 }
 
-func BenchmarkRewrite_1knodes(b *testing.B)         { benchRewrite(b, 1_000, 100) }
-func BenchmarkRewrite_100knodes(b *testing.B)       { benchRewrite(b, 100_000, 100) }
+func BenchmarkRewrite_1knodes(b *testing.B)         { benchRewrite(b, 1_000, 1000) }
+func BenchmarkRewrite_100knodes(b *testing.B)       { benchRewrite(b, 100_000, 1000) }
 func BenchmarkRewriteAlone_1knodes(b *testing.B)    { benchRewrite(b, 1_000, 1) }
 func BenchmarkRewriteAlone_100knodes(b *testing.B)  { benchRewrite(b, 100_000, 1) }
 func BenchmarkReadNode_1knodes(b *testing.B)        { benchReadNode(b, 1_000) }

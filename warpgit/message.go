@@ -28,6 +28,7 @@ func message(rw jitos.Rewrite) (string, error) {
 	full := rw.Rule + ": " + oneLine(rw.What)
 	subject, cut := shorten(full, subjectLength)
 	var b strings.Builder
+	b.Grow(256)
 	b.WriteString(subject + "\n\n")
 	if cut {
 		b.WriteString(full + "\n\n")
@@ -42,7 +43,13 @@ func message(rw jitos.Rewrite) (string, error) {
 			return "", fmt.Errorf("trailer %q: %w: want letters, digits and '-'", t.Key, jitos.ErrInvalid)
 		}
 		if value := oneLine(t.Value); value != "" || i >= len(trailers) {
-			b.WriteString(strings.TrimRight(t.Key+": "+value, " ") + "\n")
+			b.WriteString(t.Key)
+			b.WriteByte(':')
+			if value != "" {
+				b.WriteByte(' ')
+				b.WriteString(value)
+			}
+			b.WriteByte('\n')
 		}
 	}
 	return b.String(), nil
@@ -56,7 +63,7 @@ func trailerKey(s string) bool {
 
 // shorten cuts a line at a word's end.
 func shorten(s string, limit int) (string, bool) {
-	if utf8.RuneCountInString(s) <= limit {
+	if len(s) <= limit || utf8.RuneCountInString(s) <= limit {
 		return s, false
 	}
 	s = string([]rune(s)[:limit-1])
@@ -67,7 +74,24 @@ func shorten(s string, limit int) (string, bool) {
 }
 
 // oneLine puts text on one line, without what a terminal would obey.
-func oneLine(s string) string { return strings.Join(strings.Fields(cleanText(s)), " ") }
+func oneLine(s string) string {
+	if isPlain(s) {
+		return s
+	}
+	return strings.Join(strings.Fields(cleanText(s)), " ")
+}
+
+// isPlain tells whether text is printable ASCII with single spaces between words, as most is.
+func isPlain(s string) bool {
+	space := true
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == ' ' && space {
+			return false
+		}
+		space = s[i] == ' '
+	}
+	return s == "" || !space
+}
 
 func cleanText(s string) string {
 	return strings.Map(func(r rune) rune {

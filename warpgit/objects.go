@@ -61,14 +61,14 @@ func newObjects(base source, packs *packWriter) *Objects {
 		trees:   cache[plumbing.Hash, []object.TreeEntry]{limit: 400_000},
 	}
 	if packs != nil {
-		o.batch = newBatch()
+		o.batch = newBatch(0)
 	}
 	return o
 }
 
 // layer returns objects that read what o has and keep what is put into them to themselves: what one Append makes, or a replay
-// that is only compared. A layer is for one goroutine.
-func (o *Objects) layer() *Objects { return &Objects{under: o, batch: newBatch()} }
+// that is only compared. It has room for about so many objects, and is for one goroutine.
+func (o *Objects) layer(objects int) *Objects { return &Objects{under: o, batch: newBatch(objects)} }
 
 // Blob returns the bytes of a blob. The caller must not change them.
 func (o *Objects) Blob(ctx context.Context, id plumbing.Hash) ([]byte, error) {
@@ -168,7 +168,7 @@ func (o *Objects) stage(id plumbing.Hash, r rawObject, former plumbing.Hash) err
 			return nil
 		}
 		full := o.batch
-		o.batch = newBatch()
+		o.batch = newBatch(0)
 		return o.under.spill(full)
 	}
 	if base, ok := o.base.(memory); ok {
@@ -184,7 +184,7 @@ func (o *Objects) stage(id plumbing.Hash, r rawObject, former plumbing.Hash) err
 	if err != nil {
 		return fmt.Errorf("stage: %w", err)
 	}
-	o.spilled, o.batch = append(o.spilled, pack), newBatch()
+	o.spilled, o.batch = append(o.spilled, pack), newBatch(0)
 	return nil
 }
 

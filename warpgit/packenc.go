@@ -2,7 +2,6 @@ package warpgit
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/sha1"
 	"encoding/binary"
 	"fmt"
@@ -165,12 +164,7 @@ func (e *packEncoder) finish() (plumbing.Hash, []byte, error) {
 
 // index returns the bytes of the pack's index, version 2.
 func (e *packEncoder) index(name plumbing.Hash) []byte {
-	slices.SortFunc(e.entries, func(a, b *staged) int {
-		if c := cmp.Compare(binary.BigEndian.Uint64(a.id[:]), binary.BigEndian.Uint64(b.id[:])); c != 0 {
-			return c
-		}
-		return bytes.Compare(a.id[8:], b.id[8:])
-	})
+	sortByID(e.entries)
 	b := make([]byte, 0, idxHashes+len(e.entries)*28+40)
 	b = append(b, "\xfftOc\x00\x00\x00\x02"...)
 	n := 0
@@ -199,4 +193,28 @@ func (e *packEncoder) index(name plumbing.Hash) []byte {
 	b = append(b, name[:]...)
 	sum := sha1.Sum(b)
 	return append(b, sum[:]...)
+}
+
+// sortByID sorts by the first eight bytes, kept side by side, and rarely by the rest: that is what an index costs.
+func sortByID(entries []*staged) {
+	type keyed struct {
+		key uint64
+		s   *staged
+	}
+	keys := make([]keyed, len(entries))
+	for i, s := range entries {
+		keys[i] = keyed{binary.BigEndian.Uint64(s.id[:]), s}
+	}
+	slices.SortFunc(keys, func(a, b keyed) int {
+		switch {
+		case a.key < b.key:
+			return -1
+		case a.key > b.key:
+			return 1
+		}
+		return bytes.Compare(a.s.id[8:], b.s.id[8:])
+	})
+	for i, k := range keys {
+		entries[i] = k.s
+	}
 }

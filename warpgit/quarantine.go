@@ -115,7 +115,7 @@ func (p *packWriter) rewrite(from string) (string, error) {
 	if err := in.close(); err != nil {
 		return "", err
 	}
-	all := newBatch()
+	all := newBatch(0)
 	for _, id := range ids {
 		raw, err := src.read(id)
 		if err != nil {

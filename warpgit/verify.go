@@ -48,7 +48,7 @@ func (s *Store) verify(ctx context.Context, tip plumbing.Hash, known func(plumbi
 		v := &verifier{store: s, index: &reverseIndex{}}
 		for i := len(line) - 1; i >= 0; i-- {
 			if v.objects == nil || v.objects.batch.bytes > 8<<20 { // what replays make is compared, and never gets anywhere
-				v.objects = s.Objects.layer()
+				v.objects = s.Objects.layer(0)
 			}
 			checked, err := v.check(ctx, line[i])
 			if err != nil {
