@@ -2,6 +2,7 @@ package warpgit
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
 )
@@ -107,6 +108,11 @@ func (b *batch) reach(id plumbing.Hash, seen map[plumbing.Hash]bool, out *[]*sta
 			if err := b.reach(e.id, seen, out); err != nil {
 				return err
 			}
+		}
+	case plumbing.TagObject: // "object <hash>" is its first line
+		line, _, _ := strings.Cut(string(s.data), "\n")
+		if err := b.reach(plumbing.NewHash(strings.TrimPrefix(line, "object ")), seen, out); err != nil {
+			return err
 		}
 	case plumbing.CommitObject:
 		c, err := decodeCommit(s.data)

@@ -122,5 +122,5 @@
 // what was allowed here and of the clone's name.
 //
 // Two things were tried and left: go-git's reader of packs (see objectDirs) and its refs, which lose updates beside git. Its
-// types, its memory storage and its deltas are used.
+// types, its memory storage and its deltas are used; and its tools work on this store, see Repo.Storer.
 package warpgit

@@ -209,21 +209,13 @@ func (r *Repo) claimed() (map[string]bool, error) {
 
 // retire removes packs whose objects are in another that is held. A pack that a writer holds at this moment stays.
 func (p *packWriter) retire(packs []ourPack, joined string) error {
-	twin := filepath.Join(p.tmpDir(), fmt.Sprintf("%s.%d.hold", p.alive.name, p.locks.Add(1)))
-	if err := p.perm.writeSynced(twin, []byte(keepMark+" "+p.alive.name+"\n"), 0o444); err != nil {
-		return err
-	}
-	defer os.Remove(twin)
 	var held []string
 	for _, old := range packs {
 		if old.path == joined {
 			continue
 		}
-		err := os.Link(twin, old.path+".keep")
-		if err != nil && noLinks(err) {
-			err = p.holdLinkless(old.path + ".keep")
-		}
-		if errors.Is(err, fs.ErrExist) {
+		err := p.hold(old.path + ".keep")
+		if errors.Is(err, errTwin) {
 			continue
 		}
 		if err != nil {

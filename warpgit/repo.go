@@ -30,6 +30,9 @@ type Repo struct {
 	packLimit int  // gc.autoPackLimit
 	modes     bool // core.fileMode: the executable bit on the disk means something
 
+	modules sync.Mutex
+	opened  []*Repo // submodules that a storer opened
+
 	identity sync.Mutex
 	ident    string // see who
 }
@@ -74,7 +77,11 @@ func (r *Repo) open() error {
 
 // Close lets go of what was staged and not appended, and of all files. The repository must not be used afterwards.
 func (r *Repo) Close() error {
-	return errors.Join(r.Store.Objects.close(), r.objects.Close())
+	err := errors.Join(r.Store.Objects.close(), r.objects.Close())
+	for _, inner := range r.opened {
+		err = errors.Join(err, inner.Close())
+	}
+	return err
 }
 
 // isShallowEdge tells whether the history is cut off behind a commit.

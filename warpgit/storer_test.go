@@ -1,0 +1,540 @@
+package warpgit
+
+import (
+	"errors"
+	"fmt"
+	"net/http/cgi"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-git/go-billy/v5/osfs"
+	gogitlib "github.com/go-git/go-git/v5"
+	gitconfig "github.com/go-git/go-git/v5/config"
+	"github.com/go-git/go-git/v5/plumbing"
+	gitcache "github.com/go-git/go-git/v5/plumbing/cache"
+	"github.com/go-git/go-git/v5/plumbing/filemode"
+	"github.com/go-git/go-git/v5/plumbing/object"
+	"github.com/go-git/go-git/v5/plumbing/transport"
+	"github.com/go-git/go-git/v5/plumbing/transport/client"
+	"github.com/go-git/go-git/v5/plumbing/transport/server"
+	"github.com/go-git/go-git/v5/storage"
+	"github.com/go-git/go-git/v5/storage/filesystem"
+	gomemory "github.com/go-git/go-git/v5/storage/memory"
+
+	"github.com/jitos/jitos"
+)
+
+// openGogit opens a repository with go-git, on our storage.
+func openGogit(t testing.TB, r *Repo) *gogitlib.Repository {
+	t.Helper()
+	g, err := gogitlib.Open(r.Storer(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// commitBy stages a commit of one file with go-git's own types, and returns its id.
+func commitBy(t testing.TB, s storage.Storer, text string, parents ...plumbing.Hash) plumbing.Hash {
+	t.Helper()
+	set := func(e interface {
+		Encode(plumbing.EncodedObject) error
+	}) plumbing.Hash {
+		o := s.NewEncodedObject()
+		if err := e.Encode(o); err != nil {
+			t.Error(err)
+		}
+		id, err := s.SetEncodedObject(o)
+		if err != nil {
+			t.Error(err)
+		}
+		return id
+	}
+	blob := s.NewEncodedObject()
+	blob.SetType(plumbing.BlobObject)
+	w, err := blob.Writer()
+	if err == nil {
+		_, err = w.Write([]byte(text + "\n"))
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	file, err := s.SetEncodedObject(blob)
+	if err != nil {
+		t.Error(err)
+	}
+	tree := set(&object.Tree{Entries: []object.TreeEntry{{Name: "file.txt", Mode: filemode.Regular, Hash: file}}})
+	who := object.Signature{Name: "Ada", Email: "ada@example.org", When: pinned}
+	return set(&object.Commit{Author: who, Committer: who, Message: text + "\n", TreeHash: tree, ParentHashes: parents})
+}
+
+// go-git's own storage is the oracle: both read the same repository, loose objects and packs with deltas, loose and packed and
+// symbolic refs, ours and git's, object for object and ref for ref.
+func TestStorer_againstGogit(t *testing.T) {
+	dir := newDir(t)
+	r := openDir(t, dir)
+	appendMany(t, r, born(t, r.Store), 5)
+	for i := range 6 {
+		write(t, dir, "src/main.go", strings.Repeat(fmt.Sprintf("line %d\n", i), 40))
+		run(t, dir, "commit", "-q", "-am", fmt.Sprint("change ", i))
+		if i == 3 {
+			run(t, dir, "tag", "-a", "-m", "a tag", "v1")
+			run(t, dir, "repack", "-q", "-a", "-d", "-f")
+			run(t, dir, "pack-refs", "--all")
+		}
+	}
+	run(t, dir, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/heads/main")
+	run(t, dir, "update-ref", "refs/bisect/bad", "HEAD") // of this worktree alone
+	ours := openDir(t, dir).Storer()                     // another than r: that has staged objects which git has collected
+	theirs := filesystem.NewStorage(osfs.New(filepath.Join(dir, ".git")), gitcache.NewObjectLRUDefault())
+	everything := func(s storage.Storer) map[string]string {
+		all := map[string]string{}
+		objects, err := s.IterEncodedObjects(plumbing.AnyObject)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = objects.ForEach(func(e plumbing.EncodedObject) error {
+			data, err := readAll(e)
+			size, serr := s.EncodedObjectSize(e.Hash())
+			all[e.Hash().String()] = fmt.Sprint(e.Type(), size, e.Size(), string(data))
+			return errors.Join(err, serr, s.HasEncodedObject(e.Hash()))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		refs, err := s.IterReferences()
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = refs.ForEach(func(ref *plumbing.Reference) error {
+			if !strings.HasPrefix(ref.Name().String(), "refs/bisect/") {
+				all[ref.Name().String()] = ref.String()
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	a, b := everything(ours), everything(theirs)
+	for name := range b {
+		if a[name] != b[name] {
+			t.Errorf("%s: %.80q, go-git reads %.80q", name, a[name], b[name])
+		}
+	}
+	if len(a) != len(b) || len(a) < 50 {
+		t.Errorf("%d objects and refs, go-git reads %d", len(a), len(b))
+	}
+	for _, s := range []storage.Storer{ours, theirs} {
+		if _, err := s.EncodedObject(plumbing.TreeObject, plumbing.NewHash(run(t, dir, "rev-parse", "HEAD"))); err != plumbing.ErrObjectNotFound {
+			t.Errorf("a commit asked for as a tree: %v", err)
+		}
+		if _, err := s.Reference("refs/heads/none"); err != plumbing.ErrReferenceNotFound {
+			t.Errorf("no such ref: %v", err)
+		}
+	}
+	for _, name := range []plumbing.ReferenceName{"config", "main", "../x", "refs/heads", ""} {
+		if _, err := ours.Reference(name); err != plumbing.ErrReferenceNotFound {
+			t.Errorf("%q, which is no ref: %v", name, err)
+		}
+	}
+	if bad, err := ours.Reference("refs/bisect/bad"); err != nil || bad.Hash().String() != run(t, dir, "rev-parse", "HEAD") {
+		t.Errorf("a ref of the worktree: %v %v", bad, err)
+	}
+}
+
+// go-git's tools: the history, blame, a tag; and what they write is on the disk as git wants it.
+func TestStorer_tools(t *testing.T) {
+	dir := newDir(t)
+	write(t, dir, "README.md", "hello\nworld\n")
+	run(t, dir, "commit", "-q", "-am", "second")
+	r := openDir(t, dir)
+	g := openGogit(t, r)
+	head, err := g.Head()
+	if err != nil || head.Name() != "refs/heads/main" {
+		t.Fatalf("head %v %v", head, err)
+	}
+	log, err := g.Log(&gogitlib.LogOptions{From: head.Hash()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var subjects []string
+	if err := log.ForEach(func(c *object.Commit) error { subjects = append(subjects, strings.TrimSpace(c.Message)); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if fmt.Sprint(subjects) != "[second first]" {
+		t.Errorf("log %v", subjects)
+	}
+	tip, err := g.CommitObject(head.Hash())
+	if err != nil {
+		t.Fatal(err)
+	}
+	blame, err := gogitlib.Blame(tip, "README.md")
+	if err != nil || len(blame.Lines) != 2 || blame.Lines[1].Hash != head.Hash() || blame.Lines[0].Hash == head.Hash() {
+		t.Errorf("blame %+v %v", blame, err)
+	}
+	if _, err := g.CreateTag("v1", head.Hash(), &gogitlib.CreateTagOptions{Tagger: &object.Signature{Name: "Ada", Email: "ada@example.org", When: pinned}, Message: "one"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.CreateTag("v1", head.Hash(), nil); !errors.Is(err, gogitlib.ErrTagExists) {
+		t.Errorf("a tag twice: %v", err)
+	}
+	run(t, dir, "cat-file", "-e", "v1^{tag}")
+	s := r.Storer()
+	if err := s.SetReference(plumbing.NewSymbolicReference("HEAD", "refs/heads/side")); err != nil {
+		t.Fatal(err)
+	}
+	if got := run(t, dir, "symbolic-ref", "HEAD"); got != "refs/heads/side" {
+		t.Errorf("HEAD is %s", got)
+	}
+	if err := s.SetReference(plumbing.NewHashReference("HEAD", head.Hash())); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, dir, ".git/HEAD"); got != head.Hash().String()+"\n" {
+		t.Errorf("detached, HEAD holds %q", got)
+	}
+	if err := s.SetReference(plumbing.NewHashReference("refs/heads/wrong", plumbing.NewHash(strings.Repeat("1", 40)))); err == nil {
+		t.Error("a ref to what is not there was set")
+	}
+	if err := s.RemoveReference("refs/tags/v1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.RemoveReference("refs/tags/v1"); err != nil {
+		t.Errorf("removed twice: %v", err)
+	}
+	if err := s.PackRefs(); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.CountLooseRefs(); err != nil || n != 0 {
+		t.Errorf("%d loose refs after packing, %v", n, err)
+	}
+	run(t, dir, "checkout", "-q", "main")
+}
+
+// A tag keeps what it names: a git gc between the commit and its tag took the commit, and the tag was broken.
+func TestStorer_tagOfStagedCommit(t *testing.T) {
+	dir := newDir(t)
+	r := openDir(t, dir)
+	s := r.Storer()
+	first := plumbing.NewHash(run(t, dir, "rev-parse", "HEAD"))
+	c := commitBy(t, s, "reached by the tag alone")
+	if err := s.SetReference(plumbing.NewHashReference("refs/heads/other", first)); err != nil { // writes what is staged
+		t.Fatal(err)
+	}
+	run(t, dir, "gc", "-q", "--prune=now")
+	tag := s.NewEncodedObject()
+	if err := (&object.Tag{Name: "v1", Message: "one\n", TargetType: plumbing.CommitObject, Target: c,
+		Tagger: object.Signature{Name: "Ada", Email: "ada@example.org", When: pinned}}).Encode(tag); err != nil {
+		t.Fatal(err)
+	}
+	id, err := s.SetEncodedObject(tag)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.SetReference(plumbing.NewHashReference("refs/tags/v1", id)); err != nil {
+		t.Fatal(err)
+	}
+	run(t, dir, "cat-file", "-e", "v1^{tree}")
+}
+
+// gitServer serves the repositories below a directory over http, by git's own http-backend.
+func gitServer(t *testing.T, root string) string {
+	t.Helper()
+	git, err := exec.LookPath("git")
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewServer(&cgi.Handler{Path: git, Args: []string{"http-backend"},
+		Env: []string{"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull, "HOME=" + root}})
+	t.Cleanup(srv.Close)
+	return srv.URL
+}
+
+// go-git's transports carry a fabric between a repository of ours and a plain one, over files and over http, both ways.
+func TestStorer_transports(t *testing.T) {
+	root := t.TempDir()
+	for name, url := range map[string]func(string) string{
+		"file": func(path string) string { return path },
+		"http": func(path string) string { return gitServer(t, root) + "/" + filepath.Base(path) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := newDir(t)
+			r := openDir(t, dir)
+			tip := appendMany(t, r, born(t, r.Store), 3)
+			bare := filepath.Join(root, name+".git")
+			run(t, dir, "init", "-q", "--bare", "-b", "main", bare)
+			run(t, bare, "config", "http.receivepack", "true")
+			g := openGogit(t, r)
+			if _, err := g.CreateRemote(&gitconfig.RemoteConfig{Name: "origin", URLs: []string{url(bare)}}); err != nil {
+				t.Fatal(err)
+			}
+			if got := run(t, dir, "remote", "get-url", "origin"); got != url(bare) && name == "file" {
+				t.Errorf("git sees the remote %s", got)
+			}
+			push := func() error {
+				return g.Push(&gogitlib.PushOptions{RemoteName: "origin", RefSpecs: []gitconfig.RefSpec{"refs/heads/*:refs/heads/*"}})
+			}
+			if err := push(); err != nil {
+				t.Fatal(err)
+			}
+			if err := push(); !errors.Is(err, gogitlib.NoErrAlreadyUpToDate) {
+				t.Errorf("pushed twice: %v", err)
+			}
+			if got := run(t, bare, "rev-parse", "jitos/system"); got != string(tip) {
+				t.Errorf("pushed %s, the remote has %s", tip, got)
+			}
+			run(t, bare, "fsck", "--strict")
+
+			other := filepath.Join(root, name+"-other")
+			run(t, dir, "clone", "-q", bare, other)
+			write(t, other, "README.md", "from the other\n")
+			run(t, other, "commit", "-q", "-am", "other")
+			run(t, other, "push", "-q", "origin", "main")
+			if err := g.Fetch(&gogitlib.FetchOptions{RemoteName: "origin"}); err != nil {
+				t.Fatal(err)
+			}
+			if got, want := run(t, dir, "rev-parse", "origin/main"), run(t, other, "rev-parse", "main"); got != want {
+				t.Errorf("fetched %s, want %s", got, want)
+			}
+			if err := push(); err == nil || errors.Is(err, gogitlib.NoErrAlreadyUpToDate) {
+				t.Errorf("a push that loses what the remote has: %v", err)
+			}
+		})
+	}
+}
+
+// go-git serves a repository of ours to its own client: a clone and a push.
+func TestStorer_served(t *testing.T) {
+	dir := newDir(t)
+	r := openDir(t, dir)
+	tip := appendMany(t, r, born(t, r.Store), 3)
+	at, err := transport.NewEndpoint("jitos-test://here/repo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	client.InstallProtocol("jitos-test", server.NewServer(server.MapLoader{at.String(): r.Storer()}))
+	defer client.InstallProtocol("jitos-test", nil)
+	clone, err := gogitlib.Clone(gomemory.NewStorage(), nil, &gogitlib.CloneOptions{URL: at.String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := clone.Reference("refs/remotes/origin/jitos/system", true)
+	if err != nil || got.Hash().String() != string(tip) {
+		t.Errorf("cloned %v %v", got, err)
+	}
+	head, err := clone.Head()
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := commitBy(t, clone.Storer, "pushed", head.Hash())
+	if err := clone.Storer.SetReference(plumbing.NewHashReference("refs/heads/pushed", next)); err != nil {
+		t.Fatal(err)
+	}
+	if err := clone.Push(&gogitlib.PushOptions{RefSpecs: []gitconfig.RefSpec{"refs/heads/pushed:refs/heads/pushed"}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := run(t, dir, "rev-parse", "pushed"); got != next.String() {
+		t.Errorf("pushed %s, there is %s", next, got)
+	}
+}
+
+// A pack that came is safe from a git gc until its ref has moved: it is held, whoever prunes beside it.
+func TestStorer_packBesideGC(t *testing.T) {
+	dir := newDir(t)
+	r := openDir(t, dir)
+	from := openDir(t, newDir(t))
+	next := commitBy(t, from.Storer(), "in a pack")
+	if err := from.Storer().SetReference(plumbing.NewHashReference("refs/heads/x", next)); err != nil {
+		t.Fatal(err)
+	}
+	pack, err := from.git(ctx, gitCommand{input: []byte(next.String() + "\n"), args: []string{"pack-objects", "--revs", "--stdout", "-q"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := r.Storer().(*gogit)
+	receive := func(pack []byte) error {
+		w, err := s.PackfileWriter()
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Write(pack) // of a broken one git may stop reading
+		return w.Close()
+	}
+	if err := receive(pack); err != nil {
+		t.Fatal(err)
+	}
+	run(t, dir, "gc", "-q", "--prune=now")
+	if err := s.SetReference(plumbing.NewHashReference("refs/heads/x", next)); err != nil {
+		t.Fatal(err)
+	}
+	run(t, dir, "fsck", "--strict")
+	pack[len(pack)-30] ^= 1
+	if err := receive(pack); err == nil {
+		t.Error("a broken pack was taken")
+	}
+	if err := receive(nil); err != nil {
+		t.Errorf("nothing at all: %v", err)
+	}
+}
+
+// Two go-git programs and two of git's own count commits on one branch, each by compare-and-swap: none is lost.
+func TestStorer_besideUpdateRef(t *testing.T) {
+	each := 12
+	dir := newDir(t)
+	const branch = plumbing.ReferenceName("refs/heads/count")
+	run(t, dir, "update-ref", string(branch), "HEAD")
+	var wg sync.WaitGroup
+	for i := range 2 {
+		r := openDir(t, dir)
+		wg.Go(func() {
+			s := r.Storer()
+			for n := 0; n < each; {
+				old, err := s.Reference(branch)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				next := commitBy(t, s, fmt.Sprintf("go-git %d-%d", i, n), old.Hash())
+				switch err := s.CheckAndSetReference(plumbing.NewHashReference(branch, next), old); {
+				case err == nil:
+					n++
+				case !errors.Is(err, storage.ErrReferenceHasChanged):
+					t.Error(err)
+					return
+				}
+			}
+		})
+		wg.Go(func() {
+			git := func(args ...string) (string, error) {
+				cmd := exec.Command("git", args...)
+				cmd.Dir = dir
+				out, err := cmd.Output()
+				return strings.TrimSpace(string(out)), err
+			}
+			for n := 0; n < each && !t.Failed(); {
+				old, err := git("rev-parse", string(branch))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				next, err := git("commit-tree", "-p", old, "-m", fmt.Sprintf("git %d-%d", i, n), old+"^{tree}")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if _, err := git("update-ref", string(branch), next, old); err == nil {
+					n++
+				} else {
+					time.Sleep(time.Millisecond)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if got := run(t, dir, "rev-list", "--count", string(branch)); got != fmt.Sprint(1+4*each) {
+		t.Errorf("%s commits, want %d", got, 1+4*each)
+	}
+}
+
+// The files beside the refs: each is read as git wrote it, and git reads what was written.
+func TestStorer_files(t *testing.T) {
+	dir := newDir(t)
+	run(t, dir, "config", "extensions.worktreeConfig", "true")
+	run(t, dir, "config", "core.repositoryFormatVersion", "1")
+	r := openDir(t, dir)
+	s := r.Storer()
+	cfg, err := s.Config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Raw.Section("jitos-test").SetOption("answer", "a \"quoted\" \\ word")
+	cfg.User.Name = "Grace"
+	if err := s.SetConfig(cfg); err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]string{"jitos-test.answer": "a \"quoted\" \\ word", "user.name": "Grace", "extensions.worktreeconfig": "true"} {
+		if got := run(t, dir, "config", key); got != want {
+			t.Errorf("%s is %q, want %q", key, got, want)
+		}
+	}
+	openGogit(t, r) // an extension that it does not know is none of its business
+	idx, err := s.Index()
+	if err != nil || len(idx.Entries) != 2 {
+		t.Fatalf("index %+v %v", idx, err)
+	}
+	idx.Entries = idx.Entries[:1]
+	if err := s.SetIndex(idx); err != nil {
+		t.Fatal(err)
+	}
+	if got := run(t, dir, "ls-files"); got != "README.md" {
+		t.Errorf("git's index has %q", got)
+	}
+	run(t, dir, "reset", "-q")
+	head := plumbing.NewHash(run(t, dir, "rev-parse", "HEAD"))
+	if err := s.SetShallow([]plumbing.Hash{head}); err != nil {
+		t.Fatal(err)
+	}
+	if got := run(t, dir, "rev-parse", "--is-shallow-repository"); got != "true" {
+		t.Error("git does not see that it is shallow")
+	}
+	if ids, err := s.Shallow(); err != nil || len(ids) != 1 || ids[0] != head {
+		t.Errorf("shallow %v %v", ids, err)
+	}
+	if err := s.SetShallow(nil); err != nil || exists(filepath.Join(dir, ".git/shallow")) {
+		t.Errorf("no longer shallow: %v", err)
+	}
+	write(t, dir, ".git/index.lock", "") // of a git that is at work
+	done := make(chan error)
+	go func() { done <- s.SetIndex(idx) }()
+	time.Sleep(20 * time.Millisecond)
+	if got := run(t, dir, "ls-files"); got == "README.md" {
+		t.Error("the index was written while git had it locked")
+	}
+	os.Remove(filepath.Join(dir, ".git/index.lock"))
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	run(t, dir, "reset", "-q")
+}
+
+func TestStorer_modulesAndAlternates(t *testing.T) {
+	inner, dir := newDir(t), newDir(t)
+	run(t, dir, "-c", "protocol.file.allow=always", "submodule", "add", "-q", inner, "part")
+	run(t, dir, "commit", "-q", "-m", "with a part")
+	s := openDir(t, dir).Storer()
+	part, err := s.Module("part")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if head, err := part.Reference("refs/heads/main"); err != nil || head.Hash().String() != run(t, inner, "rev-parse", "main") {
+		t.Errorf("the submodule's main: %v %v", head, err)
+	}
+	if _, err := s.Module("../x"); !errors.Is(err, jitos.ErrInvalid) {
+		t.Errorf("a submodule outside: %v", err)
+	}
+	if _, err := s.Module("none"); !errors.Is(err, jitos.ErrNotFound) {
+		t.Errorf("no submodule: %v", err)
+	}
+	empty := t.TempDir()
+	run(t, empty, "init", "-q")
+	for range 2 {
+		if err := openDir(t, empty).Storer().AddAlternate(filepath.Join(inner, ".git")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	head := run(t, inner, "rev-parse", "main")
+	run(t, empty, "cat-file", "-e", head)
+	if err := openDir(t, empty).Storer().HasEncodedObject(plumbing.NewHash(head)); err != nil {
+		t.Errorf("through the alternate: %v", err)
+	}
+	if text := read(t, empty, ".git/objects/info/alternates"); strings.Count(text, "\n") != 1 {
+		t.Errorf("alternates %q", text)
+	}
+}
