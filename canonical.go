@@ -164,8 +164,11 @@ func appendFields(b []byte, m map[string]any, depth int) ([]byte, error) {
 }
 
 func appendMap(b []byte, v reflect.Value, depth int) ([]byte, error) {
-	if m, ok := v.Interface().(map[string]any); ok {
+	switch m := v.Interface().(type) {
+	case map[string]any:
 		return appendFields(b, m, depth)
+	case map[ItemID]BlobID: // every record has one
+		return appendSet(b, m, depth)
 	}
 	type pair struct {
 		key   string
@@ -190,6 +193,29 @@ func appendMap(b []byte, v reflect.Value, depth int) ([]byte, error) {
 		}
 	}
 	return appendEnd(b, len(pairs), '}', depth), nil
+}
+
+func appendSet(b []byte, set map[ItemID]BlobID, depth int) ([]byte, error) {
+	var room [8]ItemID
+	items := room[:0]
+	for item := range set {
+		if !utf8.ValidString(string(item)) {
+			return throughJSON(b, reflect.ValueOf(set), depth)
+		}
+		items = append(items, item)
+	}
+	slices.Sort(items)
+	b = append(b, '{')
+	for i, item := range items {
+		var err error
+		if b, err = appendKey(b, i, string(item), depth); err != nil {
+			return b, err
+		}
+		if b, err = appendString(b, string(set[item])); err != nil {
+			return b, err
+		}
+	}
+	return appendEnd(b, len(items), '}', depth), nil
 }
 
 func appendList(b []byte, v reflect.Value, depth int) ([]byte, error) {

@@ -20,6 +20,7 @@ type tip struct {
 	fabric plumbing.Hash
 	files  tree
 	tree   plumbing.Hash // the hash of files
+	treeID jitos.TreeID  // the same
 	seq    int64
 	record plumbing.Hash // its rewrite.json
 	root   plumbing.Hash // its root tree
@@ -93,7 +94,7 @@ func (s *Store) tipAt(ctx context.Context, parent jitos.CommitID, bare bool) (ti
 		if bare {
 			return tip{}, fmt.Errorf("%w: neither a parent nor a rewrite", jitos.ErrInvalid)
 		}
-		return tip{tree: EmptyTree}, nil
+		return tip{tree: EmptyTree, treeID: treeID(EmptyTree)}, nil
 	}
 	id, err := parseID(parent)
 	if err != nil {
@@ -110,7 +111,7 @@ func (s *Store) tipAt(ctx context.Context, parent jitos.CommitID, bare bool) (ti
 	if !st.fabric {
 		return tip{}, fmt.Errorf("parent %s: %w: not a commit of a fabric", parent, jitos.ErrInvalid)
 	}
-	t := tip{id: v.id, fabric: v.fabric, files: v.files, tree: v.tree, root: v.commit.TreeHash}
+	t := tip{id: v.id, fabric: v.fabric, files: v.files, tree: v.tree, treeID: treeID(v.tree), root: v.commit.TreeHash}
 	if t.record, err = s.Objects.child(ctx, v.fabric, rewriteFile); err != nil {
 		return t, err
 	}
@@ -134,11 +135,12 @@ func (s *Store) write(ctx context.Context, layer *Objects, t tip, rw jitos.Rewri
 	if err := checkDropped(ctx, layer, s.index, t.fabric, c); err != nil {
 		return t, err
 	}
-	next := tip{seq: t.seq + 1, files: t.files, tree: t.tree}
-	if rw.Tree != "" && rw.Tree != treeID(t.tree) {
+	next := tip{seq: t.seq + 1, files: t.files, tree: t.tree, treeID: t.treeID}
+	if rw.Tree != "" && rw.Tree != t.treeID {
 		if next.files, next.tree, err = s.userFiles(ctx, rw.Tree); err != nil {
 			return t, err
 		}
+		next.treeID = rw.Tree
 		*roots = append(*roots, next.tree)
 	}
 	if c.record, err = layer.putRecord(c.recordOf(rw, next), t.record); err != nil {
@@ -253,7 +255,7 @@ func (s *Store) userFiles(ctx context.Context, id jitos.TreeID) (tree, plumbing.
 
 func (c change) recordOf(rw jitos.Rewrite, next tip) jitos.Record {
 	r := jitos.Record{Seq: next.seq, Rule: rw.Rule, Version: ruleVersion(rw.Rule), Actor: oneLine(rw.Actor), Task: rw.Task,
-		Process: rw.Process, Reads: rw.Reads, Drop: c.drop, Tree: treeID(next.tree)}
+		Process: rw.Process, Reads: rw.Reads, Drop: c.drop, Tree: next.treeID}
 	if len(c.set) > 0 {
 		r.Set = make(map[jitos.ItemID]jitos.BlobID, len(c.set))
 		for _, s := range c.set {

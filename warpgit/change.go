@@ -51,12 +51,29 @@ func (c change) sets(item jitos.ItemID) bool {
 
 // plan is a change sorted by the directories that it touches.
 type plan struct {
-	nodes   map[string][]leafChange                  // by kind
+	nodes   []kindChange
 	edges   map[jitos.NodeID]map[string][]leafChange // by source and label
 	methods []leafChange
 	files   []leafChange // directly below .jitos/
 	added   []jitos.ItemParts
 	removed []jitos.NodeID
+}
+
+// kindChange is what changes of one kind.
+type kindChange struct {
+	kind   string
+	leaves []leafChange
+}
+
+// inKind adds a change to those of a kind, of which a rewrite has few.
+func inKind(list []kindChange, kind string, c leafChange) []kindChange {
+	for i := range list {
+		if list[i].kind == kind {
+			list[i].leaves = append(list[i].leaves, c)
+			return list
+		}
+	}
+	return append(list, kindChange{kind, []leafChange{c}})
 }
 
 func (p *plan) add(parts jitos.ItemParts, blob plumbing.Hash) {
@@ -70,7 +87,7 @@ func (p *plan) add(parts jitos.ItemParts, blob plumbing.Hash) {
 		p.files = append(p.files, e)
 	case parts.Label == "":
 		e.Name = nodeLeaf(parts.Node.Name)
-		p.nodes[parts.Node.Kind] = append(p.nodes[parts.Node.Kind], e)
+		p.nodes = inKind(p.nodes, parts.Node.Kind, e)
 	default:
 		e.Name = edgeLeaf(parts.Edge)
 		labels := p.edges[parts.Node]
@@ -94,28 +111,20 @@ func (o *Objects) change(ctx context.Context, fabric plumbing.Hash, c change) (p
 		return plumbing.ZeroHash, err
 	}
 	changes := p.files
-	for _, dir := range []struct {
-		name  string
-		apply func(context.Context, plumbing.Hash) (plumbing.Hash, error)
-	}{
-		{nodesDir, func(ctx context.Context, id plumbing.Hash) (plumbing.Hash, error) {
-			return o.changeNodes(ctx, id, p.nodes)
-		}},
-		{edgesDir, func(ctx context.Context, id plumbing.Hash) (plumbing.Hash, error) {
-			return o.changeEdges(ctx, id, p.edges)
-		}},
-		{methodsDir, func(ctx context.Context, id plumbing.Hash) (plumbing.Hash, error) {
-			return o.changeDir(ctx, id, p.methods)
-		}},
-	} {
-		old, _ := before.find(dir.name)
-		id, err := dir.apply(ctx, old.id)
-		if err != nil {
-			return plumbing.ZeroHash, err
+	set := func(name string, apply func(old plumbing.Hash) (plumbing.Hash, error)) {
+		old, _ := before.find(name)
+		id, failed := apply(old.id)
+		if failed != nil {
+			err = failed
+		} else if id != old.id {
+			changes = append(changes, leafChange{Name: name, Mode: filemode.Dir, Hash: id})
 		}
-		if id != old.id {
-			changes = append(changes, leafChange{Name: dir.name, Mode: filemode.Dir, Hash: id})
-		}
+	}
+	set(nodesDir, func(old plumbing.Hash) (plumbing.Hash, error) { return o.changeNodes(ctx, old, p.nodes) })
+	set(edgesDir, func(old plumbing.Hash) (plumbing.Hash, error) { return o.changeEdges(ctx, old, p.edges) })
+	set(methodsDir, func(old plumbing.Hash) (plumbing.Hash, error) { return o.changeDir(ctx, old, p.methods) })
+	if err != nil {
+		return plumbing.ZeroHash, err
 	}
 	id, err := o.changeDir(ctx, fabric, changes)
 	if err == nil && id.IsZero() {
@@ -128,7 +137,7 @@ func (o *Objects) change(ctx context.Context, fabric plumbing.Hash, c change) (p
 }
 
 func (o *Objects) sortChange(ctx context.Context, fabric plumbing.Hash, c change) (*plan, error) {
-	p := &plan{nodes: map[string][]leafChange{}, edges: map[jitos.NodeID]map[string][]leafChange{}}
+	p := &plan{edges: map[jitos.NodeID]map[string][]leafChange{}}
 	for _, s := range c.set {
 		parts, err := s.item.Parse()
 		if err != nil {
@@ -173,24 +182,28 @@ func (o *Objects) sortChange(ctx context.Context, fabric plumbing.Hash, c change
 	return p, nil
 }
 
-func (o *Objects) changeNodes(ctx context.Context, nodes plumbing.Hash, kinds map[string][]leafChange) (plumbing.Hash, error) {
-	var dirs []leafChange
-	for kind, leaves := range kinds {
-		old, err := o.child(ctx, nodes, kind)
+func (o *Objects) changeNodes(ctx context.Context, nodes plumbing.Hash, kinds []kindChange) (plumbing.Hash, error) {
+	if len(kinds) == 0 {
+		return nodes, nil
+	}
+	var room [4]leafChange
+	dirs := room[:0]
+	for _, k := range kinds {
+		old, err := o.child(ctx, nodes, k.kind)
 		if err != nil {
 			return old, err
 		}
-		id, err := o.updateLeaves(ctx, old, leaves)
+		id, err := o.updateLeaves(ctx, old, k.leaves)
 		if err != nil {
 			return id, err
 		}
-		dirs = append(dirs, leafChange{Name: kind, Mode: filemode.Dir, Hash: id})
+		dirs = append(dirs, leafChange{Name: k.kind, Mode: filemode.Dir, Hash: id})
 	}
 	return o.changeDir(ctx, nodes, dirs)
 }
 
 func (o *Objects) changeEdges(ctx context.Context, edges plumbing.Hash, sources map[jitos.NodeID]map[string][]leafChange) (plumbing.Hash, error) {
-	kinds := map[string][]leafChange{}
+	var kinds []kindChange
 	for from, labels := range sources {
 		kind, err := o.child(ctx, edges, from.Kind)
 		if err != nil {
@@ -216,7 +229,7 @@ func (o *Objects) changeEdges(ctx context.Context, edges plumbing.Hash, sources 
 		if err != nil {
 			return id, err
 		}
-		kinds[from.Kind] = append(kinds[from.Kind], leafChange{Name: fromLeaf(from.Name), Mode: filemode.Dir, Hash: id})
+		kinds = inKind(kinds, from.Kind, leafChange{Name: fromLeaf(from.Name), Mode: filemode.Dir, Hash: id})
 	}
 	return o.changeNodes(ctx, edges, kinds)
 }

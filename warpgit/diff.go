@@ -76,7 +76,7 @@ func eachPair(a, b tree, fn func(a, b entry) error) error {
 		case len(b) == 0:
 			order = -1
 		default:
-			order = compareNames(x.name, x.isDir(), string(y.name), y.isDir())
+			order = compareNames(x.name, x.isDir(), y.name, y.isDir())
 		}
 		if order <= 0 {
 			a = restA

@@ -118,7 +118,7 @@ func (e *packEncoder) flush() error {
 //
 // The salt, empty blocks at the start of the first object, gives a pack a name of its own where another has the same objects.
 func (e *packEncoder) deflate(kind plumbing.ObjectType, data []byte) error {
-	whole := len(data) > 0xffff || len(data) > 160 && kind != plumbing.TreeObject && kind != plumbing.OFSDeltaObject
+	whole := len(data) > 0xffff || len(data) > 600 && kind != plumbing.TreeObject && kind != plumbing.OFSDeltaObject
 	e.buf = append(e.buf, 0x78, 0x01)
 	for ; e.salt > 0; e.salt-- {
 		e.buf = append(e.buf, 0, 0, 0, 0xff, 0xff)

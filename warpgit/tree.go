@@ -128,17 +128,19 @@ func (t tree) with(b []byte, changes ...object.TreeEntry) tree {
 }
 
 // compareNames orders entries as git does: a directory compares as if its name ended in a slash.
-func compareNames(a []byte, aDir bool, b string, bDir bool) int {
-	n := min(len(a), len(b))
-	if c := strings.Compare(string(a[:n]), b[:n]); c != 0 {
-		return c
+func compareNames[A, B string | []byte](a A, aDir bool, b B, bDir bool) int {
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			return int(a[i]) - int(b[i])
+		}
 	}
-	return int(nameByte(len(a) > n, a, n, aDir)) - int(nameByte(len(b) > n, b, n, bDir))
+	return int(nameByte(a, len(b), aDir)) - int(nameByte(b, len(a), bDir))
 }
 
-func nameByte[T string | []byte](more bool, name T, i int, dir bool) byte {
+// nameByte is what a name has at a place at which the other one, equal up to there, may have ended.
+func nameByte[T string | []byte](name T, i int, dir bool) byte {
 	switch {
-	case more:
+	case i < len(name):
 		return name[i]
 	case dir:
 		return '/'
@@ -147,11 +149,7 @@ func nameByte[T string | []byte](more bool, name T, i int, dir bool) byte {
 }
 
 func compareEntries(a, b object.TreeEntry) int {
-	n := min(len(a.Name), len(b.Name))
-	if c := strings.Compare(a.Name[:n], b.Name[:n]); c != 0 {
-		return c
-	}
-	return int(nameByte(len(a.Name) > n, a.Name, n, a.Mode == filemode.Dir)) - int(nameByte(len(b.Name) > n, b.Name, n, b.Mode == filemode.Dir))
+	return compareNames(a.Name, a.Mode == filemode.Dir, b.Name, b.Mode == filemode.Dir)
 }
 
 // entries returns the entries as go-git has them, for callers that keep them.
