@@ -34,6 +34,7 @@ type run struct {
 	Domain, Problem string
 	Outcome         string // plan, no-plan, cut, refused or failed
 	Seconds         float64
+	CPU             float64 // seconds
 	Nodes           int
 	Steps           int
 	MB              int
@@ -41,12 +42,16 @@ type run struct {
 	Why             string
 }
 
+// byCPU makes the table count seconds of the processor.
+var byCPU bool
+
 func main() {
 	limit := flag.Duration("time", 60*time.Second, "the time for each problem")
 	jobs := flag.Int("jobs", 2, "problems at a time")
 	out := flag.String("csv", "", "write one line a problem to this `file`")
 	match := flag.String("match", "", "only problems whose path contains this `text`")
 	one := flag.Bool("one", false, "plan one DOMAIN PROBLEM and print JSON (what bench starts for each)")
+	flag.BoolVar(&byCPU, "cpu", false, "count seconds of the processor and not of the wall: for a machine that others use too")
 	flag.Parse()
 	var err error
 	if *one {
@@ -111,7 +116,7 @@ func bench(dir, match string, limit time.Duration, jobs int, out string) error {
 			defer wait.Done()
 			for i := range next {
 				runs[i] = start(pairs[i], limit)
-				fmt.Fprintf(os.Stderr, "%s/%s %s %.2fs %d nodes %d MB %s %s\n", runs[i].Domain, runs[i].Problem, runs[i].Outcome, runs[i].Seconds, runs[i].Nodes, runs[i].MB, runs[i].By, runs[i].Why)
+				fmt.Fprintf(os.Stderr, "%s/%s %s %.2fs (cpu %.2f) %d nodes %d MB %s %s\n", runs[i].Domain, runs[i].Problem, runs[i].Outcome, runs[i].Seconds, runs[i].CPU, runs[i].Nodes, runs[i].MB, runs[i].By, runs[i].Why)
 			}
 		}()
 	}
@@ -145,11 +150,12 @@ func start(pair [2]string, limit time.Duration) run {
 	err = cmd.Run()
 	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		r.MB = int(usage.Maxrss >> 10)
+		r.CPU = (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
 	}
 	if err == nil {
 		mine := r
 		if err = json.Unmarshal(stdout.Bytes(), &r); err == nil {
-			r.Domain, r.Problem, r.MB = mine.Domain, mine.Problem, mine.MB
+			r.Domain, r.Problem, r.MB, r.CPU = mine.Domain, mine.Problem, mine.MB, mine.CPU
 		}
 	}
 	if err != nil {
@@ -170,9 +176,9 @@ func writeCSV(name string, runs []run) error {
 	}
 	defer f.Close()
 	w := csv.NewWriter(f)
-	w.Write([]string{"domain", "problem", "outcome", "seconds", "nodes", "steps", "mb", "by", "why"})
+	w.Write([]string{"domain", "problem", "outcome", "seconds", "cpu", "nodes", "steps", "mb", "by", "why"})
 	for _, r := range runs {
-		w.Write([]string{r.Domain, r.Problem, r.Outcome, fmt.Sprintf("%.3f", r.Seconds), strconv.Itoa(r.Nodes), strconv.Itoa(r.Steps), strconv.Itoa(r.MB), r.By, r.Why})
+		w.Write([]string{r.Domain, r.Problem, r.Outcome, fmt.Sprintf("%.3f", r.Seconds), fmt.Sprintf("%.3f", r.CPU), strconv.Itoa(r.Nodes), strconv.Itoa(r.Steps), strconv.Itoa(r.MB), r.By, r.Why})
 	}
 	w.Flush()
 	return w.Error()
@@ -195,6 +201,9 @@ func table(w io.Writer, runs []run) {
 				continue
 			}
 			n++
+			if byCPU {
+				r.Seconds = r.CPU
+			}
 			mb = max(mb, r.MB)
 			switch r.Outcome {
 			case "plan":

@@ -2,6 +2,7 @@ package htn
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/jitos/jitos/planner/hddl"
 )
@@ -247,40 +248,39 @@ func (c *compiler) forall(f hddl.Formula, vars []hddl.Typed, names map[string]te
 }
 
 // ordered closes an order of n things, and finds a linear order that keeps it: the listed one, where that does.
-func ordered(n int, pairs [][2]int) (before [][]bool, line []int, total bool) {
-	before = make([][]bool, n)
-	for i := range before {
-		before[i] = make([]bool, n)
-	}
+func ordered(n int, pairs [][2]int) (before []bitset, line []int, total bool) {
+	waits := make([]int, n)
+	after := make([][]int, n)
 	for _, p := range pairs {
-		before[p[0]][p[1]] = true
+		waits[p[1]]++
+		after[p[0]] = append(after[p[0]], p[1])
 	}
-	for k := range n {
-		for i := range n {
-			if before[i][k] {
-				for j := range n {
-					before[i][j] = before[i][j] || before[k][j]
-				}
+	var ready intHeap
+	for i, w := range waits {
+		if w == 0 {
+			ready.push(int64(i))
+		}
+	}
+	for len(ready) > 0 {
+		i := int(ready.pop())
+		line = append(line, i)
+		for _, j := range after[i] {
+			if waits[j]--; waits[j] == 0 {
+				ready.push(int64(j))
 			}
 		}
 	}
-	done := make([]bool, n)
-	for range n {
-		for i := range n {
-			ready := !done[i]
-			for j := 0; ready && j < n; j++ {
-				ready = done[j] || !before[j][i]
-			}
-			if ready {
-				done[i] = true
-				line = append(line, i)
-				break
-			}
+	before = make([]bitset, n)
+	for _, i := range slices.Backward(line) {
+		before[i] = newBitset(n)
+		for _, j := range after[i] {
+			before[i].set(j)
+			before[i].union(before[j])
 		}
 	}
 	total = true
 	for k := 1; k < n; k++ {
-		total = total && before[line[k-1]][line[k]]
+		total = total && before[line[k-1]].has(line[k])
 	}
 	return before, line, total
 }

@@ -1,6 +1,9 @@
 package htn
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // dfs searches depth first for a totally ordered plan. Its nodes are states with the stack of tasks that remain; a task is
 // decomposed by the methods whose conditions hold now, and a primitive task is executed. There is one state, which an undo log
@@ -21,18 +24,31 @@ type dfs struct {
 	nodes  int
 	cuts   int
 
-	order   [][]int32 // methods of each task, in the order to try
-	unsound bool
+	order [][]int32 // methods of each task, in the order to try
+	net   int32     // where to go on
+	over  bool
+	end   outcome
 }
 
 // dfsSettings choose one of several searches.
 type dfsSettings struct {
-	budget  int    // nodes
-	cheap   bool   // a task that failed in a state is not tried again there, even where it was what came after that failed
-	simple  bool   // methods without recursion first
-	spin    uint64 // not 0: methods and facts in a pseudo-random order
+	budget  int  // nodes
+	cheap   bool // a task that failed in a state is not tried again there, even where it was what came after that failed
+	order   methodOrder
+	spin    uint64 // not 0: facts in a pseudo-random order
 	limited int    // not 0: the number of times that the first choice may be left, plus 1
 }
+
+// methodOrder is the order in which the methods of a task are tried.
+type methodOrder uint8
+
+const (
+	asWritten      methodOrder = iota
+	simpleFirst                // those without recursion first
+	recursiveFirst             // those with recursion first
+	backwards                  // the last written first
+	shuffled                   // in a pseudo-random order
+)
 
 // cell is a task of the remaining network, and the rest.
 type cell struct {
@@ -66,48 +82,50 @@ type outcome uint8
 const (
 	found     outcome = iota
 	exhausted         // there is no plan
-	gaveUp            // the budget, or what was cut, leaves it open
+	gaveUp            // what was cut leaves it open, and there is nothing left to do
+	paused            // the nodes are spent
 )
 
 func newDFS(e *engine, set dfsSettings) *dfs {
 	d := &dfs{engine: e, set: set, seen: newSeen(), failed: newSeen()}
 	d.order = make([][]int32, len(e.m.tasks))
 	for t := range e.m.tasks {
-		d.order[t] = d.methodOrder(t)
+		d.order[t] = d.inOrder(t)
 	}
+	e.f.spin = set.spin
+	top := d.tasks.intern(d.m.top, nil)
+	d.cells = append(d.cells, cell{task: top, next: -1, depth: 1, by: -1, hash: d.cellHash(top, -1)})
 	return d
 }
 
-// run searches until a plan is found, everything is searched, or the budget is spent.
-func (d *dfs) run(ctx context.Context) (outcome, error) {
-	d.f.spin, d.f.turn = d.set.spin, 0
-	defer func() { d.f.spin = 0 }()
-	top := d.tasks.intern(d.m.top, nil)
-	d.cells = append(d.cells, cell{task: top, next: -1, depth: 1, by: -1, hash: d.cellHash(top, -1)})
-	net := int32(0)
-	for {
+// run searches until a plan is found, everything is searched, or so many nodes are expanded. It may be called again to go on.
+func (d *dfs) run(ctx context.Context, nodes int) (outcome, error) {
+	if d.over {
+		return d.end, nil
+	}
+	for limit := d.nodes + nodes; ; {
 		if d.nodes&1023 == 0 && ctx.Err() != nil {
-			d.f.undo(0)
 			return gaveUp, ctx.Err()
 		}
-		if d.nodes >= d.set.budget {
-			d.f.undo(0)
-			return gaveUp, nil
+		if d.nodes >= limit {
+			return paused, nil
 		}
-		next, ok := d.visit(net)
+		next, ok := d.visit(d.net)
 		if ok && next < 0 {
 			return found, nil
 		}
 		for !ok {
 			if len(d.frames) == 0 {
-				if d.cuts > 0 {
-					return gaveUp, nil
+				if d.over, d.end = true, exhausted; d.cuts > 0 {
+					d.end = gaveUp
 				}
-				return exhausted, nil
+				return d.end, nil
 			}
-			next, ok = d.choose()
+			if next, ok = d.choose(); ok && next < 0 {
+				return found, nil
+			}
 		}
-		net = next
+		d.net = next
 	}
 }
 
@@ -290,22 +308,26 @@ func (d *dfs) close(f *frame) {
 	d.frames = d.frames[:len(d.frames)-1]
 }
 
-// methodOrder is the order in which to try the methods of a task: as written, unless the settings say otherwise.
-func (d *dfs) methodOrder(t int) []int32 {
+// inOrder is the methods of a task in the order of the settings.
+func (d *dfs) inOrder(t int) []int32 {
 	var out, later []int32
 	for _, i := range d.m.tasks[t].methods {
 		m := &d.m.methods[i]
 		if m.dead {
 			continue
 		}
-		if d.set.simple && d.m.recursive(t, m) {
+		recursive := d.set.order != asWritten && d.m.recursive(t, m)
+		if recursive && d.set.order == simpleFirst || !recursive && d.set.order == recursiveFirst {
 			later = append(later, i)
 		} else {
 			out = append(out, i)
 		}
 	}
 	out = append(out, later...)
-	if d.set.spin != 0 {
+	if d.set.order == backwards {
+		slices.Reverse(out)
+	}
+	if d.set.order == shuffled {
 		for i := len(out) - 1; i > 0; i-- {
 			j := int(mix(d.set.spin+uint64(t)<<20+uint64(i)) % uint64(i+1))
 			out[i], out[j] = out[j], out[i]

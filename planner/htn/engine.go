@@ -20,7 +20,7 @@ type groundAction struct {
 func newEngine(m *model) *engine {
 	e := &engine{m: m, f: newFacts(m), tasks: newTable(), joins: make([]*join, len(m.methods))}
 	for i := range m.methods {
-		e.joins[i] = joiner{e.f, m, false}.compile(&m.methods[i].lifted, m.methods[i].vars, m.methods[i].headVars(), m.methods[i].subVars(), -1)
+		e.joins[i] = joiner{e.f, e.f, m, false}.compile(&m.methods[i].lifted, m.methods[i].vars, m.methods[i].headVars(), m.methods[i].subVars(), -1)
 	}
 	return e
 }

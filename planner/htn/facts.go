@@ -106,6 +106,7 @@ type facts struct {
 type relation struct {
 	ids     []int32
 	indexes []*index
+	values  []int // of each argument, how many there are; nil is not counted yet
 }
 
 // index lists the facts of a relation by some of their arguments.

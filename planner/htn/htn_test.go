@@ -2,7 +2,9 @@ package htn
 
 import (
 	"context"
+	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -100,3 +102,57 @@ func TestSolve_noPlan(t *testing.T) {
 		t.Errorf("%+v", res)
 	}
 }
+
+// TestSolve_deterministic: the same input and budget give the same bytes, on one core and on two, however often.
+func TestSolve_deterministic(t *testing.T) {
+	d, p := parse(t, tower, towerProblem)
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	want := ""
+	for i := range 50 {
+		runtime.GOMAXPROCS(1 + i%2)
+		res := solve(t, d, p, Options{Budget: 5_000_000})
+		if len(res.Plans) == 0 {
+			t.Fatalf("no plan: %+v", res)
+		}
+		got := fmt.Sprintf("%s %d\n%s", res.By, res.Nodes, res.Plans[0])
+		if want == "" {
+			want = got
+		}
+		if got != want {
+			t.Fatalf("run %d:\n%s\nbut before\n%s", i, got, want)
+		}
+	}
+}
+
+// TestSolve_cut: when the time is up, the answer says so and claims nothing.
+func TestSolve_cut(t *testing.T) {
+	d, p := parcels(t)
+	ctx, stop := context.WithCancel(context.Background())
+	stop()
+	res, err := Solve(ctx, d, p, Options{})
+	if err != nil || !res.Truncated || res.Proved {
+		t.Errorf("%+v, %v", res, err)
+	}
+	if res, err = Solve(context.Background(), d, p, Options{Budget: 1}); err != nil || !res.Truncated || res.Proved {
+		t.Errorf("with a budget of one node: %+v, %v", res, err)
+	}
+}
+
+// tower needs the grounded search: the methods do not say which block to clear first, and depth first takes the wrong one.
+const tower = `(define (domain tower) (:types block)
+	(:predicates (on ?x ?y - block) (table ?x - block) (clear ?x - block))
+	(:task make :parameters (?x ?y - block))
+	(:task free :parameters (?x - block))
+	(:method put :parameters (?x ?y - block) :task (make ?x ?y) :ordered-subtasks (and (free ?x) (free ?y) (move ?x ?y)))
+	(:method is-free :parameters (?x - block) :task (free ?x) :precondition (clear ?x) :ordered-subtasks ())
+	(:method take-off :parameters (?x ?z - block) :task (free ?x) :precondition (on ?z ?x)
+		:ordered-subtasks (and (free ?z) (drop ?z ?x)))
+	(:action move :parameters (?x ?y - block) :precondition (and (clear ?x) (clear ?y) (table ?x) (not (= ?x ?y)))
+		:effect (and (not (table ?x)) (not (clear ?y)) (on ?x ?y)))
+	(:action drop :parameters (?x ?y - block) :precondition (and (clear ?x) (on ?x ?y))
+		:effect (and (table ?x) (clear ?y) (not (on ?x ?y)))))`
+
+const towerProblem = `(define (problem p) (:objects a b c d e - block)
+	(:htn :parameters (?w ?x ?y ?z - block) :ordered-subtasks (and (make ?w ?x) (make ?x ?y) (make ?y ?z)))
+	(:init (on a b) (on b c) (table c) (table d) (table e) (clear a) (clear d) (clear e))
+	(:goal (and (table e) (clear d) (not (clear e)) (not (table d)))))`

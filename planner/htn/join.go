@@ -69,7 +69,8 @@ func (f *facts) begin(n int) int {
 // joiner compiles joins against facts.
 type joiner struct {
 	*facts
-	m *model
+	stats *facts // what is counted to order the literals: the initial state
+	m     *model
 	// relaxed joins ask what could ever hold: negative literals of predicates that change are not tested.
 	relaxed bool
 }
@@ -167,8 +168,10 @@ func (b *joinBuilder) best() int {
 
 // estimate guesses how many facts match a literal: evenly spread over the values of each bound argument.
 func (b *joinBuilder) estimate(l literal) float64 {
-	ids := b.rels[l.pred].ids
-	n := float64(len(ids))
+	if int(l.pred) >= len(b.stats.rels) {
+		return 2 // a task
+	}
+	n := float64(len(b.stats.rels[l.pred].ids))
 	if n == 0 {
 		n = 1
 	}
@@ -176,16 +179,38 @@ func (b *joinBuilder) estimate(l literal) float64 {
 		n *= 1.5 // facts that come and go: rather those that stay
 	}
 	for pos, a := range l.args {
-		if a.isVar() && !b.bound[a] {
-			continue
+		if !a.isVar() || b.bound[a] {
+			n /= float64(b.stats.distinct(l.pred, pos))
 		}
-		seen := map[int32]bool{}
-		for _, id := range ids[:min(len(ids), 4096)] {
-			seen[b.tuple(id)[pos]] = true
-		}
-		n /= float64(max(len(seen), 1))
 	}
 	return n
+}
+
+// distinct is how many values an argument takes in the facts of a predicate, at least 1. It looks at the first thousands only,
+// and once.
+func (f *facts) distinct(pred int32, pos int) int {
+	r := &f.rels[pred]
+	if r.values == nil {
+		r.values = make([]int, len(f.tupleOf(r)))
+		for p := range r.values {
+			seen := map[int32]bool{}
+			for _, id := range r.ids[:min(len(r.ids), 4096)] {
+				seen[f.tuple(id)[p]] = true
+			}
+			r.values[p] = len(seen)
+		}
+	}
+	if pos >= len(r.values) {
+		return 1
+	}
+	return max(r.values[pos], 1)
+}
+
+func (f *facts) tupleOf(r *relation) []int32 {
+	if len(r.ids) == 0 {
+		return nil
+	}
+	return f.tuple(r.ids[0])
 }
 
 func (b *joinBuilder) scan(i int, wanted []bool) {

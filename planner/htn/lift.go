@@ -12,7 +12,20 @@ import (
 // (HyperTensioN calls it pull-up: Magnaguagno, Meneguzzi and de Silva, IPC 2020. Here it also passes through compound tasks
 // and through steps that cannot interfere.)
 func lift(m *model) {
-	l := &lifter{model: m, need: make([][]literal, len(m.tasks)), known: make([]bool, len(m.tasks))}
+	reach := liftBy(m, false)
+	lifted := reach
+	if !m.linear {
+		lifted = liftBy(m, true)
+	}
+	for i := range m.methods {
+		me := &m.methods[i]
+		me.lifted, me.reach = conjunction{lifted[i], me.pre.sorts}, conjunction{reach[i], me.pre.sorts}
+	}
+}
+
+// liftBy returns the lifted literals of each method, for its linear order or for every order that it allows.
+func liftBy(m *model, line bool) [][]literal {
+	l := &lifter{line: line, model: m, need: make([][]literal, len(m.tasks)), known: make([]bool, len(m.tasks))}
 	l.reach()
 	for i := range m.tasks[:m.actions] {
 		l.need[i], l.known[i] = m.tasks[i].pre.lits, true
@@ -26,19 +39,21 @@ func lift(m *model) {
 			}
 		}
 	}
+	out := make([][]literal, len(m.methods))
 	for i := range m.methods {
 		me := &m.methods[i]
-		me.lifted.sorts = me.pre.sorts
-		if lits, known := l.method(me); known {
-			me.lifted.lits = lits
-		} else {
-			me.lifted.lits, me.dead = me.pre.lits, true
+		lits, known := l.method(me)
+		if !known {
+			lits, me.dead = me.pre.lits, true
 		}
+		out[i] = lits
 	}
+	return out
 }
 
 type lifter struct {
 	*model
+	line  bool
 	need  [][]literal // by task, over its parameters
 	known []bool
 	below [][]uint64 // by task: the actions that may be below it
@@ -150,13 +165,27 @@ func (l *lifter) method(m *method) (out []literal, known bool) {
 			if moved.lifted == "" {
 				moved.lifted = l.tasks[sub.task].name
 			}
-			if key := litKey(moved); !have[key] && !l.provided(m, moved, m.line[:k]) {
+			if key := litKey(moved); !have[key] && !l.provided(m, moved, l.earlier(m, k)) {
 				have[key] = true
 				out = append(out, moved)
 			}
 		}
 	}
 	return out, true
+}
+
+// earlier lists the subtasks that may be executed, in part, before the k-th of the line.
+func (l *lifter) earlier(m *method, k int) []int {
+	if l.line || m.total {
+		return m.line[:k]
+	}
+	var out []int
+	for j := range m.subs {
+		if i := m.line[k]; j != i && !m.before[i].has(j) {
+			out = append(out, j)
+		}
+	}
+	return out
 }
 
 // provided tells whether some of the subtasks may make a literal hold.

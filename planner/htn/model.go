@@ -82,18 +82,18 @@ type task struct {
 
 // method is a way to do a compound task. Its first variables are its parameters.
 type method struct {
-	name string
-	task int32
-	head []term // arguments of the task
-	vars []*typeset
-	pre  conjunction
-	subs []call
-	// before[i][j]: subtask i ends before j begins; closed under transitivity.
-	before [][]bool
-	line   []int // a linear order of the subtasks: the only one where total
+	name   string
+	task   int32
+	head   []term // arguments of the task
+	vars   []*typeset
+	pre    conjunction
+	subs   []call
+	before []bitset // before[i] has j: subtask i ends before j begins; closed under transitivity
+	line   []int    // a linear order of the subtasks: the only one where total
 	total  bool
 
-	lifted conjunction // pre, and what the first steps need, seen from the linear order
+	lifted conjunction // pre, and what must hold when the method begins, if its steps are executed in the linear order
+	reach  conjunction // pre, and what must hold at some time without the method's own doing, whatever the order
 	params []string    // names of the variables, for people
 	dead   bool        // some subtask can never be decomposed to the end
 }

@@ -33,54 +33,238 @@ type Result struct {
 	By        string
 }
 
-// Solve looks for a plan.
+// Solve looks for a plan. Two tracks of searches go side by side, one on the problem as it is and one on the ground problem, in
+// rounds of nodes that are counted and not timed; of two answers that of the earlier round counts, in one round that of the
+// first track. So the answer does not depend on which was faster; only the end of the time can cut it.
 func Solve(ctx context.Context, d *hddl.Domain, p *hddl.Problem, o Options) (*Result, error) {
 	m, err := compile(d, p)
 	if err != nil {
 		return nil, err
 	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	tracks := []*track{newTrack(ctx, (&lifted{m: m}).round), newTrack(ctx, (&grounded{m: m}).round)}
 	res := &Result{}
-	for _, ph := range phases {
-		e := newEngine(m)
-		s := newDFS(e, ph.set)
-		out, err := s.run(ctx)
-		res.Nodes += s.nodes
-		if err != nil {
-			if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-				res.Truncated = true
-				return res, nil
-			}
-			return res, err
-		}
-		switch out {
-		case found:
-			res.By = ph.name
-			res.Plans = []*Plan{e.replay(s.decisions())}
+	for size := firstRound; ; size *= roundGrowth {
+		if o.Budget > 0 && res.Nodes+len(tracks)*size > o.Budget {
+			res.Truncated = true
 			return res, nil
-		case exhausted:
-			res.By = ph.name
-			if m.linear {
-				res.Proved = true
+		}
+		open := false
+		for _, t := range tracks {
+			a := t.next()
+			if a.err != nil {
+				if errors.Is(a.err, context.Canceled) || errors.Is(a.err, context.DeadlineExceeded) {
+					res.Truncated = true
+					return res, nil
+				}
+				return nil, a.err
+			}
+			res.Nodes += a.nodes
+			open = open || !a.over
+			if a.plan != nil || a.proved {
+				res.By, res.Proved = a.by, a.proved
+				if a.plan != nil {
+					res.Plans = []*Plan{a.plan()}
+				}
 				return res, nil
 			}
+		}
+		if !open {
+			res.Truncated = true
+			return res, nil
 		}
 	}
-	res.Truncated = true
-	return res, nil
 }
 
-var phases = []struct {
-	name string
-	set  dfsSettings
+// The nodes of the first round of a track, and by how much a round is larger than the one before.
+const (
+	firstRound  = 120_000
+	roundGrowth = 3
+)
+
+// answer is what a track did in a round.
+type answer struct {
+	plan   func() *Plan // nil where none was found
+	proved bool         // there is no plan
+	over   bool         // nothing is left to do
+	by     string
+	nodes  int
+	err    error
+}
+
+// track works through its rounds in a goroutine of its own, one ahead of what is asked for.
+type track struct {
+	answers chan answer
+	ctx     context.Context
+}
+
+func newTrack(ctx context.Context, round func(ctx context.Context, round, nodes int) answer) *track {
+	t := &track{make(chan answer, 1), ctx}
+	go func() {
+		defer close(t.answers)
+		for r, size := 0, firstRound; ; r, size = r+1, size*roundGrowth {
+			a := round(ctx, r, size)
+			select {
+			case t.answers <- a:
+			case <-ctx.Done():
+				return
+			}
+			if a.over || a.plan != nil || a.proved || a.err != nil {
+				return
+			}
+		}
+	}()
+	return t
+}
+
+// next returns the answer of the next round.
+func (t *track) next() answer {
+	a, more := <-t.answers
+	if !more {
+		return answer{over: true, err: t.ctx.Err()}
+	}
+	return a
+}
+
+// lifted is the track of the searches that need no grounding.
+type lifted struct {
+	m        *model
+	searches []*dfs
+}
+
+// portfolio is the depth-first searches, the first of which takes four shares. They differ in what is tried first, which is
+// what decides whether depth first ends soon; from the second round on there are more.
+var portfolio = []struct {
+	name  string
+	round int // the first that it is in
+	set   dfsSettings
 }{
-	{"cheap", dfsSettings{budget: 100000, cheap: true}},
-	{"simple", dfsSettings{budget: 100000, cheap: true, simple: true}},
-	{"plain", dfsSettings{budget: 300000}},
-	{"simple-plain", dfsSettings{budget: 300000, simple: true}},
-	{"lds1", dfsSettings{budget: 100000, limited: 2}},
-	{"lds2", dfsSettings{budget: 100000, limited: 4}},
-	{"spin1", dfsSettings{budget: 100000, spin: 1}},
-	{"spin2", dfsSettings{budget: 100000, spin: 2, cheap: true}},
-	{"spin3", dfsSettings{budget: 100000, spin: 3, cheap: true}},
-	{"plain2", dfsSettings{budget: 5000000}},
+	{"as written", 0, dfsSettings{cheap: true}},
+	{"recursive first", 0, dfsSettings{cheap: true, order: recursiveFirst}},
+	{"simple first", 0, dfsSettings{cheap: true, order: simpleFirst}},
+	{"backwards", 0, dfsSettings{cheap: true, order: backwards}},
+	{"complete", 1, dfsSettings{}},
+	{"as written, other facts first", 1, dfsSettings{cheap: true, spin: 1}},
+	{"recursive first, other facts first", 1, dfsSettings{cheap: true, spin: 2, order: recursiveFirst}},
+	{"backwards, other facts first", 1, dfsSettings{cheap: true, spin: 3, order: backwards}},
+	{"shuffled", 1, dfsSettings{spin: 4, order: shuffled}},
+	{"as written, still others", 2, dfsSettings{cheap: true, spin: 5}},
+	{"recursive first, still others", 2, dfsSettings{cheap: true, spin: 6, order: recursiveFirst}},
+	{"backwards, still others", 2, dfsSettings{cheap: true, spin: 7, order: backwards}},
+	{"complete, simple first", 2, dfsSettings{order: simpleFirst}},
+	{"limited 1", 2, dfsSettings{limited: 2}},
+	{"limited 3", 2, dfsSettings{limited: 4, order: recursiveFirst}},
+	{"limited 8", 2, dfsSettings{limited: 9}},
+}
+
+func (l *lifted) round(ctx context.Context, round, nodes int) answer {
+	var a answer
+	live := 3 // the first counts four times
+	for i, p := range portfolio {
+		if round >= p.round && (i >= len(l.searches) || !l.searches[i].over) {
+			live++
+		}
+	}
+	a.over = true
+	for i, p := range portfolio {
+		if round < p.round {
+			a.over = false
+			break
+		}
+		if i == len(l.searches) {
+			l.searches = append(l.searches, newDFS(newEngine(l.m), p.set))
+		}
+		s := l.searches[i]
+		if s.over {
+			continue
+		}
+		share := nodes / live
+		if i == 0 {
+			share *= 4
+		}
+		before := s.nodes
+		end, err := s.run(ctx, share)
+		a.nodes += s.nodes - before
+		a.by = p.name
+		switch {
+		case err != nil:
+			a.err = err
+			return a
+		case end == found:
+			a.plan = func() *Plan { return s.replay(s.decisions()) }
+			return a
+		case end == exhausted && l.m.linear:
+			a.proved = true
+			return a
+		case end == paused:
+			a.over = false
+		}
+	}
+	return a
+}
+
+// grounded is the track of the searches on the ground problem.
+type grounded struct {
+	m        *model
+	p        *groundProblem
+	r        *relaxation
+	searches []*progression
+}
+
+// An instance costs about as much as this many nodes; and there are never more than so many.
+const (
+	instancePrice = 8
+	maxInstances  = 2_000_000
+)
+
+var groundPortfolio = []struct {
+	name  string
+	share int // of a round, in tenths
+	set   progressionSettings
+}{
+	{"relaxed plan", 4, progressionSettings{greedy: true}},
+	{"relaxed plan and length", 2, progressionSettings{}},
+	{"relaxed cost", 2, progressionSettings{greedy: true, add: true}},
+	{"relaxed plan, lazy", 2, progressionSettings{greedy: true, lazy: true}},
+}
+
+func (g *grounded) round(ctx context.Context, round, nodes int) answer {
+	var a answer
+	if g.p == nil {
+		limit := min(nodes/instancePrice, maxInstances)
+		p, ok, err := ground(ctx, newEngine(g.m), limit)
+		if err != nil {
+			return answer{err: err}
+		}
+		if !ok {
+			return answer{nodes: limit * instancePrice, over: limit == maxInstances}
+		}
+		g.p, g.r = p, newRelaxation(p)
+	}
+	a.over = true
+	for i, p := range groundPortfolio {
+		if i == len(g.searches) {
+			g.searches = append(g.searches, newProgression(g.p, g.r, p.set))
+		}
+		s := g.searches[i]
+		before := s.count
+		end, err := s.run(ctx, nodes*p.share/10)
+		a.nodes += s.count - before
+		a.by = p.name
+		switch {
+		case err != nil:
+			a.err = err
+			return a
+		case end == found:
+			a.plan = s.plan
+			return a
+		case end == exhausted:
+			a.proved = true
+			return a
+		case end == paused:
+			a.over = false
+		}
+	}
+	return a
 }

@@ -1,0 +1,454 @@
+package htn
+
+import "context"
+
+// progression searches the ground problem best first. A node is a state and a network of steps; it goes on with a step that
+// nothing is ordered before: an action is executed, a compound task is decomposed. Of several compound tasks it suffices to
+// decompose one; the condition of a method becomes a step of its own, so that it can wait.
+type progression struct {
+	p      *groundProblem
+	r      *relaxation
+	set    progressionSettings
+	nodes  []*pnode
+	queue  intHeap
+	seen   seen
+	list   []int32
+	mark   int32
+	count  int // expanded
+	evals  int
+	bytes  int  // what the queue holds, about
+	pruned bool // something was seen already
+	goal   *pnode
+	over   bool
+	end    outcome
+
+	behind [][][]int // by method: for each subtask those directly behind it
+}
+
+type progressionSettings struct {
+	add    bool
+	greedy bool // h alone; else h and the length so far
+	lazy   bool // a node is estimated when it is expanded, and queued by the estimate of its parent
+}
+
+// pstep is a step of a network. It never changes; networks share what follows.
+type pstep struct {
+	node int32 // of the ground problem; below 0: the condition of method ^node
+	hash uint64
+	next []*pstep // what is ordered directly behind it; of these none is ordered before another
+	mark int32
+}
+
+// pnode is a node of the search.
+type pnode struct {
+	state  bitset
+	open   []*pstep // nothing is ordered before these
+	parent *pnode
+	events []event
+	depth  int32
+	h      int32
+}
+
+// event is what happened to a step: it was executed, or decomposed into others.
+type event struct {
+	step   *pstep
+	method int32 // -1: executed
+	made   []*pstep
+}
+
+// maxForced bounds how many steps without a choice are taken at once.
+const maxForced = 10000
+
+func newProgression(p *groundProblem, r *relaxation, set progressionSettings) *progression {
+	return &progression{p: p, r: r, set: set, seen: newSeen(), behind: make([][][]int, len(p.e.m.methods))}
+}
+
+// run searches as dfs.run does; goal is then the last node of the plan. The price of an estimate is counted in nodes too.
+func (s *progression) run(ctx context.Context, nodes int) (outcome, error) {
+	if s.over {
+		return s.end, nil
+	}
+	finish := func(end outcome) (outcome, error) {
+		s.over, s.end = true, end
+		return end, nil
+	}
+	limit := s.count + nodes
+	if s.nodes == nil {
+		if !s.p.possible {
+			return finish(exhausted)
+		}
+		root := &pnode{state: append(bitset(nil), s.p.init...), open: []*pstep{newStep(s.p.top, nil)}}
+		if s.goal = s.offer(root); s.goal != nil {
+			return finish(found)
+		}
+	}
+	for len(s.queue) > 0 {
+		if ctx.Err() != nil {
+			return gaveUp, ctx.Err()
+		}
+		if s.bytes > maxQueueBytes {
+			return finish(gaveUp)
+		}
+		if s.count >= limit {
+			return paused, nil
+		}
+		i := 1<<32 - 1 - s.queue.pop()&(1<<32-1)
+		n := s.nodes[i]
+		s.nodes[i] = nil
+		s.bytes -= n.size()
+		if s.goal = s.expand(n); s.goal != nil {
+			return finish(found)
+		}
+		n.state, n.open = nil, nil // its children have their own
+	}
+	if s.p.po && s.pruned {
+		return finish(gaveUp) // two networks may look the same and not be
+	}
+	return finish(exhausted)
+}
+
+// maxQueueBytes bounds what the nodes of a queue hold.
+const maxQueueBytes = 150 << 20
+
+func (n *pnode) size() int { return 200 + 8*len(n.state) + 8*len(n.open) + 100*len(n.events) }
+
+func newStep(node int32, next []*pstep) *pstep {
+	h := uint64(uint32(node)) + 0x632be59bd9b4e019
+	for _, n := range next {
+		h += mix(n.hash)
+	}
+	return &pstep{node: node, next: next, hash: mix(h)}
+}
+
+// offer takes a new node: it goes on as long as there is no choice, and then into the queue, unless it was seen or is dead. It
+// returns the node where it is a plan.
+func (s *progression) offer(n *pnode) *pnode {
+	for range maxForced {
+		if len(n.open) != 1 {
+			break
+		}
+		st := n.open[0]
+		if st.node < 0 {
+			if !holds(n.state, s.p.methods[^st.node].pre) {
+				return nil
+			}
+			s.pass(n, st)
+			continue
+		}
+		t := &s.p.nodes[st.node]
+		if t.action {
+			if !holds(n.state, t.pre) {
+				return nil
+			}
+			s.execute(n, st)
+			continue
+		}
+		only, several := int32(-1), false
+		for _, mi := range t.methods {
+			if s.p.po || holds(n.state, s.p.methods[mi].pre) {
+				several = only >= 0
+				if only = mi; several {
+					break
+				}
+			}
+		}
+		if only < 0 {
+			return nil
+		}
+		if several {
+			break
+		}
+		s.decompose(n, st, only)
+	}
+	if len(n.open) == 0 {
+		if holds(n.state, s.p.goal) {
+			return n
+		}
+		return nil
+	}
+	key := uint64(0)
+	for _, w := range n.state {
+		key = mix(key*3 + w + 1)
+	}
+	for _, st := range n.open {
+		key += mix(st.hash + 99)
+	}
+	s.mark++
+	s.list = s.list[:0]
+	for _, st := range n.open {
+		s.collect(st)
+	}
+	if s.p.po {
+		for _, t := range s.list {
+			key += mix(uint64(t) + 7)
+		}
+	}
+	if key = mix(key) &^ 3; true {
+		if _, known := s.seen.get(key); known {
+			s.pruned = true
+			return nil
+		}
+		s.seen.put(key, 1)
+	}
+	if s.set.lazy && n.parent != nil {
+		n.h = n.parent.h
+	} else if n.h = s.estimate(n); n.h >= unreachable {
+		return nil
+	}
+	h := n.h
+	if !s.set.greedy {
+		h = 2*h + n.depth
+	}
+	s.queue.push(int64(h)<<32 | int64(1<<32-1-len(s.nodes))) // of equals the latest first
+	s.nodes = append(s.nodes, n)
+	s.bytes += n.size()
+	return nil
+}
+
+// estimate guesses how far a node is from a plan.
+func (s *progression) estimate(n *pnode) int32 {
+	s.evals++
+	s.count += s.r.price
+	add, ff := s.r.estimate(n.state, s.list)
+	if s.set.add {
+		return add
+	}
+	return ff
+}
+
+func (s *progression) collect(st *pstep) {
+	for {
+		if st.mark == s.mark {
+			return
+		}
+		st.mark = s.mark
+		if st.node >= 0 {
+			s.list = append(s.list, st.node)
+		}
+		if len(st.next) != 1 {
+			break
+		}
+		st = st.next[0]
+	}
+	for _, n := range st.next {
+		s.collect(n)
+	}
+}
+
+func holds(state bitset, facts []int32) bool {
+	for _, f := range facts {
+		if !state.has(int(f)) {
+			return false
+		}
+	}
+	return true
+}
+
+// expand offers the successors of a node.
+func (s *progression) expand(n *pnode) *pnode {
+	s.count++
+	if s.set.lazy {
+		s.mark++
+		s.list = s.list[:0]
+		for _, st := range n.open {
+			s.collect(st)
+		}
+		if n.h = s.estimate(n); n.h >= unreachable {
+			return nil
+		}
+	}
+	decomposed := false
+	for _, st := range n.open {
+		switch {
+		case st.node < 0:
+			if holds(n.state, s.p.methods[^st.node].pre) {
+				c := n.child()
+				s.pass(c, st)
+				if goal := s.offer(c); goal != nil {
+					return goal
+				}
+			}
+		case s.p.nodes[st.node].action:
+			if holds(n.state, s.p.nodes[st.node].pre) {
+				c := n.child()
+				s.execute(c, st)
+				if goal := s.offer(c); goal != nil {
+					return goal
+				}
+			}
+		case !decomposed:
+			decomposed = true
+			for _, mi := range s.p.nodes[st.node].methods {
+				if s.p.po || holds(n.state, s.p.methods[mi].pre) {
+					c := n.child()
+					s.decompose(c, st, mi)
+					if goal := s.offer(c); goal != nil {
+						return goal
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// child is a copy of a node to change.
+func (n *pnode) child() *pnode {
+	return &pnode{state: append(bitset(nil), n.state...), open: append([]*pstep(nil), n.open...), parent: n, depth: n.depth + 1}
+}
+
+// execute applies an action.
+func (s *progression) execute(n *pnode, st *pstep) {
+	t := &s.p.nodes[st.node]
+	for _, f := range t.del {
+		n.state.drop(int(f))
+	}
+	for _, f := range t.add {
+		n.state.set(int(f))
+	}
+	n.events = append(n.events, event{step: st, method: -1})
+	s.pass(n, st)
+}
+
+// pass takes a step away; what nothing else is ordered before becomes open.
+func (s *progression) pass(n *pnode, st *pstep) {
+	open := n.open[:0:0]
+	for _, o := range n.open {
+		if o != st {
+			open = append(open, o)
+		}
+	}
+	if len(open) > 0 && len(st.next) > 0 {
+		s.mark++
+		for _, o := range open {
+			s.markBelow(o)
+		}
+		for _, next := range st.next {
+			if next.mark != s.mark {
+				open = append(open, next)
+			}
+		}
+	} else {
+		open = append(open, st.next...)
+	}
+	n.open = open
+}
+
+// markBelow marks what is ordered behind a step.
+func (s *progression) markBelow(st *pstep) {
+	for _, next := range st.next {
+		if next.mark != s.mark {
+			next.mark = s.mark
+			s.markBelow(next)
+		}
+	}
+}
+
+// decompose replaces a step by the subtasks of a method.
+func (s *progression) decompose(n *pnode, st *pstep, mi int32) {
+	g := &s.p.methods[mi]
+	m := &s.p.e.m.methods[g.method]
+	behind := s.behind[g.method]
+	if behind == nil {
+		behind = m.behind()
+		s.behind[g.method] = behind
+	}
+	made := make([]*pstep, len(g.subs))
+	waits := s.p.po && len(g.pre) > 0
+	if len(g.subs) == 0 && !waits {
+		n.events = append(n.events, event{step: st, method: mi})
+		s.pass(n, st)
+		return
+	}
+	first := make([]bool, len(g.subs))
+	for i := range first {
+		first[i] = true
+	}
+	for k := len(m.line) - 1; k >= 0; k-- {
+		i := m.line[k]
+		next := st.next
+		if len(behind[i]) > 0 {
+			next = make([]*pstep, len(behind[i]))
+			for k, j := range behind[i] {
+				next[k] = made[j]
+			}
+		}
+		made[i] = newStep(g.subs[i], next)
+		for j := range first {
+			if m.before[i].has(j) {
+				first[j] = false
+			}
+		}
+	}
+	var sources []*pstep
+	for i, f := range first {
+		if f {
+			sources = append(sources, made[i])
+		}
+	}
+	if waits {
+		if len(sources) == 0 {
+			sources = st.next
+		}
+		sources = []*pstep{newStep(^mi, sources)}
+	}
+	open := n.open[:0:0]
+	for _, o := range n.open {
+		if o != st {
+			open = append(open, o)
+		}
+	}
+	n.open = append(open, sources...)
+	n.events = append(n.events, event{st, mi, made})
+}
+
+// behind lists for each subtask those that are ordered directly behind it.
+func (m *method) behind() [][]int {
+	out := make([][]int, len(m.subs))
+	for i := range m.subs {
+		later := newBitset(len(m.subs)) // behind something that is behind i
+		for j := range m.subs {
+			if m.before[i].has(j) {
+				later.union(m.before[j])
+			}
+		}
+		for j := range m.subs {
+			if m.before[i].has(j) && !later.has(j) {
+				out[i] = append(out[i], j)
+			}
+		}
+	}
+	return out
+}
+
+// plan builds the tree of the plan that was found.
+func (s *progression) plan() *Plan {
+	var chain []*pnode
+	for n := s.goal; n != nil; n = n.parent {
+		chain = append(chain, n)
+	}
+	p := &Plan{e: s.p.e}
+	at := map[*pstep]*Node{}
+	for i := len(chain) - 1; i >= 0; i-- {
+		for _, ev := range chain[i].events {
+			n := at[ev.step]
+			if n == nil {
+				n = &Node{task: -1}
+				p.root = n
+			}
+			if ev.method < 0 {
+				n.method, n.step = -1, len(p.steps)
+				p.steps = append(p.steps, n)
+				p.Cost += s.p.e.m.tasks[s.p.e.tasks.heads[n.task]].cost
+				continue
+			}
+			n.method = s.p.methods[ev.method].method
+			n.subs = make([]*Node, len(ev.made))
+			for i, st := range ev.made {
+				n.subs[i] = &Node{task: s.p.nodes[st.node].task}
+				at[st] = n.subs[i]
+			}
+		}
+	}
+	return p
+}
