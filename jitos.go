@@ -9,6 +9,7 @@
 // This file holds every type and interface, so that it teaches the whole system. The rest of the package:
 //
 //	kernel.go    the one path from intent to a tried plan, and the one writer of the system line
+//	repair.go    what an attempt that broke leaves to the next: a repaired plan, and the results of the jobs that it keeps
 //	tick.go      one scheduler tick: choose, claim, dispatch, settle; dispatch.go what a job is handed
 //	collapse.go  the checked merge that ends the path, and the discard that ends it otherwise
 //	sws.go       workspaces: fork, extend, rebase
@@ -307,14 +308,17 @@ type Slap struct {
 	Methods []string `json:"methods,omitempty"` // every method of the decomposition, outermost first
 	Root    *Branch  `json:"root,omitempty"`
 	Steps   []Step   `json:"steps"`
+	Keeps   []string `json:"keeps,omitempty"` // steps whose results in the parent's attempt are kept: they do not run again
 	Reads   []Read   `json:"reads,omitempty"`
 }
 
 // Branch is one task of a decomposition: the method that was chosen, why, and what it became.
 type Branch struct {
+	Name    string            `json:"name,omitempty"` // of the step in whose place it stands, "" for the root
 	Task    string            `json:"task"`
 	Args    map[string]string `json:"args,omitempty"`
 	Method  string            `json:"method"`
+	Vars    map[string]string `json:"vars,omitempty"`    // what the method's variables are bound to
 	Because []string          `json:"because,omitempty"` // the conditions that held, with their facts
 	Steps   []string          `json:"steps,omitempty"`   // names of the primitive steps below it
 	Tasks   []*Branch         `json:"tasks,omitempty"`
@@ -547,6 +551,29 @@ type Planner interface {
 type Chooser interface {
 	// Best returns a planner like this one that gives at most k candidates.
 	Best(k int) Planner
+}
+
+// Repairer is a Planner that can repair a plan of its own after an attempt at it failed.
+type Repairer interface {
+	// Repair returns a plan like the broken one in which the lowest task that led to the breakdown is planned anew, or the
+	// one above it where that fails, and so on; the rest stays as it was chosen. Its Parent is the broken plan, its Keeps
+	// are never empty: the error Is ErrNoPlan where there is no plan that keeps a settled step.
+	Repair(ctx context.Context, at Snapshot, id TaskID, task Task, b Breakdown) (Repaired, error)
+}
+
+// Breakdown is where an attempt at a plan ended.
+type Breakdown struct {
+	Plan    SlapID
+	Steps   []string // that failed, or conflicted; none where a gate failed that is no step
+	Settled []string // steps that passed
+	Again   bool     // nothing is wrong with the methods: the steps are to run again on what there is now
+}
+
+// Repaired is a plan that was repaired, and what that took.
+type Repaired struct {
+	Slap     Slap
+	Task     string // that was planned anew, "" for none
+	Expanded int    // search nodes
 }
 
 // Match is what an intent was understood as.

@@ -318,6 +318,13 @@ func (k *Kernel) run(ctx context.Context, id TaskID, o RunOptions, out *Outcome)
 				if done, err := k.attempt(ctx, p, out); done || err != nil {
 					return err
 				}
+				if s, err := k.repair(ctx, p); err != nil {
+					return err
+				} else if s != "" {
+					if done, _, err := k.tryPlan(ctx, s, o, out); done || err != nil {
+						return err
+					}
+				}
 			}
 		}
 	}
@@ -340,22 +347,43 @@ func (k *Kernel) tryCandidates(ctx context.Context, id TaskID, o RunOptions, out
 			break
 		}
 		for _, s := range slaps {
-			p, err := k.Open(ctx, s, "")
-			if errors.Is(err, ErrStale) {
-				break // what it relied on has moved: plan again
-			}
-			if err != nil {
+			if done, again, err := k.tryPlan(ctx, s, o, out); done || err != nil {
 				return err
-			}
-			if done, err := k.attempt(ctx, p, out); done || err != nil {
-				return err
-			}
-			if out.Attempts[len(out.Attempts)-1].Outcome == "conflict" {
-				break // the system line has moved on: plan again
+			} else if again {
+				break
 			}
 		}
 	}
 	return k.noMore(ctx, id, out)
+}
+
+// tryPlan tries a plan, and as long as the planner can repair it what comes of it. It tells whether an attempt collapsed, and
+// whether it is time to plan again: what a plan relied on has moved, or a conflict that repairs did not resolve says that the
+// system line has.
+func (k *Kernel) tryPlan(ctx context.Context, s SlapID, o RunOptions, out *Outcome) (done, again bool, err error) {
+	for range maxRounds {
+		if known, err := k.wasTried(ctx, s, out); known || err != nil {
+			return false, again, err
+		}
+		p, err := k.Open(ctx, s, "")
+		if errors.Is(err, ErrStale) {
+			return false, true, nil
+		}
+		if err != nil {
+			return false, false, err
+		}
+		if done, err := k.attempt(ctx, p, out); done || err != nil {
+			return done, false, err
+		}
+		again = out.Attempts[len(out.Attempts)-1].Outcome == "conflict"
+		if o.Slap != "" {
+			return false, again, nil // this one only
+		}
+		if s, err = k.repair(ctx, p); s == "" || err != nil {
+			return false, again, err
+		}
+	}
+	return false, true, nil
 }
 
 // candidates plans and returns the plans that were not tried on the present files: the library's, then those that were

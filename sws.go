@@ -15,12 +15,22 @@ func (k *Kernel) fork(ctx context.Context, p ProcessView, at Snapshot) error {
 	if err != nil {
 		return err
 	}
+	kept, err := k.carry(ctx, p, at)
+	if err != nil {
+		return err
+	}
+	chain = append(chain, kept...)
 	if err := applyAll(ctx, at, chain, false); err != nil {
 		return err
 	}
 	_, err = k.Store.Append(ctx, p.ref(), "", at.Commit().ID, chain...)
 	if errors.Is(err, ErrStale) {
 		return fmt.Errorf("workspace %s: %w: there is one of that name", p.Process.SWS, ErrBusy)
+	}
+	for _, rw := range kept {
+		if rw.Rule == RuleSettle && err == nil {
+			k.notify(Event{Kind: "settle", Task: p.Process.Task, Process: p.ID, Text: rw.What, Verdict: Pass})
+		}
 	}
 	return err
 }

@@ -114,6 +114,18 @@ func varsOf(m *methods.Method, values map[string]string) string {
 	return strings.Join(vars, ", ")
 }
 
+// boundVars are a method's variables with their values; nil for none.
+func boundVars(m *methods.Method, values map[string]string) map[string]string {
+	var vars map[string]string
+	for name := range m.Vars {
+		if vars == nil {
+			vars = map[string]string{}
+		}
+		vars[name] = values[name]
+	}
+	return vars
+}
+
 // walk visits the decomposed tasks below an item, outermost first.
 func walk(it *item, visit func(*item)) {
 	if it.isTask() && !it.isGroup() {
@@ -127,7 +139,8 @@ func walk(it *item, visit func(*item)) {
 }
 
 func (s *search) branch(it *item) *jitos.Branch {
-	b := &jitos.Branch{Task: it.task.Name, Args: methods.Given(it.task.Params, it.args), Method: it.method.Name, Because: it.bind.because}
+	b := &jitos.Branch{Name: it.name, Task: it.task.Name, Args: methods.Given(it.task.Params, it.args), Method: it.method.Name,
+		Vars: boundVars(it.method, it.bind.values), Because: it.bind.because}
 	var add func(list []*item)
 	add = func(list []*item) {
 		for _, c := range list {

@@ -32,6 +32,7 @@ type search struct {
 	expanded  int
 	truncated bool
 	kept      []candidate
+	repair    *repair // what a repair demands, nil for a plan from scratch
 	reasons   map[methodKey]reason
 }
 
@@ -203,6 +204,9 @@ func (s *search) try(it *item, m *methods.Method, values map[string]string, repl
 	bindings, unfit, err := s.satisfy(m, values)
 	if err != nil {
 		return "", err
+	}
+	if s.repair != nil {
+		bindings, unfit = s.repair.allow(it, m, values, bindings, unfit)
 	}
 	for _, b := range bindings {
 		mark := s.mark()
