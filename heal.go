@@ -31,7 +31,11 @@ func (k *Kernel) Heal(ctx context.Context) error {
 }
 
 func (k *Kernel) healWorkspaces(ctx context.Context, at Snapshot) error {
-	for ref, tip := range k.Store.Refs(ctx, SWSPrefix) {
+	for found, err := range k.Store.Refs(ctx, SWSPrefix) {
+		if err != nil {
+			return err
+		}
+		ref, tip := found.Ref, found.ID
 		w, err := k.openWorkspace(ctx, strings.TrimPrefix(string(ref), SWSPrefix), tip)
 		if errors.Is(err, ErrNotFound) || errors.Is(err, ErrInvalid) {
 			k.notify(Event{Kind: "notice", Text: "branch " + string(ref) + " is not a workspace of this fabric"})

@@ -502,6 +502,12 @@ const (
 	ArchivePrefix = "refs/heads/jitos/archive/"
 )
 
+// Tip is where a ref stands.
+type Tip struct {
+	Ref Ref
+	ID  CommitID
+}
+
 // Store keeps WARPs.
 type Store interface {
 	// Head returns the commit that a ref names, or an error that Is ErrNotFound.
@@ -516,7 +522,7 @@ type Store interface {
 	// Delete removes a ref that names old; ErrStale where it names something else, nil where it is gone already.
 	Delete(ctx context.Context, ref Ref, old CommitID) error
 	// Refs yields the fabric's refs below a prefix, in order of their names.
-	Refs(ctx context.Context, prefix string) iter.Seq2[Ref, CommitID]
+	Refs(ctx context.Context, prefix string) iter.Seq2[Tip, error]
 	// Log yields commits from a commit back along first parents.
 	Log(ctx context.Context, from CommitID) iter.Seq2[Commit, error]
 	// Archive appends an empty-tree commit whose second parent is tip to the month's chain, so that tip stays reachable.

@@ -142,8 +142,11 @@ type Workspace struct {
 // Workspaces lists the open workspaces, in order of their names, broken ones with why.
 func (k *Kernel) Workspaces(ctx context.Context) ([]Workspace, error) {
 	var list []Workspace
-	for ref, tip := range k.Store.Refs(ctx, SWSPrefix) {
-		w, err := k.openWorkspace(ctx, strings.TrimPrefix(string(ref), SWSPrefix), tip)
+	for at, err := range k.Store.Refs(ctx, SWSPrefix) {
+		if err != nil {
+			return nil, err
+		}
+		w, err := k.openWorkspace(ctx, strings.TrimPrefix(string(at.Ref), SWSPrefix), at.ID)
 		if errors.Is(err, ErrNotFound) || errors.Is(err, ErrInvalid) {
 			continue // a branch of somebody's that is no workspace: Heal tells of it
 		}
@@ -158,8 +161,11 @@ func (k *Kernel) Workspaces(ctx context.Context) ([]Workspace, error) {
 // Workspace finds an open workspace by its name or a unique prefix of it.
 func (k *Kernel) Workspace(ctx context.Context, name string) (Workspace, error) {
 	var found []Workspace
-	for ref, tip := range k.Store.Refs(ctx, SWSPrefix) {
-		short := strings.TrimPrefix(string(ref), SWSPrefix)
+	for at, err := range k.Store.Refs(ctx, SWSPrefix) {
+		if err != nil {
+			return Workspace{}, err
+		}
+		short, tip := strings.TrimPrefix(string(at.Ref), SWSPrefix), at.ID
 		if short == name {
 			return k.openWorkspace(ctx, short, tip)
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -59,23 +60,32 @@ func (r *Repo) fetch(ctx context.Context, remote string, sources []string) ([]Re
 	return list, err
 }
 
-// fetchInto makes the quarantine a repository of its own, lends it the user's settings (for credentials, proxies, URLs), and
-// fetches there. Objects that are here already are not fetched again: the alternates tell git of them.
-func (r *Repo) fetchInto(ctx context.Context, q *quarantine, remote string, sources []string) error {
+// asRepository makes the quarantine a repository of its own, and returns the environment that lends it the user's settings
+// (for credentials, proxies, URLs). What git writes beside objects, refs and their locks, is in the quarantine then.
+func (q *quarantine) asRepository(ctx context.Context, r *Repo) ([]string, error) {
 	for name, text := range map[string]string{"HEAD": "ref: refs/heads/none\n", "config": "[core]\n\trepositoryformatversion = 0\n\tbare = true\n"} {
 		if err := os.WriteFile(q.path(name), []byte(text), 0o666); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if err := os.MkdirAll(q.path("refs"), 0o777); err != nil {
-		return err
+		return nil, err
 	}
-	if shallow, err := os.ReadFile(filepath.Join(r.Common, "shallow")); err == nil {
-		if err := os.WriteFile(q.path("shallow"), shallow, 0o666); err != nil {
-			return err
-		}
+	shallow, err := os.ReadFile(filepath.Join(r.Common, "shallow"))
+	if err == nil {
+		err = os.WriteFile(q.path("shallow"), shallow, 0o666)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
 	}
 	settings, err := r.settings(ctx)
+	return append(settings, "GIT_DIR="+q.dir), err
+}
+
+// fetchInto fetches into the quarantine. Objects that are here already are not fetched again: the alternates tell git of
+// them.
+func (r *Repo) fetchInto(ctx context.Context, q *quarantine, remote string, sources []string) error {
+	env, err := q.asRepository(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -84,11 +94,7 @@ func (r *Repo) fetchInto(ctx context.Context, q *quarantine, remote string, sour
 	for _, s := range sources {
 		args = append(args, "+"+s+":"+s)
 	}
-	dir := r.Worktree
-	if dir == "" {
-		dir = r.GitDir
-	}
-	_, err = gitCommand{dir: dir, env: append(settings, "GIT_DIR="+q.dir), args: args}.run(ctx)
+	_, err = gitCommand{dir: r.anyDir(), env: env, args: args}.run(ctx)
 	return err
 }
 

@@ -112,10 +112,7 @@ func (r *Repo) Git(ctx context.Context, args ...string) ([]byte, error) {
 
 func (r *Repo) git(ctx context.Context, c gitCommand) ([]byte, error) {
 	if c.dir == "" {
-		c.dir = r.Worktree
-	}
-	if c.dir == "" {
-		c.dir = r.GitDir
+		c.dir = r.anyDir()
 	}
 	env := []string{"GIT_DIR=" + r.GitDir}
 	if r.Worktree != "" {
@@ -123,6 +120,14 @@ func (r *Repo) git(ctx context.Context, c gitCommand) ([]byte, error) {
 	}
 	c.env = append(env, c.env...)
 	return c.run(ctx)
+}
+
+// anyDir is where git runs: paths in the user's settings are relative to the working tree, where there is one.
+func (r *Repo) anyDir() string {
+	if r.Worktree != "" {
+		return r.Worktree
+	}
+	return r.GitDir
 }
 
 // gitLine runs git for one line of output.

@@ -22,10 +22,12 @@ type refLock struct {
 	twin string
 }
 
-// drop removes the lock where it was not renamed into place, and then its twin.
+// drop removes the lock where it was not renamed into place, and then its twin: not before the disk has it that the lock is
+// gone, or after a power cut nothing would tell whose it is.
 func (l *refLock) drop() {
 	if l.path != "" {
 		os.Remove(l.path)
+		syncDir(filepath.Dir(l.path)) // where it fails, or git has removed the directory, there is nothing better to do
 	}
 	os.Remove(l.twin)
 }
@@ -83,7 +85,11 @@ func (d *diskRefs) lockIndex(ctx context.Context, path string) (*refLock, error)
 func (d *diskRefs) lockWith(ctx context.Context, path string, value []byte, try func(twin, path string, value []byte) (bool, error)) (*refLock, error) {
 	n := d.packs.locks.Add(1)
 	twin := filepath.Join(d.packs.tmpDir(), fmt.Sprintf("%s.%d.ref", d.packs.alive.name, n))
-	if err := d.perm.writeSynced(twin, value, 0o666); err != nil {
+	err := d.perm.writeSynced(twin, value, 0o666)
+	if err == nil { // a power cut must not keep the lock and lose what tells whose it is
+		err = syncDir(filepath.Dir(twin))
+	}
+	if err != nil {
 		os.Remove(twin)
 		return nil, err
 	}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-git/go-git/v5/plumbing"
+
 	"github.com/jitos/jitos"
 )
 
@@ -26,16 +28,64 @@ type RemoteRef struct {
 // the configuration adds to them, no hook runs. The error Is jitos.ErrStale where the remote has what would be lost,
 // jitos.ErrDenied where it refuses for another reason, jitos.ErrNotFound where there is no such remote.
 func (r *Repo) Push(ctx context.Context, remote string, refspecs ...string) error {
-	args := []string{"push", "-q", "--porcelain", "--atomic", "--no-verify", "--no-follow-tags", "--no-signed", "--recurse-submodules=no", "--", remote}
-	out, err := r.Git(ctx, append(args, refspecs...)...)
-	if said(err, "does not support --atomic") && len(refspecs) == 1 {
-		args = slices.DeleteFunc(args, func(a string) bool { return a == "--atomic" })
-		out, err = r.Git(ctx, append(args, refspecs...)...)
-	}
+	out, err := r.push(ctx, remote, refspecs)
 	if err != nil {
 		return fmt.Errorf("push to %s: %w", remote, pushError(out, err))
 	}
 	return nil
+}
+
+// push sends from a repository of its own, which has the objects of this one and no refs: git would move the user's
+// refs/remotes as well, and, killed there, leave locks that nobody can tell from those of a git at work.
+func (r *Repo) push(ctx context.Context, remote string, refspecs []string) ([]byte, error) {
+	q, err := r.newQuarantine()
+	if err != nil {
+		return nil, err
+	}
+	defer q.remove()
+	env, err := q.asRepository(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	byHash := make([]string, len(refspecs))
+	for i, spec := range refspecs {
+		if byHash[i], err = r.byHash(spec); err != nil {
+			return nil, err
+		}
+	}
+	run := func(atomic ...string) ([]byte, error) {
+		args := append([]string{"push", "-q", "--porcelain"}, atomic...)
+		args = append(args, "--no-verify", "--no-follow-tags", "--no-signed", "--recurse-submodules=no", "--", remote)
+		return gitCommand{dir: r.anyDir(), env: env, args: append(args, byHash...)}.run(ctx)
+	}
+	out, err := run("--atomic")
+	if said(err, "does not support --atomic") && len(refspecs) == 1 {
+		out, err = run()
+	}
+	return out, err
+}
+
+// byHash puts the hash in the place of the source of a refspec.
+func (r *Repo) byHash(spec string) (string, error) {
+	bare, forced := strings.CutPrefix(spec, "+")
+	from, to, pair := strings.Cut(bare, ":")
+	if from == "" {
+		return spec, nil
+	}
+	if !pair {
+		to = from
+	}
+	if !plumbing.IsHash(from) {
+		id, err := r.refs.read(from)
+		if err != nil {
+			return "", err
+		}
+		from = id.String()
+	}
+	if forced {
+		from = "+" + from
+	}
+	return from + ":" + to, nil
 }
 
 // pushError reads what git says of each ref: "!", the refspec, and the reason, between tabs.

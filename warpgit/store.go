@@ -119,14 +119,15 @@ func checkFabricRef(ref jitos.Ref) error {
 }
 
 // Refs implements jitos.Store. A prefix outside the fabric's refs yields nothing.
-func (s *Store) Refs(ctx context.Context, prefix string) iter.Seq2[jitos.Ref, jitos.CommitID] {
-	return func(yield func(jitos.Ref, jitos.CommitID) bool) {
+func (s *Store) Refs(ctx context.Context, prefix string) iter.Seq2[jitos.Tip, error] {
+	return func(yield func(jitos.Tip, error) bool) {
 		list, err := s.refs.list("refs/heads/jitos/")
 		if err != nil {
+			yield(jitos.Tip{}, err)
 			return
 		}
 		for _, r := range list {
-			if strings.HasPrefix(r.name, prefix) && !yield(jitos.Ref(r.name), commitID(r.id)) {
+			if strings.HasPrefix(r.name, prefix) && !yield(jitos.Tip{Ref: jitos.Ref(r.name), ID: commitID(r.id)}, nil) {
 				return
 			}
 		}

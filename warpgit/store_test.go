@@ -333,8 +333,11 @@ func TestStore_logAndRefs(t *testing.T) {
 			t.Fatal(err)
 		}
 		var refs []string
-		for ref := range s.Refs(ctx, "refs/heads/jitos/") {
-			refs = append(refs, string(ref))
+		for at, err := range s.Refs(ctx, "refs/heads/jitos/") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			refs = append(refs, string(at.Ref))
 		}
 		month := jitos.ArchivePrefix + "2026-01"
 		if !slices.Equal(refs, []string{month, jitos.SWSPrefix + "one", string(jitos.SystemRef)}) {

@@ -179,8 +179,10 @@ func (a *app) names(ctx context.Context, of string) []string {
 
 func (f *fabric) workspaceNames(ctx context.Context) []string {
 	var names []string
-	for ref := range f.store.Refs(ctx, jitos.SWSPrefix) {
-		names = append(names, strings.TrimPrefix(string(ref), jitos.SWSPrefix))
+	for at, err := range f.store.Refs(ctx, jitos.SWSPrefix) {
+		if err == nil {
+			names = append(names, strings.TrimPrefix(string(at.Ref), jitos.SWSPrefix))
+		}
 	}
 	return names
 }

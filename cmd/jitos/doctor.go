@@ -213,8 +213,11 @@ func firstLine(s string) string {
 // checkOpen tells which attempts are open, and which of them nobody works on.
 func (f *fabric) checkOpen(ctx context.Context, at jitos.Snapshot) []check {
 	var list []check
-	for ref := range f.store.Refs(ctx, jitos.SWSPrefix) {
-		name := strings.TrimPrefix(string(ref), jitos.SWSPrefix)
+	for ref, err := range f.store.Refs(ctx, jitos.SWSPrefix) {
+		if err != nil {
+			return append(list, warn("workspace", "look at the git directory", "%v", err))
+		}
+		name := strings.TrimPrefix(string(ref.Ref), jitos.SWSPrefix)
 		w, err := f.kernel.Workspace(ctx, name)
 		if err != nil {
 			list = append(list, warn("workspace", "git branch jitos/sws/"+name+" can be looked at with plain git", "%v", err))

@@ -24,7 +24,8 @@ const (
 
 // exitHelp is what the help says of them.
 const exitHelp = `0 done · 1 failed · 2 usage · 3 not found, no plan · 4 cancelled · 5 conflict or stale, replan ·
-6 every candidate failed its gates · 7 waiting for a human · 8 denied, or not allowed yet · 9 busy`
+6 every candidate failed its gates · 7 waiting for a human · 8 denied, or not allowed yet · 9 busy
+A disk that is full, read-only or broken is 1 as well; nothing is half done then, and the same command goes on later.`
 
 // exitCode maps an error to the code that the program ends with.
 func exitCode(err error) int {

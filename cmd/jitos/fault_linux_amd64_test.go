@@ -44,15 +44,7 @@ func memoryDir(t *testing.T) string {
 
 func (s *stage) restore() {
 	s.t.Helper()
-	entries, err := os.ReadDir(s.home)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	for _, e := range entries {
-		if err := os.RemoveAll(filepath.Join(s.home, e.Name())); err != nil {
-			s.t.Fatal(err)
-		}
-	}
+	s.clear()
 	copyAll(s.t, s.saved, s.home)
 }
 
@@ -80,7 +72,8 @@ type scenario struct {
 	stdin   string
 	args    []string
 	// ended are the exit codes by which the same command, given again, may say that the first one did it.
-	ended []int
+	ended  []int
+	atOnce bool // its effect is one move of a ref
 	// done tells whether the effect of the command is there, "" or what is missing.
 	done func(*stage) string
 }
@@ -101,8 +94,8 @@ func hasNode(kind, name string) func(*stage) string {
 	}
 }
 
-// cameToEnd wants the workspace "try" to have come to an end.
-func cameToEnd(how string) func(*stage) string {
+// hasFate wants a workspace to have come to one of these ends; "" is an open one.
+func hasFate(name string, want ...string) func(*stage) string {
 	return func(s *stage) string {
 		ctx := context.Background()
 		at, done, err := s.system(ctx)
@@ -111,8 +104,8 @@ func cameToEnd(how string) func(*stage) string {
 		}
 		defer done()
 		fate, err := ends(ctx, at)
-		if err != nil || fate["try"] != how {
-			return fmt.Sprintf("workspace try is %q, want %q: %v", fate["try"], how, err)
+		if end, ok := fate[name]; err != nil || !ok || !slices.Contains(want, end) {
+			return fmt.Sprintf("workspace %s is %q, there: %v, want one of %q: %v", name, end, ok, want, err)
 		}
 		return ""
 	}
@@ -155,7 +148,7 @@ var scenarios = []scenario{
 	},
 	{
 		name:  "rewrite",
-		stdin: mark("one"), args: []string{"rewrite", "-"},
+		stdin: mark("one"), args: []string{"rewrite", "-"}, atOnce: true,
 		done: hasNode("mark", "one"),
 	},
 	{
@@ -189,14 +182,14 @@ var scenarios = []scenario{
 		prepare: workspace,
 		args:    []string{"sws", "collapse", "try", "--no-gate", "-m", "a test"},
 		ended:   []int{exitNotFound},
-		done:    cameToEnd("collapsed"),
+		done:    hasFate("try", "collapsed"),
 	},
 	{
 		name:    "discard",
 		prepare: workspace,
 		args:    []string{"sws", "discard", "try", "-m", "it was a try"},
 		ended:   []int{exitNotFound},
-		done:    cameToEnd("discarded"),
+		done:    hasFate("try", "discarded"),
 	},
 	{
 		name: "land",
@@ -219,12 +212,12 @@ var scenarios = []scenario{
 		name: "sws-new",
 		args: []string{"sws", "new", "try"},
 		// A workspace of this name is there: the first call made it.
-		ended: []int{exitUsage, exitConflict},
+		ended: []int{exitBusy},
 		done: func(s *stage) string {
 			if s.revParse(s.dir, "jitos/sws/try") == "" {
 				return "no branch jitos/sws/try"
 			}
-			return cameToEnd("")(s)
+			return hasFate("try", "")(s)
 		},
 	},
 	{
@@ -256,6 +249,26 @@ var scenarios = []scenario{
 		},
 		args: []string{"fetch"},
 		done: hasNode("mark", "there"),
+	},
+	{
+		name: "gc",
+		prepare: func(s *stage) {
+			for i := range 4 {
+				s.must(mark(fmt.Sprint("m-", i)), "rewrite", "-")
+			}
+		},
+		args: []string{"gc"}, atOnce: true,
+		done: func(s *stage) string {
+			for i := range 4 {
+				if missing := hasNode("mark", fmt.Sprint("m-", i))(s); missing != "" {
+					return missing
+				}
+			}
+			if packs, err := filepath.Glob(filepath.Join(s.dir, ".git/objects/pack/*.pack")); err != nil || len(packs) > 2 { // a kill leaves one that is git's to join
+				return fmt.Sprintf("packs: %v %v", packs, err)
+			}
+			return ""
+		},
 	},
 	{
 		name:    "uninit",

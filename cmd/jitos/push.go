@@ -54,8 +54,11 @@ func (a *app) push(c *cli.Context) error {
 		refs = append(refs, string(workspaceRef(w.Name)))
 	}
 	if c.Bool("archive") {
-		for ref := range f.store.Refs(ctx, jitos.ArchivePrefix) {
-			refs = append(refs, string(ref))
+		for at, err := range f.store.Refs(ctx, jitos.ArchivePrefix) {
+			if err != nil {
+				return err
+			}
+			refs = append(refs, string(at.Ref))
 		}
 	}
 	known, err := f.repo.Remembered(remote)

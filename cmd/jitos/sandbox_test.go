@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +24,14 @@ var seed = flag.Uint64("seed", 0, "seed of the random choices of the tests that 
 
 // heavy tells whether the long tests run.
 func heavy() bool { return os.Getenv("JITOS_HEAVY") != "" }
+
+// points is how many calls of each command the heavy tests of faults disturb: JITOS_POINTS, or some.
+func points(some int) int {
+	if n, err := strconv.Atoi(os.Getenv("JITOS_POINTS")); err == nil {
+		return n
+	}
+	return some
+}
 
 // sandbox is a real repository with a fabric, in a home of its own, and real processes at work in it.
 type sandbox struct {

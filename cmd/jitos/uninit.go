@@ -35,10 +35,13 @@ func (a *app) uninit(c *cli.Context) error {
 		return err
 	}
 	refs := 0
-	for ref, tip := range f.store.Refs(ctx, "refs/heads/jitos/") {
+	for at, err := range f.store.Refs(ctx, "refs/heads/jitos/") {
+		if err != nil {
+			return err
+		}
 		refs++
 		if !c.Bool("yes") {
-			a.ui.printf("%s %s\n", short(tip), clean(string(ref)))
+			a.ui.printf("%s %s\n", short(at.ID), clean(string(at.Ref)))
 		}
 	}
 	if !c.Bool("yes") {

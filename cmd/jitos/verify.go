@@ -112,14 +112,20 @@ func (v *verifying) all(ctx context.Context) error {
 	if err := v.line(ctx, "system", head); err != nil || v.out.Bad != nil {
 		return err
 	}
-	for ref, tip := range v.f.store.Refs(ctx, jitos.SWSPrefix) {
+	for at, err := range v.f.store.Refs(ctx, jitos.SWSPrefix) {
+		if err != nil {
+			return err
+		}
 		v.out.Workspaces++
-		if err := v.line(ctx, "workspace "+strings.TrimPrefix(string(ref), jitos.SWSPrefix), tip); err != nil || v.out.Bad != nil {
+		if err := v.line(ctx, "workspace "+strings.TrimPrefix(string(at.Ref), jitos.SWSPrefix), at.ID); err != nil || v.out.Bad != nil {
 			return err
 		}
 	}
-	for ref, tip := range v.f.store.Refs(ctx, jitos.ArchivePrefix) {
-		if err := v.month(ctx, strings.TrimPrefix(string(ref), jitos.ArchivePrefix), tip); err != nil || v.out.Bad != nil {
+	for at, err := range v.f.store.Refs(ctx, jitos.ArchivePrefix) {
+		if err != nil {
+			return err
+		}
+		if err := v.month(ctx, strings.TrimPrefix(string(at.Ref), jitos.ArchivePrefix), at.ID); err != nil || v.out.Bad != nil {
 			return err
 		}
 	}

@@ -19,6 +19,7 @@ type Call struct {
 	Args        [6]uint64
 	Result      int64 // as the kernel gives it: an errno is negative
 
+	nr  uint64
 	tid int
 }
 
@@ -28,6 +29,15 @@ func (c *Call) String() string {
 		s += " " + filepath.Base(c.Other)
 	}
 	return s
+}
+
+// Program is the name of the program that makes the call.
+func (c *Call) Program() string {
+	name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", c.Pid))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(name))
 }
 
 // Changes tells whether the call changes something: all do but the opening of a file that is there.
@@ -100,7 +110,7 @@ func decode(tid int, nr uint64, args [6]uint64) *Call {
 	if !ok {
 		return nil
 	}
-	c := &Call{Name: w.name, tid: tid, Args: args}
+	c := &Call{Name: w.name, nr: nr, tid: tid, Args: args}
 	if w.flags >= 0 && args[w.flags]&(unix.O_CREAT|unix.O_TRUNC) != 0 {
 		c.Name = "create"
 	}
@@ -184,4 +194,13 @@ func group(tid int) int {
 	pid := tid
 	fmt.Sscan(rest, &pid)
 	return pid
+}
+
+// File is the descriptor of a call on an open file.
+func (c *Call) File() int { return int(int32(c.Args[watched[c.nr].fd])) }
+
+// Truncates tells whether an opening cut a file down to nothing.
+func (c *Call) Truncates() bool {
+	w := watched[c.nr]
+	return c.nr == unix.SYS_CREAT || w.flags >= 0 && c.Args[w.flags]&unix.O_TRUNC != 0
 }

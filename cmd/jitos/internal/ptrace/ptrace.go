@@ -21,10 +21,12 @@ type Tracer struct {
 	Before func(*Call) Verdict
 	// After sees a call that was made; nil: nobody looks.
 	After func(*Call)
+	// Spare names processes that go on where all others are killed: those of another machine, as it were. nil: none.
+	Spare func(pid int) bool
 
 	calls map[int]*Call // by thread, between the entry and the exit of a call that is watched
 	known map[int]bool  // threads that have shown themselves
-	dead  bool          // everything was killed
+	dead  map[int]bool  // threads that were killed
 }
 
 // Verdict is what becomes of a call. The zero one lets it pass.
@@ -38,7 +40,7 @@ type Verdict struct {
 func (t *Tracer) Run(cmd *exec.Cmd) (syscall.WaitStatus, error) {
 	runtime.LockOSThread() // to the kernel the tracer is a thread
 	defer runtime.UnlockOSThread()
-	t.calls, t.known, t.dead = map[int]*Call{}, map[int]bool{}, false
+	t.calls, t.known, t.dead = map[int]*Call{}, map[int]bool{}, map[int]bool{}
 	traced, err := exec.LookPath("traced")
 	if err != nil {
 		return 0, err
@@ -91,8 +93,7 @@ func (t *Tracer) stopped(tid int, status syscall.WaitStatus) error {
 	signal := status.StopSignal()
 	var err error
 	switch {
-	case t.dead:
-		syscall.Kill(tid, syscall.SIGKILL)
+	case t.dead[tid]:
 		return nil
 	case signal == syscall.SIGTRAP|0x80: // the exit: only a thread with a watched call is asked for it
 		err, signal = t.exit(tid), 0
@@ -115,7 +116,7 @@ func (t *Tracer) stopped(tid int, status syscall.WaitStatus) error {
 // reported by wait.
 func (t *Tracer) resume(tid int, signal syscall.Signal, exit bool) {
 	switch {
-	case t.dead:
+	case t.dead[tid]:
 	case exit:
 		syscall.PtraceSyscall(tid, int(signal))
 	default:
@@ -124,9 +125,11 @@ func (t *Tracer) resume(tid int, signal syscall.Signal, exit bool) {
 }
 
 func (t *Tracer) killAll() {
-	t.dead = true
 	for tid := range t.known {
-		syscall.Kill(tid, syscall.SIGKILL)
+		if t.Spare == nil || !t.Spare(tid) {
+			t.dead[tid] = true
+			syscall.Kill(tid, syscall.SIGKILL)
+		}
 	}
 }
 
