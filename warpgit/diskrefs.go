@@ -154,7 +154,7 @@ func (d *diskRefs) moveLogged(ctx context.Context, name string, old, new plumbin
 	case old == new:
 		return nil
 	case new.IsZero():
-		err = d.remove(ctx, name)
+		err = d.remove(ctx, lock, name)
 	default:
 		if err = log.add(d.perm, old, new); err == nil {
 			err = d.place(lock, name)
@@ -202,7 +202,7 @@ func (d *diskRefs) syncName(dir string) error {
 }
 
 // remove takes a ref out of packed-refs first, so that no older value shines through, and then its file.
-func (d *diskRefs) remove(ctx context.Context, name string) error {
+func (d *diskRefs) remove(ctx context.Context, lock *refLock, name string) error {
 	packed, err := d.packed()
 	if err != nil {
 		return err
@@ -216,6 +216,11 @@ func (d *diskRefs) remove(ctx context.Context, name string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	// The lock goes by the same sync as the ref, and its twin after that, see drop.
+	if err := os.Remove(lock.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	lock.path = ""
 	if err := syncDir(filepath.Dir(path)); err != nil {
 		return err
 	}

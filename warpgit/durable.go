@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -118,6 +119,25 @@ func (p perm) mkdirAll(dir string) error {
 		}
 	}
 	return syncDir(parent)
+}
+
+// listed are the files of a directory whose names begin and end so; none where there is no directory. Unlike filepath.Glob it
+// does not take for empty what cannot be read.
+func listed(dir, prefix, suffix string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var list []string
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), prefix) && strings.HasSuffix(e.Name(), suffix) {
+			list = append(list, filepath.Join(dir, e.Name()))
+		}
+	}
+	return list, nil
 }
 
 // syncDir makes the names in a directory durable. A failed fsync may have lost what it was for, so nobody tries it again.

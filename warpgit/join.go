@@ -61,7 +61,7 @@ func (r *Repo) join(ctx context.Context, dry bool, choose func(packLoad, []ourPa
 	for _, p := range chosen {
 		done.Before += packBytes(p.path)
 	}
-	made, err := filepath.Glob(q.path("objects/pack/pack-*.pack"))
+	made, err := listed(q.path("objects/pack"), "pack-", ".pack")
 	if err != nil || len(made) != 1 {
 		return Joined{}, errors.Join(err, fmt.Errorf("git pack-objects made %d packs", len(made)))
 	}
@@ -113,7 +113,7 @@ func (r *Repo) packTogether(ctx context.Context, q *quarantine, from []ourPack) 
 	if err != nil {
 		return 0, err
 	}
-	names, err := filepath.Glob(q.path("objects/pack/pack-*.idx"))
+	names, err := listed(q.path("objects/pack"), "pack-", ".idx")
 	if err != nil || len(names) != 1 {
 		return 0, errors.Join(err, fmt.Errorf("git pack-objects made %d packs", len(names)))
 	}
@@ -180,7 +180,7 @@ func (r *Repo) claim(ctx context.Context, choose func(packLoad, []ourPack) []our
 
 // claimed are the packs that living processes are joining.
 func (r *Repo) claimed() (map[string]bool, error) {
-	files, err := filepath.Glob(filepath.Join(r.packs.tmpDir(), alivePrefix+"*.join"))
+	files, err := listed(r.packs.tmpDir(), alivePrefix, ".join")
 	if err != nil {
 		return nil, err
 	}

@@ -24,6 +24,7 @@ type objectDirs struct {
 	dirs    []string
 	packs   []*pack // the one used last comes first
 	scanned bool
+	checked bool // see Repo.CheckObjects
 	bases   cache[packPlace, rawObject]
 	zr      io.ReadCloser // reused
 }
@@ -82,6 +83,9 @@ func (d *objectDirs) follow(dir string, depth int) error {
 func (d *objectDirs) read(id plumbing.Hash) (rawObject, error) {
 	if !d.scanned {
 		d.scan()
+	}
+	if d.checked {
+		return d.readIntact(id)
 	}
 	for try := 0; ; try++ {
 		known := len(d.packs)
@@ -194,7 +198,22 @@ func (d *objectDirs) inflate(r io.Reader, size int64) ([]byte, error) {
 	}
 	data := make([]byte, size)
 	_, err = io.ReadFull(d.zr, data)
+	if err == nil && d.checked {
+		err = atEnd(d.zr)
+	}
 	return data, err
+}
+
+// atEnd wants a compressed stream to end here, with the right checksum: git reads no other.
+func atEnd(r io.Reader) error {
+	n, err := io.ReadFull(r, make([]byte, 1))
+	switch {
+	case n > 0:
+		return errors.New("there are bytes behind its end")
+	case errors.Is(err, io.EOF):
+		return nil
+	}
+	return err
 }
 
 func (d *objectDirs) readLoose(id plumbing.Hash) (rawObject, error) {
@@ -238,7 +257,9 @@ func decodeLoose(file io.Reader) (rawObject, error) {
 		return rawObject{}, fmt.Errorf("size %q", length)
 	}
 	data := make([]byte, size)
-	_, err = io.ReadFull(br, data)
+	if _, err = io.ReadFull(br, data); err == nil {
+		err = atEnd(br)
+	}
 	return rawObject{kind, data}, err
 }
 

@@ -21,6 +21,7 @@ type pack struct {
 	file  *os.File // opened when an object of it is wanted
 	large int      // where the table of 8-byte offsets starts
 	count int
+	opens *error // see openable
 }
 
 // Places in an index: 8 bytes of head, 256 × 4 of fanout, then per object 20 of hash, 4 of CRC, 4 of offset.

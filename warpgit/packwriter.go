@@ -277,7 +277,7 @@ func (p *packWriter) sweep() error {
 }
 
 func (p *packWriter) sweepKeeps(graves map[string]*os.File) error {
-	keeps, err := filepath.Glob(filepath.Join(p.packDir(), "*.keep"))
+	keeps, err := listed(p.packDir(), "", ".keep")
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func (q *quarantine) remove() { os.RemoveAll(q.dir) }
 
 // adopt moves the packs of a quarantine to the repository, each held and marked as ours, durable when it returns.
 func (p *packWriter) adopt(dir string) ([]string, error) {
-	names, err := filepath.Glob(filepath.Join(dir, "pack-*.pack"))
+	names, err := listed(dir, "pack-", ".pack")
 	if err != nil {
 		return nil, err
 	}

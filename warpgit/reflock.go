@@ -26,7 +26,9 @@ type refLock struct {
 // gone, or after a power cut nothing would tell whose it is.
 func (l *refLock) drop() {
 	if l.path != "" {
-		os.Remove(l.path)
+		if err := os.Remove(l.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return // the next process finds both
+		}
 		syncDir(filepath.Dir(l.path)) // where it fails, or git has removed the directory, there is nothing better to do
 	}
 	os.Remove(l.twin)
@@ -156,7 +158,7 @@ func (d *diskRefs) removeStale(path string) bool {
 	if err != nil {
 		return errors.Is(err, fs.ErrNotExist)
 	}
-	twins, err := filepath.Glob(filepath.Join(d.packs.tmpDir(), alivePrefix+"*.ref"))
+	twins, err := listed(d.packs.tmpDir(), alivePrefix, ".ref")
 	if err != nil {
 		return false
 	}

@@ -137,8 +137,11 @@ func (r *Repo) linkedGitDir(dir string) (string, error) {
 	}
 	for _, gitDir := range dirs[1:] {
 		text, err := os.ReadFile(filepath.Join(gitDir, "gitdir"))
-		if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
 			continue
+		}
+		if err != nil {
+			return "", err
 		}
 		link := strings.TrimSpace(string(text))
 		if !filepath.IsAbs(link) {
@@ -175,7 +178,9 @@ func (r *Repo) CheckedOut(ctx context.Context, ref jitos.Ref) (string, error) {
 		return "", fmt.Errorf("worktrees: %w", err)
 	}
 	for _, gitDir := range dirs {
-		if !usesBranch(gitDir, string(ref)) {
+		if uses, err := usesBranch(gitDir, string(ref)); err != nil {
+			return "", fmt.Errorf("worktrees: %w", err)
+		} else if !uses {
 			continue
 		}
 		dir, err := r.worktreeOf(ctx, gitDir)
@@ -199,7 +204,7 @@ func (r *Repo) gitDirs() ([]string, error) {
 	return dirs, nil
 }
 
-func usesBranch(gitDir, ref string) bool {
+func usesBranch(gitDir, ref string) (bool, error) {
 	for file, want := range map[string]string{
 		"HEAD":                   "ref: " + ref,
 		"rebase-merge/head-name": ref,
@@ -208,10 +213,13 @@ func usesBranch(gitDir, ref string) bool {
 	} {
 		text, err := os.ReadFile(filepath.Join(gitDir, file))
 		if err == nil && strings.TrimSpace(string(text)) == want {
-			return true
+			return true, nil
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && !notDir(err) {
+			return false, err
 		}
 	}
-	return false
+	return false, nil
 }
 
 // worktreeOf is the directory of a worktree by its git directory, "" where there is none: a bare repository, or a directory
@@ -248,7 +256,11 @@ func (r *Repo) gitDirOf(ctx context.Context, dir string) (string, error) {
 		return "", err
 	}
 	for _, gitDir := range dirs {
-		if at, err := r.worktreeOf(ctx, gitDir); err == nil && at != "" && filepath.Clean(at) == filepath.Clean(dir) {
+		at, err := r.worktreeOf(ctx, gitDir)
+		if err != nil {
+			return "", err
+		}
+		if at != "" && filepath.Clean(at) == filepath.Clean(dir) {
 			return gitDir, nil
 		}
 	}

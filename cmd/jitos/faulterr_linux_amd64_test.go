@@ -26,7 +26,7 @@ func failCalls(t *testing.T, points int) {
 		t.Run(sc.name, func(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, sc)
-			all := s.count(sc, anyCall)
+			all := s.count(sc, s.ours)
 			for _, n := range s.spread(all-1, points) {
 				s.restore()
 				if fault := s.failAt(sc, n); t.Failed() {
@@ -39,8 +39,6 @@ func failCalls(t *testing.T, points int) {
 	}
 }
 
-func anyCall(*ptrace.Call) bool { return true }
-
 // ownWords tells whether git met the fault when it looked at something: then it says in its own words what it makes of it,
 // "not a git repository" or "changes", and only that it is refused counts.
 func (f *fault) ownWords() bool { return f.git && f.at.Name == "open" }
@@ -51,8 +49,13 @@ type fault struct {
 	lasts  bool // until the command has ended
 	git    bool // it met a git command, not jitos itself
 	at     *ptrace.Call
-	missed map[string]bool // what a sync failed of, by process and path
+	missed map[string]bool // what a sync failed of that a ref rests on, by path
 	broken []string        // what was done after a failed sync and must not be
+}
+
+// ours tells whether a call is made by jitos, or by git for it: not by a job, whose failure is a result, nor for the remote.
+func (s *stage) ours(c *ptrace.Call) bool {
+	return (c.Program() == "jitos" || strings.HasPrefix(c.Program(), "git")) && !s.isRemote(c.Pid)
 }
 
 // possible are the errors that a call may return on a machine in trouble.
@@ -85,7 +88,7 @@ func (f *fault) strike(c *ptrace.Call) ptrace.Verdict {
 }
 
 func (f *fault) fail(c *ptrace.Call) ptrace.Verdict {
-	if c.Name == "fsync" {
+	if c.Name == "fsync" && (strings.Contains(c.Path, "/objects") || strings.Contains(c.Path, "/refs") || strings.Contains(c.Path, "/tmp")) {
 		f.missed[c.Path] = true
 	}
 	return ptrace.Verdict{Errno: f.errno}
@@ -107,13 +110,16 @@ func (s *stage) failAt(sc scenario, n int) *fault {
 	f := &fault{missed: map[string]bool{}}
 	seen := 0
 	tr := &ptrace.Tracer{Root: s.home, Before: func(c *ptrace.Call) ptrace.Verdict {
+		if !s.ours(c) {
+			return ptrace.Verdict{}
+		}
 		seen++
 		switch {
 		case seen <= n:
 			return ptrace.Verdict{}
 		case f.at == nil:
 			of := possible(c)
-			f.at, f.errno, f.git = c, of[s.rand.IntN(len(of))], c.Program() == "git"
+			f.at, f.errno, f.git = c, of[s.rand.IntN(len(of))], strings.HasPrefix(c.Program(), "git")
 			// A full disk stays full, a read-only one read-only; descriptors come and go.
 			f.lasts = f.errno == syscall.ENOSPC || f.errno == syscall.EROFS
 			return f.fail(c)
@@ -135,9 +141,10 @@ func (s *stage) failAt(sc scenario, n int) *fault {
 		s.t.Errorf("it says that it is done, and %s: %v", missing, got)
 	case got.code == exitDone:
 	case f.ownWords():
+	case got.code == exitDenied && strings.HasSuffix(f.at.Path, "jitos/allowed"): // what cannot be read allows nothing
 	case got.code != exitFailed:
 		s.t.Errorf("exit code %d, want %d: %v", got.code, exitFailed, got)
-	case !strings.Contains(got.err, "jitos: error: ") || !strings.Contains(said, f.errno.Error()):
+	case !strings.Contains(got.err, "jitos: error: ") || !f.git && !strings.Contains(said, f.errno.Error()):
 		s.t.Errorf("it does not say %q: %v", f.errno, got)
 	case sc.atOnce && missing != "" && s.git("for-each-ref") != before:
 		s.t.Errorf("it failed, %s, and refs have moved: %v", missing, got)

@@ -63,6 +63,10 @@ func (a *app) swsCollapse(c *cli.Context) error {
 	}
 	defer release()
 	done, err := f.kernel.Collapse(ctx, w.Process, o)
+	if err != nil && done.Commit != "" {
+		return jitos.Hint(fmt.Errorf("%s was collapsed as %s, and its branch is still there: %w", w.Name, short(done.Commit), err),
+			"the next command that writes removes it")
+	}
 	if err != nil {
 		return collapseHint(w, err)
 	}

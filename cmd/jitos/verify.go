@@ -22,8 +22,11 @@ func verifyCommand(a *app) *cli.Command {
 workspace: collapsed, open, or given up and in the archive. Deterministic rules (plan, compile, collapse, absorb) are run
 again where this program has the recorded version, and must give the same. Your own history is not replayed.
 
-Ends with 1 where a commit does not hold. --json: {"holds","system","commits","rerun","replayed","plain","edges",
-"workspaces","archived","bad":{"line","commit","why"}}; plain are your own commits in workspaces, edges the ends of a shallow
+First every object that these lines lead to is read and compared with its name, your history as far as it was absorbed
+included. Of a damaged or missing one you are told the name, and the commits that need it; nothing is replayed then.
+
+Ends with 1 where a commit does not hold, or an object is damaged. --json: {"holds","system","commits","rerun","replayed","plain","edges",
+"workspaces","archived","bad":{"line","commit","why"},"damaged":[{"object","path","why","commits"}]}; plain are your own commits in workspaces, edges the ends of a shallow
 clone, archived the given up workspaces; bad is null where all holds.`,
 		Flags:  []cli.Flag{jsonFlag()},
 		Action: func(c *cli.Context) error { return a.verify(c) },
@@ -42,6 +45,8 @@ type verdict struct {
 	Workspaces int            `json:"workspaces"`
 	Archived   int            `json:"archived"`
 	Bad        *badCommit     `json:"bad"`
+
+	Damaged []warpgit.Damage `json:"damaged"`
 }
 
 type badCommit struct {
@@ -59,15 +64,28 @@ func (a *app) verify(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	f.repo.CheckObjects()
 	v := &verifying{f: f, known: map[jitos.CommitID]bool{}}
-	if err := v.all(ctx); err != nil {
+	if err := v.objects(ctx); err != nil {
 		return err
 	}
-	v.out.Holds = v.out.Bad == nil
+	if len(v.out.Damaged) == 0 {
+		if err := v.all(ctx); err != nil {
+			return err
+		}
+	}
+	v.out.Holds = v.out.Bad == nil && len(v.out.Damaged) == 0
 	if c.Bool("json") {
 		if err := a.ui.json(v.out); err != nil {
 			return err
 		}
+	}
+	if len(v.out.Damaged) > 0 {
+		if !c.Bool("json") {
+			a.printDamage(v.out.Damaged)
+		}
+		return jitos.Hint(fmt.Errorf("%s damaged or missing: %s", areObjects(len(v.out.Damaged)), v.out.Damaged[0].Object),
+			"a clone or a backup may have them: its packs can be copied to objects/pack, beside what is there; nothing was changed")
 	}
 	if bad := v.out.Bad; bad != nil {
 		return jitos.Hint(fmt.Errorf("commit %s on %s does not hold: %s", bad.Commit, bad.Line, bad.Why),
@@ -77,6 +95,28 @@ func (a *app) verify(c *cli.Context) error {
 		a.printVerdict(v.out)
 	}
 	return nil
+}
+
+func areObjects(n int) string {
+	if n == 1 {
+		return "1 object is"
+	}
+	return fmt.Sprintf("%d objects are", n)
+}
+
+// printDamage names each object, and the first of the commits that it harms.
+func (a *app) printDamage(list []warpgit.Damage) {
+	const some = 10
+	for _, d := range list {
+		a.ui.printf("%s %s\n  %s\n", d.Object, clean(d.Path), line(d.Why))
+		for i, id := range d.Commits {
+			if i == some {
+				a.ui.printf("  and %s more\n", plural(len(d.Commits)-some, "commit"))
+				break
+			}
+			a.ui.printf("  harms commit %s\n", id)
+		}
+	}
 }
 
 func (a *app) printVerdict(o verdict) {
@@ -98,6 +138,23 @@ type verifying struct {
 	f     *fabric
 	known map[jitos.CommitID]bool
 	out   verdict
+}
+
+// objects reads everything that the lines of the fabric lead to.
+func (v *verifying) objects(ctx context.Context) error {
+	var tips []jitos.CommitID
+	for at, err := range v.f.store.Refs(ctx, "refs/heads/jitos/") {
+		if err != nil {
+			return err
+		}
+		tips = append(tips, at.ID)
+	}
+	var err error
+	v.out.Damaged, err = v.f.store.Damaged(ctx, tips...)
+	if v.out.Damaged == nil {
+		v.out.Damaged = []warpgit.Damage{}
+	}
+	return err
 }
 
 func (v *verifying) all(ctx context.Context) error {
