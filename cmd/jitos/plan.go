@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -21,7 +22,7 @@ func planCommand(a *app) *cli.Command {
 		Name:      "plan",
 		Category:  groupWork,
 		Usage:     "record the candidate plans of a task; or a plan of your own",
-		ArgsUsage: "TASK",
+		ArgsUsage: "TASK | --hddl DOMAIN PROBLEM | --verify PLAN DOMAIN PROBLEM",
 		Description: `Plans for the files of jitos/system as they are. --explain says for each method that is not used which condition
 failed, and for each candidate why it applies.
 
@@ -38,15 +39,36 @@ the try, divided by the chance of their methods in this fabric's attempts; --exp
 
 --json: {"task","planning","slaps":[{"id","title","by","cost","methods":[…],"parent","steps":[…],"root",
 "rank":{"expected","task","method","collapsed","failed","why"}}],"why_not":[{"task","method","condition","reason",
-"binding","nearest"}],"bound","truncated"}; bound: no plan costs less, proved`,
+"binding","nearest"}],"bound","truncated"}; bound: no plan costs less, proved
+
+With --hddl it plans for two files in HDDL, the language of the planning competitions, and needs no repository: it prints
+the plan in the competition's format, the cheapest of several (--k) first. The same files and --budget give the same
+bytes; --time only ever cuts the search off. With --verify it checks a plan in that format, of whatever planner, and gives
+the reason and the line where it is none.
+
+--hddl --json: {"plans":[{"cost","steps","plan"}],"bound","proved_none","truncated","nodes","by","why_not"}
+--verify --json: {"accepted","reason","line"}`,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "explain", Usage: "say why each other method was not used"},
 			&cli.IntFlag{Name: "k", Usage: "return the `N` best candidates", DefaultText: "5"},
 			&cli.StringFlag{Name: "from", Usage: "record the plan in `FILE` (- for stdin)"},
 			&cli.StringFlag{Name: "revises", Usage: "with --from: the plan is a revision of `PLAN` (number or id)"},
+			&cli.BoolFlag{Name: "hddl", Usage: "plan for a domain and a problem in HDDL"},
+			&cli.BoolFlag{Name: "verify", Usage: "check a plan for a domain and a problem in HDDL"},
+			&cli.DurationFlag{Name: "time", Usage: "with --hddl: search no longer than `TIME`", Value: time.Minute},
+			&cli.IntFlag{Name: "budget", Usage: "with --hddl: expand at most `NODES`; 0 is no bound"},
+			&cli.StringFlag{Name: "out", Usage: "with --hddl: write the plans to `FILE`"},
 			jsonFlag(),
 		},
-		Action: func(c *cli.Context) error { return a.plan(c) },
+		Action: func(c *cli.Context) error {
+			switch {
+			case c.Bool("hddl"):
+				return a.planHDDL(c)
+			case c.Bool("verify"):
+				return a.verifyHDDL(c)
+			}
+			return a.plan(c)
+		},
 	}
 }
 

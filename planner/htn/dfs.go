@@ -26,7 +26,9 @@ type dfs struct {
 
 	order [][]int32 // methods of each task, in the order to try
 	net   int32     // where to go on
+	back  bool
 	over  bool
+	why   *explainer // nil unless somebody wants to know
 	end   outcome
 }
 
@@ -37,6 +39,7 @@ type dfsSettings struct {
 	order   methodOrder
 	spin    uint64 // not 0: facts in a pseudo-random order
 	limited int    // not 0: the number of times that the first choice may be left, plus 1
+	all     bool   // every plan, and not only one for each state and rest: nothing is remembered
 }
 
 // methodOrder is the order in which the methods of a task are tried.
@@ -110,8 +113,11 @@ func (d *dfs) run(ctx context.Context, nodes int) (outcome, error) {
 		if d.nodes >= limit {
 			return paused, nil
 		}
-		next, ok := d.visit(d.net)
-		if ok && next < 0 {
+		next, ok := int32(0), false
+		if d.back {
+			d.back = false // a plan was found: its last choice is taken back
+		} else if next, ok = d.visit(d.net); ok && next < 0 {
+			d.back = true
 			return found, nil
 		}
 		for !ok {
@@ -122,6 +128,7 @@ func (d *dfs) run(ctx context.Context, nodes int) (outcome, error) {
 				return d.end, nil
 			}
 			if next, ok = d.choose(); ok && next < 0 {
+				d.back = true
 				return found, nil
 			}
 		}
@@ -142,13 +149,22 @@ func (d *dfs) visit(net int32) (next int32, ok bool) {
 		}
 	}
 	if net < 0 {
-		return -1, d.atGoal()
+		if !d.atGoal() {
+			if d.why != nil {
+				d.why.missed(d.engine)
+			}
+			return 0, false
+		}
+		return -1, true
 	}
 	d.nodes++
 	c := &d.cells[net]
 	if int(d.tasks.heads[c.task]) < d.m.actions {
 		a := d.action(c.task)
 		if !d.applicable(a) {
+			if d.why != nil {
+				d.why.stuck(d, c)
+			}
 			return 0, false
 		}
 		d.apply(a)
@@ -172,7 +188,7 @@ func (d *dfs) open(net int32) (next int32, ok bool) {
 		return 0, false
 	}
 	failKey := mix(state+uint64(c.task)*0x9e3779b97f4a7c15+1) &^ 3
-	if mark, known := d.failed.get(failKey); known {
+	if mark, known := d.failed.get(failKey); known && !d.set.all {
 		if mark&markCut != 0 {
 			return cut()
 		}
@@ -189,7 +205,7 @@ func (d *dfs) open(net int32) (next int32, ok bool) {
 		key = mix(key + uint64(left))
 	}
 	key &^= 3
-	if mark, known := d.seen.get(key); known {
+	if mark, known := d.seen.get(key); known && !d.set.all {
 		if mark != markDone {
 			return cut() // open, or closed with something cut below
 		}
@@ -198,11 +214,16 @@ func (d *dfs) open(net int32) (next int32, ok bool) {
 	steps := 0
 	for by := c.by; by >= 0 && steps < 256; by = d.cells[d.frames[by].cell].by {
 		if f := &d.frames[by]; f.state == state && d.cells[f.cell].task == c.task {
+			if d.why != nil {
+				d.why.loop(d, c)
+			}
 			return cut()
 		}
 		steps++
 	}
-	d.seen.put(key, 0)
+	if !d.set.all {
+		d.seen.put(key, 0)
+	}
 	f := frame{cell: net, undo: int32(len(d.f.log)), cells: int32(len(d.cells)), bind: int32(len(d.binds)), cur: int32(len(d.curs)),
 		method: -1, least: 1 << 30, left: left, state: state, key: key}
 	d.frames = append(d.frames, f)
@@ -236,7 +257,14 @@ func (d *dfs) choose() (next int32, ok bool) {
 		}
 		fresh := f.fresh
 		f.fresh = false
-		if !d.joins[f.method].next(d.f, d.binds[f.bind:], d.curs[f.cur:], fresh, nil) {
+		var watch func(int)
+		if d.why != nil && fresh {
+			watch = d.why.watch(f.method, c.task, d.binds[f.bind:])
+		}
+		if !d.joins[f.method].next(d.f, d.binds[f.bind:], d.curs[f.cur:], fresh, watch) {
+			if watch != nil {
+				d.why.failed(d.engine)
+			}
 			f.method = -1
 			continue
 		}
@@ -290,9 +318,11 @@ func (d *dfs) close(f *frame) {
 	if f.cut {
 		mark |= markCut
 	}
-	d.seen.put(f.key, mark)
+	if !d.set.all {
+		d.seen.put(f.key, mark)
+	}
 	finished := f.least < c.depth
-	if d.set.cheap || !finished && !f.cut {
+	if !d.set.all && (d.set.cheap || !finished && !f.cut) {
 		failMark := mark
 		if finished {
 			failMark |= markCut
@@ -368,12 +398,14 @@ func grow[T any](s []T, n int) []T {
 	return s
 }
 
-// decisions are the methods of the plan that was found, in the order in which they were chosen.
-func (d *dfs) decisions() []decision {
+// plan is the plan that was found.
+func (d *dfs) plan() *Plan {
 	out := make([]decision, len(d.frames))
 	for i, f := range d.frames {
 		m := &d.m.methods[f.method]
 		out[i] = decision{f.method, append([]int32(nil), d.binds[f.bind:int(f.bind)+len(m.vars)]...)}
 	}
-	return out
+	return d.replay(out)
 }
+
+func (d *dfs) expanded() int { return d.nodes }

@@ -6,7 +6,8 @@ type engine struct {
 	f     *facts
 	tasks table // ground tasks: head is the task, arguments are objects
 	acts  []groundAction
-	joins []*join // by method
+	joins []*join        // by method
+	conds []*conjunction // what each join is of
 }
 
 // groundAction is a primitive ground task: its facts. Facts that no state has are not made for the asking.
@@ -18,9 +19,16 @@ type groundAction struct {
 }
 
 func newEngine(m *model) *engine {
-	e := &engine{m: m, f: newFacts(m), tasks: newTable(), joins: make([]*join, len(m.methods))}
+	return newEngineOf(m, func(me *method) *conjunction { return &me.lifted })
+}
+
+// newEngineOf makes an engine whose methods ask for the conditions that conds gives.
+func newEngineOf(m *model, conds func(*method) *conjunction) *engine {
+	e := &engine{m: m, f: newFacts(m), tasks: newTable(), joins: make([]*join, len(m.methods)), conds: make([]*conjunction, len(m.methods))}
 	for i := range m.methods {
-		e.joins[i] = joiner{e.f, e.f, m, false}.compile(&m.methods[i].lifted, m.methods[i].vars, m.methods[i].headVars(), m.methods[i].subVars(), -1)
+		me := &m.methods[i]
+		e.conds[i] = conds(me)
+		e.joins[i] = joiner{e.f, e.f, m, false}.compile(e.conds[i], me.vars, me.headVars(), me.subVars(), -1)
 	}
 	return e
 }

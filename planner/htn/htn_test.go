@@ -42,6 +42,13 @@ func solve(t testing.TB, d *hddl.Domain, p *hddl.Problem, o Options) *Result {
 	if err != nil {
 		t.Fatal(err)
 	}
+	checkPlans(t, d, p, res)
+	return res
+}
+
+// checkPlans has every plan checked by the verifier.
+func checkPlans(t testing.TB, d *hddl.Domain, p *hddl.Problem, res *Result) {
+	t.Helper()
 	for _, plan := range res.Plans {
 		text := plan.String()
 		read, err := verifier.ParsePlan("plan", []byte(text))
@@ -49,10 +56,9 @@ func solve(t testing.TB, d *hddl.Domain, p *hddl.Problem, o Options) *Result {
 			err = verifier.Verify(d, p, read)
 		}
 		if err != nil {
-			t.Errorf("%s: %v\n%s", p.File, err, text)
+			t.Errorf("%s: %v\n%.2000s", p.File, err, text)
 		}
 	}
-	return res
 }
 
 // shared lists the competition's problems below a folder, or skips where they are absent.

@@ -31,7 +31,8 @@ type joinStep struct {
 	back  int // the step to go back to when this one has no more: -1 is none
 	gen   int // which cursor
 	binds []bindArg
-	lit   int32 // which literal of the conjunction, -1 for none
+	lit   int32  // which literal of the conjunction, -1 for none
+	by    string // the step that it was lifted from
 }
 
 // bindArg says that argument pos of a fact gives a variable its value, of a type, or must equal it where it has one already.
@@ -119,6 +120,9 @@ func (b *joinBuilder) ready(args []term) bool {
 }
 
 func (b *joinBuilder) push(s joinStep) {
+	if s.lit >= 0 {
+		s.by = b.c.lits[s.lit].lifted
+	}
 	s.back = b.last
 	if s.kind >= stepScan {
 		b.last = len(b.j.steps)
@@ -274,9 +278,9 @@ func (b *joinBuilder) enum(v int, wanted []bool) {
 	}
 }
 
-// next finds the first answer, or the one after the last; curs and b belong to the run. deepest is told the furthest step
-// that was reached, where it is not nil.
-func (j *join) next(f *facts, b []int32, curs []cursor, fresh bool, deepest *int) bool {
+// next finds the first answer, or the one after the last; curs and b belong to the run. Where watch
+// is not nil it is told each step that is reached, with what is bound by then in b.
+func (j *join) next(f *facts, b []int32, curs []cursor, fresh bool, watch func(step int)) bool {
 	i := 0
 	forward := true
 	if !fresh {
@@ -286,8 +290,8 @@ func (j *join) next(f *facts, b []int32, curs []cursor, fresh bool, deepest *int
 	}
 	for i < len(j.steps) {
 		s := &j.steps[i]
-		if deepest != nil && i > *deepest {
-			*deepest = i
+		if watch != nil && forward {
+			watch(i)
 		}
 		ok := false
 		switch s.kind {

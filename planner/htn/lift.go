@@ -106,6 +106,7 @@ func (l *lifter) common(t int) (out []literal, known bool) {
 		var mine []literal
 		for _, lit := range lits {
 			moved := lit
+			moved.deep = true
 			moved.args = make([]term, len(lit.args))
 			ok := true
 			for i, a := range lit.args {

@@ -44,6 +44,7 @@ type literal struct {
 	neg    bool
 	args   []term
 	lifted string // the first step that needs it, "" where the method itself states it
+	deep   bool   // it came through a compound step
 	at     hddl.Pos
 }
 

@@ -16,9 +16,10 @@ type progression struct {
 	mark   int32
 	count  int // expanded
 	evals  int
-	bytes  int  // what the queue holds, about
-	pruned bool // something was seen already
-	goal   *pnode
+	bytes  int      // what the queue holds, about
+	pruned bool     // something was seen already
+	goal   *pnode   // of the plan that was found last
+	goals  []*pnode // found and not yet returned
 	over   bool
 	end    outcome
 
@@ -78,11 +79,16 @@ func (s *progression) run(ctx context.Context, nodes int) (outcome, error) {
 			return finish(exhausted)
 		}
 		root := &pnode{state: append(bitset(nil), s.p.init...), open: []*pstep{newStep(s.p.top, nil)}}
-		if s.goal = s.offer(root); s.goal != nil {
-			return finish(found)
-		}
+		s.offer(root)
 	}
-	for len(s.queue) > 0 {
+	for {
+		if len(s.goals) > 0 {
+			s.goal, s.goals = s.goals[0], s.goals[1:]
+			return found, nil
+		}
+		if len(s.queue) == 0 {
+			break
+		}
 		if ctx.Err() != nil {
 			return gaveUp, ctx.Err()
 		}
@@ -96,9 +102,7 @@ func (s *progression) run(ctx context.Context, nodes int) (outcome, error) {
 		n := s.nodes[i]
 		s.nodes[i] = nil
 		s.bytes -= n.size()
-		if s.goal = s.expand(n); s.goal != nil {
-			return finish(found)
-		}
+		s.expand(n)
 		n.state, n.open = nil, nil // its children have their own
 	}
 	if s.p.po && s.pruned {
@@ -120,9 +124,8 @@ func newStep(node int32, next []*pstep) *pstep {
 	return &pstep{node: node, next: next, hash: mix(h)}
 }
 
-// offer takes a new node: it goes on as long as there is no choice, and then into the queue, unless it was seen or is dead. It
-// returns the node where it is a plan.
-func (s *progression) offer(n *pnode) *pnode {
+// offer takes a new node: it goes on as long as there is no choice, and then into the queue, unless it was seen or is dead.
+func (s *progression) offer(n *pnode) {
 	for range maxForced {
 		if len(n.open) != 1 {
 			break
@@ -130,7 +133,7 @@ func (s *progression) offer(n *pnode) *pnode {
 		st := n.open[0]
 		if st.node < 0 {
 			if !holds(n.state, s.p.methods[^st.node].pre) {
-				return nil
+				return
 			}
 			s.pass(n, st)
 			continue
@@ -138,7 +141,7 @@ func (s *progression) offer(n *pnode) *pnode {
 		t := &s.p.nodes[st.node]
 		if t.action {
 			if !holds(n.state, t.pre) {
-				return nil
+				return
 			}
 			s.execute(n, st)
 			continue
@@ -153,7 +156,7 @@ func (s *progression) offer(n *pnode) *pnode {
 			}
 		}
 		if only < 0 {
-			return nil
+			return
 		}
 		if several {
 			break
@@ -162,9 +165,9 @@ func (s *progression) offer(n *pnode) *pnode {
 	}
 	if len(n.open) == 0 {
 		if holds(n.state, s.p.goal) {
-			return n
+			s.goals = append(s.goals, n)
 		}
-		return nil
+		return
 	}
 	key := uint64(0)
 	for _, w := range n.state {
@@ -186,14 +189,14 @@ func (s *progression) offer(n *pnode) *pnode {
 	if key = mix(key) &^ 3; true {
 		if _, known := s.seen.get(key); known {
 			s.pruned = true
-			return nil
+			return
 		}
 		s.seen.put(key, 1)
 	}
 	if s.set.lazy && n.parent != nil {
 		n.h = n.parent.h
 	} else if n.h = s.estimate(n); n.h >= unreachable {
-		return nil
+		return
 	}
 	h := n.h
 	if !s.set.greedy {
@@ -202,7 +205,7 @@ func (s *progression) offer(n *pnode) *pnode {
 	s.queue.push(int64(h)<<32 | int64(1<<32-1-len(s.nodes))) // of equals the latest first
 	s.nodes = append(s.nodes, n)
 	s.bytes += n.size()
-	return nil
+	return
 }
 
 // estimate guesses how far a node is from a plan.
@@ -245,7 +248,7 @@ func holds(state bitset, facts []int32) bool {
 }
 
 // expand offers the successors of a node.
-func (s *progression) expand(n *pnode) *pnode {
+func (s *progression) expand(n *pnode) {
 	s.count++
 	if s.set.lazy {
 		s.mark++
@@ -254,7 +257,7 @@ func (s *progression) expand(n *pnode) *pnode {
 			s.collect(st)
 		}
 		if n.h = s.estimate(n); n.h >= unreachable {
-			return nil
+			return
 		}
 	}
 	decomposed := false
@@ -264,17 +267,13 @@ func (s *progression) expand(n *pnode) *pnode {
 			if holds(n.state, s.p.methods[^st.node].pre) {
 				c := n.child()
 				s.pass(c, st)
-				if goal := s.offer(c); goal != nil {
-					return goal
-				}
+				s.offer(c)
 			}
 		case s.p.nodes[st.node].action:
 			if holds(n.state, s.p.nodes[st.node].pre) {
 				c := n.child()
 				s.execute(c, st)
-				if goal := s.offer(c); goal != nil {
-					return goal
-				}
+				s.offer(c)
 			}
 		case !decomposed:
 			decomposed = true
@@ -282,14 +281,11 @@ func (s *progression) expand(n *pnode) *pnode {
 				if s.p.po || holds(n.state, s.p.methods[mi].pre) {
 					c := n.child()
 					s.decompose(c, st, mi)
-					if goal := s.offer(c); goal != nil {
-						return goal
-					}
+					s.offer(c)
 				}
 			}
 		}
 	}
-	return nil
 }
 
 // child is a copy of a node to change.
@@ -452,3 +448,5 @@ func (s *progression) plan() *Plan {
 	}
 	return p
 }
+
+func (s *progression) expanded() int { return s.count }

@@ -16,12 +16,16 @@ import (
 	"context"
 	"errors"
 
+	"github.com/jitos/jitos"
 	"github.com/jitos/jitos/planner/hddl"
 )
 
 // Options bound a search.
 type Options struct {
 	Budget int // nodes in all; 0 is no bound but the context's
+	// Explain asks for the reason why each other method was not used.
+	Explain bool
+	K       int // how many plans, distinct by their methods; 0 is one
 }
 
 // Result is what a search found.
@@ -31,16 +35,29 @@ type Result struct {
 	Truncated bool // the time or the budget ended first
 	Nodes     int  // expanded: tasks decomposed or executed
 	By        string
+	// Bound is a lower bound on the cost of any plan, 0 where none was proved.
+	Bound  int
+	WhyNot []jitos.WhyNot
 }
 
-// Solve looks for a plan. Two tracks of searches go side by side, one on the problem as it is and one on the ground problem, in
-// rounds of nodes that are counted and not timed; of two answers that of the earlier round counts, in one round that of the
-// first track. So the answer does not depend on which was faster; only the end of the time can cut it.
+// Solve looks for plans.
 func Solve(ctx context.Context, d *hddl.Domain, p *hddl.Problem, o Options) (*Result, error) {
 	m, err := compile(d, p)
 	if err != nil {
 		return nil, err
 	}
+	res, err := race(ctx, m, o)
+	if err == nil && o.Explain {
+		err = explain(ctx, m, res)
+	}
+	return res, err
+}
+
+// race looks for a plan. Two tracks of searches go side by side, one on the problem as it is and one on the ground problem, in
+// rounds of nodes that are counted and not timed; of two answers that of the earlier round counts, in one round that of the
+// first track. So the answer does not depend on which was faster; only the end of the time can cut it.
+func race(ctx context.Context, m *model, o Options) (*Result, error) {
+	outer := ctx
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	tracks := []*track{newTrack(ctx, (&lifted{m: m}).round), newTrack(ctx, (&grounded{m: m}).round)}
@@ -66,6 +83,10 @@ func Solve(ctx context.Context, d *hddl.Domain, p *hddl.Problem, o Options) (*Re
 				res.By, res.Proved = a.by, a.proved
 				if a.plan != nil {
 					res.Plans = []*Plan{a.plan()}
+					if o.K > 1 {
+						stop()
+						return res, candidates(outer, m, o, a.more, res)
+					}
 				}
 				return res, nil
 			}
@@ -86,11 +107,19 @@ const (
 // answer is what a track did in a round.
 type answer struct {
 	plan   func() *Plan // nil where none was found
+	more   search       // what found it
 	proved bool         // there is no plan
 	over   bool         // nothing is left to do
 	by     string
 	nodes  int
 	err    error
+}
+
+// search is one of the searches. Each call of run goes on where the last ended; after found, plan is the plan.
+type search interface {
+	run(ctx context.Context, nodes int) (outcome, error)
+	plan() *Plan
+	expanded() int
 }
 
 // track works through its rounds in a goroutine of its own, one ahead of what is asked for.
@@ -192,7 +221,7 @@ func (l *lifted) round(ctx context.Context, round, nodes int) answer {
 			a.err = err
 			return a
 		case end == found:
-			a.plan = func() *Plan { return s.replay(s.decisions()) }
+			a.plan, a.more = s.plan, s
 			return a
 		case end == exhausted && l.m.linear:
 			a.proved = true
@@ -257,7 +286,7 @@ func (g *grounded) round(ctx context.Context, round, nodes int) answer {
 			a.err = err
 			return a
 		case end == found:
-			a.plan = s.plan
+			a.plan, a.more = s.plan, s
 			return a
 		case end == exhausted:
 			a.proved = true
