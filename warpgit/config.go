@@ -262,7 +262,8 @@ func (r *Repo) checkConfig() (perm, error) {
 		case s.key() == "objectformat" && s.value != "sha1":
 			return 0, fmt.Errorf("%w: its object format is %s; jitos reads sha1 repositories only", jitos.ErrInvalid, s.value)
 		case s.key() == "refstorage" && s.value != "files":
-			return 0, fmt.Errorf("%w: its refs are kept as %s; jitos knows git's files only", jitos.ErrInvalid, s.value)
+			return 0, jitos.Hint(fmt.Errorf("%w: its refs are kept as %s; jitos knows git's files only", jitos.ErrInvalid, s.value),
+				"git refs migrate --ref-format=files changes that, in git 2.46 and later")
 		case s.key() == "refstorage", s.key() == "objectformat", known[s.key()]:
 			r.precious = r.precious || s.key() == "preciousobjects" && !s.isFalse()
 		default:

@@ -150,6 +150,37 @@ func TestStorer_againstGogit(t *testing.T) {
 	}
 }
 
+// A linked worktree has a HEAD, and refs of a bisection, of its own; the branches are the repository's.
+func TestStorer_linkedWorktree(t *testing.T) {
+	dir := newDir(t)
+	linked := filepath.Join(t.TempDir(), "linked")
+	run(t, dir, "worktree", "add", "-q", "-b", "side", linked)
+	run(t, linked, "update-ref", "refs/bisect/bad", "HEAD")
+	here, there := openDir(t, dir).Storer(), openDir(t, linked).Storer()
+	if head, err := there.Reference("HEAD"); err != nil || head.Target() != "refs/heads/side" {
+		t.Errorf("HEAD of the linked one: %v %v", head, err)
+	}
+	if _, err := there.Reference("refs/bisect/bad"); err != nil {
+		t.Errorf("its bisection: %v", err)
+	}
+	if _, err := here.Reference("refs/bisect/bad"); err != plumbing.ErrReferenceNotFound {
+		t.Errorf("its bisection, from the main one: %v", err)
+	}
+	next := commitBy(t, there, "by the linked one")
+	if err := there.SetReference(plumbing.NewHashReference("refs/heads/made", next)); err != nil {
+		t.Fatal(err)
+	}
+	if err := there.SetReference(plumbing.NewHashReference("refs/bisect/good", next)); err != nil {
+		t.Fatal(err)
+	}
+	if made, err := here.Reference("refs/heads/made"); err != nil || made.Hash() != next {
+		t.Errorf("a branch that the linked one made: %v %v", made, err)
+	}
+	if got := run(t, linked, "rev-parse", "refs/bisect/good"); got != next.String() {
+		t.Errorf("git reads the good one as %s", got)
+	}
+}
+
 // go-git's tools: the history, blame, a tag; and what they write is on the disk as git wants it.
 func TestStorer_tools(t *testing.T) {
 	dir := newDir(t)

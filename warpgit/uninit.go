@@ -19,6 +19,9 @@ var fabricPrefixes = []string{"refs/heads/jitos/", remotePrefix}
 // CheckInit tells whether a fabric may be made here, and what the user should know: notices in words. The error Is
 // jitos.ErrInvalid where a branch of the user's stands where the fabric's branches go.
 func (r *Repo) CheckInit(ctx context.Context) ([]string, error) {
+	if err := r.gitReads(ctx); err != nil {
+		return nil, err
+	}
 	for _, name := range []string{"jitos", "jitos/sws", "jitos/archive"} {
 		if _, err := r.refs.read("refs/heads/" + name); err == nil {
 			return nil, jitos.Hint(fmt.Errorf("%w: there is a branch named %s, so git cannot keep the fabric's branches jitos/…", jitos.ErrInvalid, name),
