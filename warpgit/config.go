@@ -1,6 +1,7 @@
 package warpgit
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -62,8 +63,11 @@ func (s setting) isFalse() bool {
 
 var errConfig = errors.New("bad config line")
 
-// parseConfig reads git's format of settings (config.c).
+// parseConfig reads git's format of settings (config.c). A NUL, of which git makes one thing here and another there, is refused.
 func parseConfig(text []byte) (config, error) {
+	if bytes.IndexByte(text, 0) >= 0 {
+		return nil, fmt.Errorf("%w: a NUL", errConfig)
+	}
 	p := &configParser{text: strings.TrimPrefix(string(text), "\ufeff")}
 	p.text = strings.ReplaceAll(p.text, "\r\n", "\n")
 	var list config
@@ -148,11 +152,11 @@ func (p *configParser) header() (section string, err error) {
 		p.at++
 	}
 	section = strings.ToLower(p.text[from:p.at])
-	if section == "" {
-		return "", p.bad()
-	}
 	switch c := p.next(); c {
 	case ']':
+		if section == "" {
+			return "", p.bad()
+		}
 		return section + ".", nil
 	case ' ', '\t':
 	default:

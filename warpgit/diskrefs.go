@@ -79,7 +79,7 @@ func (d *diskRefs) one(name string) (plumbing.Hash, string, error) {
 
 func parseRef(name string, text []byte) (plumbing.Hash, string, error) {
 	s := strings.TrimSpace(string(text))
-	if target, ok := strings.CutPrefix(s, "ref:"); ok {
+	if target, ok := strings.CutPrefix(s, "ref:"); ok && strings.TrimSpace(target) != "" {
 		return plumbing.ZeroHash, strings.TrimSpace(target), nil
 	}
 	if !plumbing.IsHash(s) || len(s) != 40 {
@@ -97,14 +97,23 @@ func (d *diskRefs) packed() (map[string]plumbing.Hash, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read packed-refs: %w", err)
 	}
+	return parsePackedRefs(text), nil
+}
+
+// parsePackedRefs reads the lines of a hash, a blank and a name. Comments, peeled tags and names that are none of a ref's are
+// passed over.
+func parsePackedRefs(text []byte) map[string]plumbing.Hash {
 	out := map[string]plumbing.Hash{}
 	for line := range strings.Lines(string(text)) {
-		hex, name, ok := strings.Cut(strings.TrimSpace(line), " ")
-		if ok && plumbing.IsHash(hex) {
-			out[name] = plumbing.NewHash(hex)
+		line = strings.TrimSuffix(line, "\n")
+		if len(line) < 42 || !plumbing.IsHash(line[:40]) || !strings.ContainsRune(" \t\r\v\f", rune(line[40])) {
+			continue
+		}
+		if name := line[41:]; checkRef(name) == nil {
+			out[name] = plumbing.NewHash(line[:40])
 		}
 	}
-	return out, nil
+	return out
 }
 
 func (d *diskRefs) move(ctx context.Context, name string, old, new plumbing.Hash) error {

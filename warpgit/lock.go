@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -100,6 +101,13 @@ type alive struct {
 }
 
 const alivePrefix = "jitos-"
+
+// isWriter tells whether a text, found in a .keep, is the name of such a lock, and so no way to another file.
+func isWriter(name string) bool {
+	id, ok := strings.CutPrefix(name, alivePrefix)
+	_, err := hex.DecodeString(id)
+	return ok && len(id) == 16 && err == nil
+}
 
 func newAlive(p perm, dir string) (*alive, error) {
 	for {

@@ -287,7 +287,7 @@ func (p *packWriter) sweepKeeps(graves map[string]*os.File) error {
 			continue // somebody else's, or gone
 		}
 		mark, owner, _ := strings.Cut(strings.TrimSpace(string(text)), " ")
-		if mark != keepMark || !strings.HasPrefix(owner, alivePrefix) || !p.dead(graves, owner) {
+		if mark != keepMark || !isWriter(owner) || !p.dead(graves, owner) {
 			continue
 		}
 		if path := strings.TrimSuffix(keep, ".keep"); !exists(path + ".idx") {

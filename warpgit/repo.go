@@ -1,16 +1,19 @@
 package warpgit
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/jitos/jitos"
 )
 
 // Repo is a user's repository: its directories, its Store, and what jitos may do to the user's side of it.
@@ -86,19 +89,31 @@ func (r *Repo) Close() error {
 
 // isShallowEdge tells whether the history is cut off behind a commit.
 func (r *Repo) isShallowEdge(id plumbing.Hash) (bool, error) {
-	f, err := os.Open(filepath.Join(r.Common, "shallow"))
+	ids, err := r.shallow()
+	return slices.Contains(ids, id), err
+}
+
+// shallow lists the commits behind which the history is cut off.
+func (r *Repo) shallow() ([]plumbing.Hash, error) {
+	text, err := os.ReadFile(filepath.Join(r.Common, "shallow"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+		return nil, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("read shallow: %w", err)
+		return nil, fmt.Errorf("read shallow: %w", err)
 	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		if lines.Text() == id.String() {
-			return true, nil
+	return parseShallow(text)
+}
+
+// parseShallow reads a hash a line.
+func parseShallow(text []byte) ([]plumbing.Hash, error) {
+	var ids []plumbing.Hash
+	for line := range strings.Lines(string(text)) {
+		hex := strings.TrimSpace(line)
+		if !plumbing.IsHash(hex) || len(hex) != 40 {
+			return nil, fmt.Errorf("shallow: %w: the line %.50q", jitos.ErrCorrupt, hex)
 		}
+		ids = append(ids, plumbing.NewHash(hex))
 	}
-	return false, lines.Err()
+	return ids, nil
 }

@@ -268,29 +268,7 @@ func (g *gogit) SetIndex(idx *index.Index) error {
 	})
 }
 
-// Shallow lists the commits behind which the history is cut off.
-func (g *gogit) Shallow() ([]plumbing.Hash, error) {
-	data, err := os.ReadFile(filepath.Join(g.repo.Common, "shallow"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return parseShallow(data)
-}
-
-func parseShallow(data []byte) ([]plumbing.Hash, error) {
-	var ids []plumbing.Hash
-	for line := range strings.Lines(string(data)) {
-		hex := strings.TrimSuffix(line, "\n")
-		if !plumbing.IsHash(hex) || len(hex) != 40 {
-			return nil, fmt.Errorf("shallow: %w: the line %.50q", jitos.ErrCorrupt, hex)
-		}
-		ids = append(ids, plumbing.NewHash(hex))
-	}
-	return ids, nil
-}
+func (g *gogit) Shallow() ([]plumbing.Hash, error) { return g.repo.shallow() }
 
 func (g *gogit) SetShallow(ids []plumbing.Hash) error {
 	return g.repo.rewrite(filepath.Join(g.repo.Common, "shallow"), func([]byte) ([]byte, error) {
