@@ -188,6 +188,7 @@ func (l *Library) merge(over layer) []Problem {
 		}
 		t := *base
 		t.Says = append(append([]Phrase(nil), base.Says...), x.Says...)
+		t.Examples = append(append([]*Example(nil), base.Examples...), x.Examples...)
 		t.Methods = append([]*Method(nil), base.Methods...)
 		for _, m := range x.Methods {
 			t.Methods = replaceMethod(t.Methods, m)

@@ -19,6 +19,7 @@
 //	goal: GATE
 //	gates: [GATE]                         must not get worse
 //	methods: [METHOD]
+//	examples: [EXAMPLE]                   after extend, too
 //
 //	GATE      {gate: NAME, args: {…}} or {run: COMMAND}
 //	METHOD    {name:, title:, cost: 0…1000, vars: {NAME: TYPE}, when: [CONDITION], steps: {NAME: STEP}}
@@ -58,6 +59,26 @@
 //
 // What the planner makes of all this is the subject of package planner.
 //
+// # Examples
+//
+// An example is a test that stands beside the methods: a small world, what is asked of it, and what must come. It is planned
+// as a task would be, without a repository; nothing is run.
+//
+//	examples:
+//	- name: WORDS
+//	  files: [PATH] or {PATH: TEXT}         the file tree; toolchains are recognised in it
+//	  nodes: [{kind: K, is: NAME, has: {FIELD: VALUE or [VALUE]}}]       $task and $snapshot may stand in a VALUE
+//	  say: WORDS                            must be understood as this task, with exactly args
+//	  args: {NAME: VALUE}                   without say: what the task is given
+//	  plans: [PLAN]                         the candidates, best first, and no others; []: there is none
+//	  not: {METHOD: TEXT}                   the method is in no candidate, and the reason, condition or nearest facts hold TEXT
+//	  refused: TEXT                         the arguments are refused with an error that holds TEXT
+//
+//	PLAN  {methods: [NAME], cost: N, steps: [NAME] or {NAME: [NAME that it comes after]}, run: {STEP: COMMAND}}; what is not
+//	      there is not looked at
+//
+// Conditions do not ask for edges, so a world has none. `jitos method test` runs examples.
+//
 // # Lint
 //
 // Load refuses what cannot be used. Lint finds what can be, and will not do what was meant; the codes and what each means
@@ -83,15 +104,16 @@ type Library struct {
 
 // Task is what may be wanted.
 type Task struct {
-	Name    string
-	Title   string // in words; never empty
-	Says    []Phrase
-	Params  []Param // as written
-	Goal    *GateUse
-	Gates   []GateUse
-	Methods []*Method // by cost, then name
-	Origin  string
-	Pos     Pos
+	Name     string
+	Title    string // in words; never empty
+	Says     []Phrase
+	Params   []Param // as written
+	Goal     *GateUse
+	Gates    []GateUse
+	Methods  []*Method  // by cost, then name
+	Examples []*Example // as written
+	Origin   string
+	Pos      Pos
 }
 
 // Param is a typed parameter.

@@ -28,7 +28,7 @@ func words(name string) string { return strings.NewReplacer("-", " ", "_", " ").
 
 // task reads a document that defines a task, or with extend the methods of one that is defined elsewhere.
 func (r *reader) task(n *yaml.Node) *Task {
-	o := r.object(n, "task", "task", "extend", "title", "says", "params", "goal", "gates", "methods")
+	o := r.object(n, "task", "task", "extend", "title", "says", "params", "goal", "gates", "methods", "examples")
 	if o == nil {
 		return nil
 	}
@@ -53,6 +53,7 @@ func (r *reader) task(n *yaml.Node) *Task {
 	}
 	t.Params = r.params(o)
 	t.Says = r.phrases(o)
+	t.Examples = r.examples(o)
 	if g := o.keys["goal"]; g != nil {
 		if use, ok := r.gateUse(g, "goal"); ok {
 			t.Goal = &use

@@ -13,12 +13,15 @@ import (
 // Plan returns the candidates for a task, best first, and for each method that is in none of them why. The same snapshot,
 // task and library give the same answer to the byte. No candidate is no error.
 func (p *Planner) Plan(ctx context.Context, at jitos.Snapshot, id jitos.TaskID, task jitos.Task) ([]jitos.Slap, jitos.Planning, error) {
-	planning := jitos.Planning{Task: id, Tree: at.Tree(), Planner: Version, K: p.K}
 	lib, err := p.library(ctx, at)
 	if err != nil {
-		return nil, planning, err
+		return nil, jitos.Planning{}, err
 	}
-	planning.Library = lib.Hash()
+	return p.plan(ctx, lib, at, id, task)
+}
+
+func (p *Planner) plan(ctx context.Context, lib *library, at jitos.Snapshot, id jitos.TaskID, task jitos.Task) ([]jitos.Slap, jitos.Planning, error) {
+	planning := jitos.Planning{Task: id, Tree: at.Tree(), Library: lib.Hash(), Planner: Version, K: p.K}
 	t, ok := lib.Task(task.Name)
 	if !ok {
 		planning.WhyNot = []jitos.WhyNot{noTask(task)}

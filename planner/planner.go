@@ -141,6 +141,10 @@ func (p *Planner) Match(ctx context.Context, at jitos.Snapshot, intent string, a
 	if err != nil {
 		return jitos.Match{}, err
 	}
+	return lib.match(intent, args)
+}
+
+func (lib *library) match(intent string, args map[string]string) (jitos.Match, error) {
 	m := jitos.Match{Task: jitos.Task{Intent: strings.TrimSpace(intent), Args: maps.Clone(args)}, Nearest: lib.Nearest(intent, 5)}
 	meaning, ok := lib.Understand(intent)
 	if !ok {

@@ -16,8 +16,8 @@ func methodCommand(a *app) *cli.Command {
 	return &cli.Command{
 		Name:      "method",
 		Category:  groupLibrary,
-		Usage:     "list, show, add and check methods",
-		ArgsUsage: "list|show|add|lint",
+		Usage:     "list, show, add, check and test methods",
+		ArgsUsage: "list|show|add|lint|test",
 		Subcommands: []*cli.Command{
 			{
 				Name:  "list",
@@ -46,6 +46,7 @@ origin is "" for what is built in, else the hash of the file that brought it.`,
 				Action: func(c *cli.Context) error { return a.methodAdd(c) },
 			},
 			methodLintCommand(a),
+			methodTestCommand(a),
 		},
 	}
 }
