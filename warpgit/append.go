@@ -63,7 +63,10 @@ func (s *Store) append(ctx context.Context, ref jitos.Ref, old, parent jitos.Com
 		}
 		ids = append(ids, commitID(t.id))
 	}
-	return ids, s.publish(ctx, string(ref), oldID, t.id, layer, roots...)
+	if err = s.publish(ctx, string(ref), oldID, t.id, layer, roots...); err == nil && ref == jitos.SystemRef {
+		s.index.wrote(ctx, roots[0], rewrites, ids) // the first root is the parent
+	}
+	return ids, err
 }
 
 // expect saves the work where the ref has moved already; the move itself looks again.

@@ -256,7 +256,7 @@ func (o *Objects) changeDir(ctx context.Context, dir plumbing.Hash, changes []le
 }
 
 // checkEnds refuses a graph with an edge that hangs in the air: the ends of each new edge are looked up, and a node that goes
-// may not leave edges of its own behind. That nothing else points to it is checked where the reverse index is at hand.
+// may not leave edges of its own behind. That nothing else points to it is checked where the index is at hand.
 func (o *Objects) checkEnds(ctx context.Context, fabric plumbing.Hash, p *plan) error {
 	there := map[jitos.NodeID]bool{}
 	for _, parts := range p.added {

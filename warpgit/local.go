@@ -22,7 +22,7 @@ import (
 //	clone        the id of this clone
 //	allowed      a line for each hash that may run here: the hash, a space, what it is
 //	live/<id>    locked while a process is alive; the file itself says nothing
-//	index/       the reverse index, see reverse.go
+//	index/       what trees do not tell without a walk, see index.go
 //	packs/       an empty file for each pack that jitos wrote, see Tidy
 //	graph        the checksum of the commit-graph that jitos wrote
 //	gc.lock      locked while somebody maintains the repository, claims.lock while packs to join are chosen

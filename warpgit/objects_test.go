@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -178,67 +177,5 @@ func TestFiles_byHash(t *testing.T) {
 	}
 	if _, err := unknown.ReadFile(ctx, "x"); !errors.Is(err, jitos.ErrNotFound) {
 		t.Errorf("a tree of nobody's: %v", err)
-	}
-}
-
-// The reverse index on disk: written when it grows, brought up to date by what changed, built anew when it is lost or broken.
-func TestReverseIndex_file(t *testing.T) {
-	dir := newDir(t)
-	r := openDir(t, dir)
-	tip := born(t, r.Store)
-	hub := node("thing", "hub")
-	rw := graphRule([]jitos.Node{hub}, nil)
-	for i := range 400 {
-		n := node("thing", fmt.Sprint("n", i))
-		rw.Set = append(rw.Set, n)
-		rw.Edges = append(rw.Edges, edge(n, "to", hub, ""), edge(hub, "from", n, ""))
-	}
-	tip = appendTo(t, r.Store, jitos.SystemRef, tip, rw)
-	pointing := func(s *Store, id jitos.CommitID, to string) int {
-		t.Helper()
-		n := 0
-		for e, err := range s.To(ctx, open(t, s, id), jitos.NodeID{Kind: "thing", Name: to}) {
-			if err != nil || e.To.Name != to {
-				t.Fatal(e, err)
-			}
-			n++
-		}
-		return n
-	}
-	index := func() []string {
-		list, err := filepath.Glob(filepath.Join(dir, ".git/jitos/index/*"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return list
-	}
-	if n := pointing(r.Store, tip, "hub"); n != 400 || len(index()) != 1 {
-		t.Errorf("%d edges point to the hub, index %v", n, index())
-	}
-	drop := graphRule(nil, nil, rw.Edges[0].Item(), rw.Edges[2].Item())
-	drop.Edges = []jitos.Edge{edge(rw.Set[5], "also", hub, "")}
-	next := appendTo(t, r.Store, jitos.SystemRef, tip, drop)
-	for what, prepare := range map[string]func(){
-		"as it was": func() {},
-		"deleted":   func() { os.RemoveAll(filepath.Join(dir, ".git/jitos/index")) },
-		"cut off":   func() { os.Truncate(index()[0], 100) },
-		"of a tree that is gone": func() {
-			_, size, _ := strings.Cut(filepath.Base(index()[0]), "-")
-			os.Rename(index()[0], filepath.Join(dir, ".git/jitos/index", strings.Repeat("1", 40)+"-"+size))
-		},
-	} {
-		prepare()
-		s := openDir(t, dir).Store
-		if n := pointing(s, next, "hub"); n != 399 {
-			t.Errorf("%s: %d edges point to the hub, want 399", what, n)
-		}
-		if n := pointing(s, tip, "hub"); n != 400 {
-			t.Errorf("%s: %d edges pointed to the hub, want 400", what, n)
-		}
-		for _, name := range []string{"n0", "n399", "n10"} {
-			if n := pointing(s, next, name); n != 1 {
-				t.Errorf("%s: %d edges point to %s", what, n, name)
-			}
-		}
 	}
 }

@@ -73,13 +73,14 @@ func (r *Repo) open() error {
 	r.refs = &diskRefs{common: r.Common, packs: r.packs, perm: shared, moved: r.moved}
 	r.Store = newStore(newObjects(r.objects, r.packs), r.refs, r.who)
 	r.Store.now = now
-	r.Store.index.dir, r.Store.index.perm = r.local("index"), shared
+	r.Store.index.dir, r.Store.index.perm, r.Store.index.clone = r.local("index"), shared, sync.OnceValue(r.Clone)
 	r.Store.shallow = r.isShallowEdge
 	return nil
 }
 
 // Close lets go of what was staged and not appended, and of all files. The repository must not be used afterwards.
 func (r *Repo) Close() error {
+	r.Store.index.close(context.Background())
 	err := errors.Join(r.Store.Objects.close(), r.objects.Close())
 	for _, inner := range r.opened {
 		err = errors.Join(err, inner.Close())

@@ -21,7 +21,7 @@ type Store struct {
 	who       func(context.Context) (string, error) // the committer, "name <address>"
 	now       func() time.Time                      // tests pin it
 	shallow   func(plumbing.Hash) (bool, error)     // is it an edge of a shallow clone? nil: none are
-	index     *reverseIndex                         // nil: reverse look-ups read every edge
+	index     *graphIndex
 	views     cache[plumbing.Hash, *view]
 	standings cache[plumbing.Hash, standing]
 }
@@ -44,7 +44,7 @@ func newStore(objects *Objects, refs refs, who func(context.Context) (string, er
 		views:     cache[plumbing.Hash, *view]{limit: 100_000},
 		standings: cache[plumbing.Hash, standing]{limit: 10_000},
 	}
-	s.index = &reverseIndex{}
+	s.index = &graphIndex{store: s, clone: func() string { return "" }}
 	objects.lost = s.findTree
 	return s
 }

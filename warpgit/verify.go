@@ -45,7 +45,7 @@ func (s *Store) verify(ctx context.Context, tip plumbing.Hash, known func(plumbi
 			yield(Verified{}, err)
 			return
 		}
-		v := &verifier{store: s, index: &reverseIndex{}}
+		v := &verifier{store: s, index: &graphIndex{}}
 		for i := len(line) - 1; i >= 0; i-- {
 			if v.objects == nil || v.objects.batch.bytes > 8<<20 { // what replays make is compared, and never gets anywhere
 				v.objects = s.Objects.layer(0)
@@ -81,8 +81,8 @@ func (s *Store) lineBack(ctx context.Context, id plumbing.Hash, known func(plumb
 
 type verifier struct {
 	store   *Store
-	objects *Objects // a layer
-	index   *reverseIndex
+	objects *Objects    // a layer
+	index   *graphIndex // of nothing: the trees are compared
 }
 
 func (v *verifier) check(ctx context.Context, id plumbing.Hash) (Verified, error) {

@@ -166,11 +166,11 @@ func (a *app) names(ctx context.Context, of string) []string {
 	case of == "sws" || of == "--sws" || strings.HasPrefix(of, "sws ") && of != "sws new":
 		return f.workspaceNames(ctx)
 	case of == "plan" || of == "run" || of == "task" || strings.HasPrefix(of, "task "):
-		return f.taskNames(ctx, at)
+		return f.taskNames(ctx)
 	case of == "slap":
 		return f.planNames(ctx, at)
 	case of == "show" || of == "why":
-		return append(append(f.taskNames(ctx, at), f.planNames(ctx, at)...), f.workspaceNames(ctx)...)
+		return append(append(f.taskNames(ctx), f.planNames(ctx, at)...), f.workspaceNames(ctx)...)
 	case of == "absorb" || of == "land":
 		return f.branchNames(ctx)
 	}
@@ -187,8 +187,8 @@ func (f *fabric) workspaceNames(ctx context.Context) []string {
 	return names
 }
 
-func (f *fabric) taskNames(ctx context.Context, at jitos.Snapshot) []string {
-	list, _, err := f.tasks(ctx, at, true)
+func (f *fabric) taskNames(ctx context.Context) []string {
+	list, _, err := f.store.Tasks(ctx, true)
 	if err != nil {
 		return nil
 	}
@@ -201,7 +201,7 @@ func (f *fabric) taskNames(ctx context.Context, at jitos.Snapshot) []string {
 
 // planNames are those of the tasks that are open.
 func (f *fabric) planNames(ctx context.Context, at jitos.Snapshot) []string {
-	list, _, err := f.tasks(ctx, at, false)
+	list, _, err := f.store.Tasks(ctx, false)
 	if err != nil {
 		return nil
 	}

@@ -173,11 +173,11 @@ func (d *demonstration) farewell(keep bool) {
 
 // task is the only task there is.
 func (d *demonstration) task(ctx context.Context) (jitos.TaskID, error) {
-	f, at, err := d.open().fabric(ctx)
+	f, _, err := d.open().fabric(ctx)
 	if err != nil {
 		return "", err
 	}
-	list, _, err := f.tasks(ctx, at, true)
+	list, _, err := f.store.Tasks(ctx, true)
 	if err != nil {
 		return "", err
 	}

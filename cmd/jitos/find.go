@@ -48,7 +48,7 @@ func (f *fabric) find(ctx context.Context, at jitos.Snapshot, word string) (plac
 		}
 	}
 	for _, p := range places {
-		if found, err := byPrefix(ctx, p, kind, name); err != nil || found.at != nil {
+		if found, err := f.byPrefix(ctx, p, kind, name); err != nil || found.at != nil {
 			return found, err
 		}
 	}
@@ -91,23 +91,21 @@ func exact(ctx context.Context, p place, kind, name string) (place, error) {
 }
 
 // byPrefix finds the only name that begins so, or whose last part does.
-func byPrefix(ctx context.Context, p place, kind, name string) (place, error) {
+func (f *fabric) byPrefix(ctx context.Context, p place, kind, name string) (place, error) {
+	ids, more, err := f.store.Named(ctx, p.at, kind, name, mostCandidates)
+	if err != nil || len(ids) == 0 {
+		return place{}, err
+	}
 	kinds := map[string][]string{} // by name
-	for n, err := range p.at.Nodes(ctx, kind) {
-		if err != nil {
-			return place{}, err
-		}
-		kinds[n.ID.Name] = append(kinds[n.ID.Name], n.ID.Kind)
+	for _, id := range ids {
+		kinds[id.Name] = append(kinds[id.Name], id.Kind)
 	}
-	found := prefixed(sortedKeys(kinds), name)
-	if len(found) == 0 {
-		return place{}, nil
-	}
+	found := sortedKeys(kinds)
 	if len(found) > 1 {
 		for i, n := range found {
 			found[i] = mainKind(kinds[n]) + "/" + n
 		}
-		_, err := one("node", name, found)
+		_, err := one("node", name, found, more)
 		return place{}, err
 	}
 	p.id = jitos.NodeID{Kind: mainKind(kinds[found[0]]), Name: found[0]}
@@ -163,26 +161,69 @@ func (f *fabric) commit(ctx context.Context, word string) (c jitos.Commit, ok bo
 	return s.Commit(), true, nil
 }
 
-// maker finds the rewrite that last set an item: on the line of a WARP or, where it came by a collapse, in the workspace
-// that was collapsed. Nil where nobody here wrote it.
-func (f *fabric) maker(ctx context.Context, from jitos.CommitID, item jitos.ItemID) (*jitos.Commit, error) {
-	for c, err := range f.store.Log(ctx, from) {
+// maker finds the rewrite that last set a node: on the line of a WARP or, where it came by a collapse, in the workspace that
+// was collapsed. Nil where nobody here wrote it. On the system line the index knows it; what it says is looked up.
+func (f *fabric) maker(ctx context.Context, at jitos.Snapshot, id jitos.NodeID) (*jitos.Commit, error) {
+	asked := false
+	for c, err := range f.store.Log(ctx, at.Commit().ID) {
 		if err != nil {
 			return nil, err
 		}
-		if c.Record == nil || c.Record.Set[item] == "" {
+		if c.Record == nil {
 			continue
 		}
-		merged := c.Record.Rule == jitos.RuleCollapse || c.Record.Rule == jitos.RuleRebase
-		if merged && len(c.Parents) == 2 {
-			inner, err := f.makerBefore(ctx, c.Parents[1], item)
-			if err != nil || inner != nil {
-				return inner, err
-			}
+		if c.Record.Set[id.Item()] != "" {
+			return f.writer(ctx, c, id)
 		}
-		return &c, nil
+		if asked || !jitos.IsSystemRule(c.Record.Rule) {
+			continue
+		}
+		asked = true
+		found, err := f.indexed(ctx, at, id)
+		if err != nil {
+			return nil, err
+		}
+		if found != nil && found.Record.Seq < c.Record.Seq {
+			return f.writer(ctx, *found, id)
+		}
 	}
 	return nil, nil
+}
+
+// indexed is the rewrite of the system line that set a node last, nil where it did not make it what it is in a WARP.
+func (f *fabric) indexed(ctx context.Context, at jitos.Snapshot, id jitos.NodeID) (*jitos.Commit, error) {
+	commit, err := f.store.SetBy(ctx, id)
+	if err != nil || commit == "" {
+		return nil, err
+	}
+	blob, err := at.Blob(ctx, id.Item())
+	if err != nil {
+		return nil, err
+	}
+	there, err := f.store.Open(ctx, commit)
+	if errors.Is(err, jitos.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	c := there.Commit()
+	if c.Record == nil || c.Record.Set[id.Item()] != blob {
+		return nil, nil
+	}
+	return &c, nil
+}
+
+// writer is the rewrite in a collapsed workspace that set a node, where it was one; else the rewrite itself.
+func (f *fabric) writer(ctx context.Context, c jitos.Commit, id jitos.NodeID) (*jitos.Commit, error) {
+	merged := c.Record.Rule == jitos.RuleCollapse || c.Record.Rule == jitos.RuleRebase
+	if merged && len(c.Parents) == 2 {
+		inner, err := f.makerBefore(ctx, c.Parents[1], id.Item())
+		if err != nil || inner != nil {
+			return inner, err
+		}
+	}
+	return &c, nil
 }
 
 // makerBefore looks in a workspace, back to where it left the system line.

@@ -46,7 +46,7 @@ func (a *app) graph(c *cli.Context) error {
 	}
 	p := newPicture()
 	if word := c.String("task"); word != "" {
-		id, err := resolveTask(ctx, at, word)
+		id, err := f.resolveTask(ctx, at, word)
 		if err != nil {
 			return err
 		}

@@ -56,7 +56,7 @@ func (a *app) log(c *cli.Context) error {
 	}
 	var task jitos.TaskID
 	if word := c.String("task"); word != "" {
-		if task, err = resolveTask(ctx, at, word); err != nil {
+		if task, err = f.resolveTask(ctx, at, word); err != nil {
 			return err
 		}
 	}

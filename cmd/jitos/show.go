@@ -142,7 +142,7 @@ func (f *fabric) card(ctx context.Context, system jitos.Snapshot, p place) (node
 			return strings.Compare(a.Label+"\x00"+a.From+a.To+"\x00"+a.Key, b.Label+"\x00"+b.From+b.To+"\x00"+b.Key)
 		})
 	}
-	made, err := f.maker(ctx, p.at.Commit().ID, p.id.Item())
+	made, err := f.maker(ctx, p.at, p.id)
 	if err != nil {
 		return card, err
 	}

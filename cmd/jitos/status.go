@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/warpgit"
 )
 
 func statusCommand(a *app) *cli.Command {
@@ -27,12 +28,12 @@ clone), exhausted (every plan failed), no-plan, true (it held already), done, wi
 
 // statusCard is what `status --json` prints.
 type statusCard struct {
-	System   jitos.CommitID  `json:"system"`
-	Tasks    []taskLine      `json:"tasks"`
-	SWS      []swsLine       `json:"sws"`
-	Inbox    []jitos.Waiting `json:"inbox"`
-	Unlanded []string        `json:"unlanded"`
-	Branch   string          `json:"branch"` // that the fabric follows
+	System   jitos.CommitID     `json:"system"`
+	Tasks    []warpgit.TaskLine `json:"tasks"`
+	SWS      []swsLine          `json:"sws"`
+	Inbox    []jitos.Waiting    `json:"inbox"`
+	Unlanded []string           `json:"unlanded"`
+	Branch   string             `json:"branch"` // that the fabric follows
 
 	ended int // tasks that have ended and are not in Tasks
 	sync  jitos.Sync
@@ -66,11 +67,11 @@ func (a *app) status(c *cli.Context) error {
 }
 
 // statusAt computes the status. Its cost follows what is open and what has changed since it was asked last, not the size
-// of the graph: see taskCache. all lists tasks that have ended, too.
+// of the graph: see warpgit.Store.Tasks. all lists tasks that have ended, too.
 func (f *fabric) statusAt(ctx context.Context, at jitos.Snapshot, all bool) (statusCard, error) {
 	card := statusCard{System: at.Commit().ID, SWS: []swsLine{}, Inbox: []jitos.Waiting{}, Unlanded: []string{}}
 	var err error
-	if card.Tasks, card.ended, err = f.tasks(ctx, at, all); err != nil {
+	if card.Tasks, card.ended, err = f.store.Tasks(ctx, all); err != nil {
 		return card, err
 	}
 	list, err := f.kernel.Workspaces(ctx)

@@ -113,11 +113,11 @@ func (a *app) taskList(c *cli.Context) error {
 	if _, err := arguments(c, 0, 0); err != nil {
 		return err
 	}
-	f, at, err := a.fabric(c.Context)
+	f, _, err := a.fabric(c.Context)
 	if err != nil {
 		return err
 	}
-	list, ended, err := f.tasks(c.Context, at, c.Bool("all"))
+	list, ended, err := f.store.Tasks(c.Context, c.Bool("all"))
 	if err != nil {
 		return err
 	}
@@ -140,11 +140,11 @@ func (a *app) taskShow(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	_, at, err := a.fabric(c.Context)
+	f, at, err := a.fabric(c.Context)
 	if err != nil {
 		return err
 	}
-	if _, err := resolveTask(c.Context, at, args[0]); err != nil {
+	if _, err := f.resolveTask(c.Context, at, args[0]); err != nil {
 		return err
 	}
 	return a.show(c)
@@ -170,11 +170,11 @@ func (a *app) taskWithdraw(c *cli.Context) error {
 
 // writingTask is writing for a command on a task: a wrong id is told before anything is touched.
 func (a *app) writingTask(ctx context.Context, word string) (f *fabric, id jitos.TaskID, stop func(), err error) {
-	_, at, err := a.fabric(ctx)
+	f, at, err := a.fabric(ctx)
 	if err != nil {
 		return nil, "", nil, err
 	}
-	if id, err = resolveTask(ctx, at, word); err != nil {
+	if id, err = f.resolveTask(ctx, at, word); err != nil {
 		return nil, "", nil, err
 	}
 	f, stop, err = a.writing(ctx)

@@ -137,7 +137,7 @@ func (a *app) whyID(c *cli.Context, f *fabric, at jitos.Snapshot, word string) e
 	if err != nil {
 		return err
 	}
-	if made, err := f.maker(ctx, p.at.Commit().ID, p.id.Item()); err == nil && made != nil {
+	if made, err := f.maker(ctx, p.at, p.id); err == nil && made != nil {
 		reason.Commit = made
 	}
 	tale := tale{origin: "jitos", reason: reason}

@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/warpgit"
 )
 
 // whyCard is what `why --json` prints for a line or an id.
@@ -24,7 +25,7 @@ type whyCard struct {
 	Job       *whyJob            `json:"job"`
 	Process   jitos.ProcessID    `json:"process,omitempty"`
 	Slap      *whySlap           `json:"slap"`
-	Task      *taskLine          `json:"task"`
+	Task      *warpgit.TaskLine  `json:"task"`
 	Collapse  *commitLine        `json:"collapse"`
 	Evidence  []whyEvidence      `json:"evidence"`
 	Findings  []whyFinding       `json:"findings"`
@@ -113,7 +114,7 @@ func (t *tale) fillTask(card *whyCard) {
 	if v == nil {
 		return
 	}
-	card.Task = &taskLine{v.ID, v.Task.Intent, v.Status}
+	card.Task = &warpgit.TaskLine{ID: v.ID, Intent: v.Task.Intent, Status: v.Status}
 	for _, p := range v.Processes {
 		if p.Attempt != nil && p.ID != card.Process {
 			card.Discarded = append(card.Discarded, jitos.AttemptEnd{Process: p.ID, Slap: p.Process.Slap, Outcome: p.Attempt.Kind, Reason: p.Attempt.Reason})
