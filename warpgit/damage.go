@@ -181,7 +181,7 @@ func (d *objectDirs) readIntact(id plumbing.Hash) (rawObject, error) {
 		return false
 	}
 	for range 2 { // git may move an object while we look for it
-		for _, p := range d.packs {
+		for _, p := range d.everyPack() {
 			offset, err := p.find(id)
 			if errors.Is(err, plumbing.ErrObjectNotFound) {
 				continue
@@ -226,37 +226,29 @@ func (p *pack) openable() error {
 }
 
 func (p *pack) tryOpen() error {
-	for i := 1; i < 256; i++ {
-		if p.fanout(i) < p.fanout(i-1) {
+	fanout := p.idx[idxFanout:idxHashes]
+	for i := 4; i < len(fanout); i += 4 {
+		if binary.BigEndian.Uint32(fanout[i:]) < binary.BigEndian.Uint32(fanout[i-4:]) {
 			return errors.New("its index is not in order")
 		}
 	}
-	if extra := len(p.idx) - p.large - 40; extra%8 != 0 || extra/8 > p.count {
+	if extra := len(p.idx) - p.large - 40; extra/8 > p.count {
 		return errors.New("its index has a wrong size")
 	}
-	file, err := p.open()
-	if err != nil {
+	if err := p.openData(); err != nil {
 		return err
 	}
-	info, err := file.Stat()
-	if err != nil {
-		return err
+	if len(p.data) < 12+packTail {
+		return errors.New("it is cut off")
 	}
-	var head [12]byte
-	var sum [20]byte
-	if _, err := file.ReadAt(head[:], 0); err != nil {
-		return err
-	}
-	if _, err := file.ReadAt(sum[:], info.Size()-int64(len(sum))); err != nil {
-		return err
-	}
+	head, sum := p.data[:12], p.data[len(p.data)-packTail:]
 	version, count := binary.BigEndian.Uint32(head[4:]), binary.BigEndian.Uint32(head[8:])
 	switch {
 	case string(head[:4]) != "PACK" || version != 2 && version != 3:
 		return errors.New("it does not begin as a pack does")
 	case int(count) != p.count:
 		return fmt.Errorf("it holds %d objects, and its index names %d", count, p.count)
-	case !bytes.Equal(sum[:], p.idx[len(p.idx)-40:][:20]):
+	case !bytes.Equal(sum, p.idx[len(p.idx)-40:][:20]):
 		return errors.New("it is not the pack that its index is of")
 	}
 	return nil

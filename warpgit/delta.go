@@ -3,6 +3,7 @@ package warpgit
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"math/bits"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -136,4 +137,49 @@ func (d *deltaWriter) insert(until int) {
 		d.out = append(append(d.out, byte(n)), d.dst[d.done:d.done+n]...)
 		d.done += n
 	}
+}
+
+var errDelta = errors.New("a broken delta")
+
+// applyDelta makes what a delta says of its base.
+func applyDelta(base, delta []byte) ([]byte, error) {
+	from, delta, ok := readSize(delta, 7)
+	to, delta, ok2 := readSize(delta, 7)
+	if !ok || !ok2 || from != int64(len(base)) || to > maxObject {
+		return nil, errDelta
+	}
+	out := make([]byte, 0, min(to, int64(len(base)+len(delta))+1<<16)) // more only where there are copies to fill it
+	for len(delta) > 0 {
+		op := delta[0]
+		delta = delta[1:]
+		if op&0x80 == 0 {
+			if op == 0 || int(op) > len(delta) {
+				return nil, errDelta
+			}
+			out, delta = append(out, delta[:op]...), delta[op:]
+			continue
+		}
+		var v [7]byte // four of the offset, three of the size
+		for i := range v {
+			if op&(1<<i) != 0 {
+				if len(delta) == 0 {
+					return nil, errDelta
+				}
+				v[i], delta = delta[0], delta[1:]
+			}
+		}
+		offset := int64(binary.LittleEndian.Uint32(v[:]))
+		size := int64(v[4]) | int64(v[5])<<8 | int64(v[6])<<16
+		if size == 0 {
+			size = 0x10000
+		}
+		if offset+size > int64(len(base)) || int64(len(out))+size > to {
+			return nil, errDelta
+		}
+		out = append(out, base[offset:offset+size]...)
+	}
+	if int64(len(out)) != to {
+		return nil, errDelta
+	}
+	return out, nil
 }

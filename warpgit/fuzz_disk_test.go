@@ -270,43 +270,6 @@ func FuzzFabricFile(f *testing.F) {
 	})
 }
 
-// Of a multi-pack index only the names are read: never more than the file has, and of one that git made all of them.
-func FuzzMultiPackIndex(f *testing.F) {
-	dir := newDir(f)
-	for i := range 2 {
-		write(f, dir, "README.md", strings.Repeat("x", i))
-		run(f, dir, "commit", "-q", "-am", "next")
-		run(f, dir, "repack", "-q")
-	}
-	run(f, dir, "multi-pack-index", "write")
-	real := []byte(read(f, dir, ".git/objects/pack/multi-pack-index"))
-	packs, err := filepath.Glob(filepath.Join(dir, ".git/objects/pack/*.idx"))
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(real)
-	f.Add(real[:40])
-	f.Add([]byte("MIDX\x01\x01\x00\x00\x00\x00\x00\x00"))
-	f.Add([]byte("MIDX\x01\x01\x01\x00\x00\x00\x00\x01PNAM\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		names, err := midxNames(bytes.NewReader(data))
-		size := 0
-		for name := range names {
-			size += len(name)
-		}
-		if size > len(data) || err != nil && names != nil {
-			t.Errorf("%d bytes of names of %d, %v", size, len(data), err)
-		}
-		if bytes.Equal(data, real) {
-			for _, path := range packs {
-				if !names[filepath.Base(path)] {
-					t.Errorf("%s is not among %v", filepath.Base(path), names)
-				}
-			}
-		}
-	})
-}
-
 // A tag's target is found where it is, and nowhere else, whatever the tag says.
 func FuzzStagedTag(f *testing.F) {
 	blob := plumbing.ComputeHash(plumbing.BlobObject, []byte("x"))

@@ -2,10 +2,8 @@ package warpgit
 
 import (
 	"cmp"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -90,7 +88,7 @@ func (l packLoad) isFull() bool { return l.free() >= 2*l.due() }
 
 // weigh fills in the sizes and times, and says which packs must stay, with the reason.
 func (r *Repo) weigh(l packLoad) (free []ourPack, left []LeftPack, err error) {
-	indexed, err := midxPacks(filepath.Join(r.packs.packDir(), "multi-pack-index"))
+	indexed, err := midxPacks(r.packs.packDir())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -128,50 +126,18 @@ func (r *Repo) weigh(l packLoad) (free []ourPack, left []LeftPack, err error) {
 	return free, left, nil
 }
 
-// midxPacks lists the indexes that a multi-pack index of git's names; its format is in git's gitformat-pack(5). Where there
-// is none it names none.
-func midxPacks(path string) (map[string]bool, error) {
-	f, err := os.Open(path)
+// midxPacks lists the indexes that a multi-pack index of git's names in a pack directory. Where there is none it names none.
+func midxPacks(dir string) (map[string]bool, error) {
+	m, err := openMidx(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", jitos.ErrCorrupt, err)
 	}
-	defer f.Close()
-	names, err := midxNames(f)
-	if err != nil {
-		return nil, fmt.Errorf("multi-pack-index: %w: %v", jitos.ErrCorrupt, err)
+	names := map[string]bool{}
+	for _, name := range m.names {
+		names[name+".idx"] = true
 	}
-	return names, nil
-}
-
-func midxNames(f io.ReaderAt) (map[string]bool, error) {
-	head := make([]byte, 12) // "MIDX", version, hash, number of chunks, of bases, and of packs
-	if _, err := f.ReadAt(head, 0); err != nil || string(head[:4]) != "MIDX" {
-		return nil, fmt.Errorf("not a multi-pack index: %w", err)
-	}
-	table := make([]byte, 12*(int(head[6])+1)) // name and place of each chunk, in the order of their places
-	if _, err := f.ReadAt(table, 12); err != nil {
-		return nil, err
-	}
-	for i := 0; i+24 <= len(table); i += 12 {
-		if string(table[i:i+4]) != "PNAM" {
-			continue
-		}
-		from, to := binary.BigEndian.Uint64(table[i+4:]), binary.BigEndian.Uint64(table[i+16:])
-		if from > to || to-from > 1<<24 || to > 1<<40 {
-			return nil, errors.New("its list of names is out of range")
-		}
-		text := make([]byte, to-from)
-		if _, err := f.ReadAt(text, int64(from)); err != nil {
-			return nil, err
-		}
-		names := map[string]bool{}
-		for name := range strings.SplitSeq(string(text), "\x00") {
-			names[name] = name != ""
-		}
-		return names, nil
-	}
-	return nil, errors.New("it has no list of names")
+	return names, m.close()
 }

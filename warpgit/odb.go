@@ -2,7 +2,6 @@ package warpgit
 
 import (
 	"bufio"
-	"compress/zlib"
 	"errors"
 	"fmt"
 	"io"
@@ -12,21 +11,25 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/go-git/go-git/v5/plumbing"
 )
 
-// objectDirs reads the loose objects and packs of a repository's object directory and of its alternates, as git does.
+// objectDirs reads the loose objects and packs of a repository's object directory and of its alternates, as git does. It is
+// safe for concurrent use.
 //
 // go-git's own reader is not used: it looks for *.pack where git looks for *.idx, so it fails while a pack of anybody's is
 // between its two renames; it does not follow relative or nested alternates; and it reads every index whole on opening.
 type objectDirs struct {
+	mu      sync.Mutex // guards all but dirs
 	dirs    []string
 	packs   []*pack // the one used last comes first
+	midxs   []*midx
 	scanned bool
 	checked bool // see Repo.CheckObjects
 	bases   cache[packPlace, rawObject]
-	zr      io.ReadCloser // reused
+	inflater
 }
 
 // packPlace is where an object is: what deltas refer to.
@@ -81,6 +84,12 @@ func (d *objectDirs) follow(dir string, depth int) error {
 // read finds an object. What is not found is looked for again after a look at which packs there are now, for git may have
 // packed it, or unpacked it, meanwhile; and again while packs keep coming and going, as they do during a git gc.
 func (d *objectDirs) read(id plumbing.Hash) (rawObject, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.readAgain(id, 0)
+}
+
+func (d *objectDirs) readAgain(id plumbing.Hash, depth int) (rawObject, error) {
 	if !d.scanned {
 		d.scan()
 	}
@@ -88,12 +97,7 @@ func (d *objectDirs) read(id plumbing.Hash) (rawObject, error) {
 		return d.readIntact(id)
 	}
 	for try := 0; ; try++ {
-		known := len(d.packs)
-		r, err := d.readPacked(id)
-		if errors.Is(err, plumbing.ErrObjectNotFound) {
-			r, err = d.readLoose(id)
-		}
-		gone := len(d.packs) < known
+		r, gone, err := d.readOnce(id, depth)
 		if err == nil || try == 20 {
 			return r, err
 		}
@@ -103,149 +107,177 @@ func (d *objectDirs) read(id plumbing.Hash) (rawObject, error) {
 	}
 }
 
-func (d *objectDirs) readPacked(id plumbing.Hash) (rawObject, error) {
+// readOnce looks in all places. Where a copy of the object is damaged, another one is as good; gone tells that git removed a
+// pack meanwhile.
+func (d *objectDirs) readOnce(id plumbing.Hash, depth int) (r rawObject, gone bool, err error) {
+	damage := plumbing.ErrObjectNotFound
+	try := func(place packPlace, err error) bool {
+		if err == nil {
+			r, err = d.at(place, depth)
+		}
+		switch {
+		case err == nil:
+			return true
+		case errors.Is(err, fs.ErrNotExist):
+			gone = true // the object is elsewhere
+		case !errors.Is(err, plumbing.ErrObjectNotFound):
+			damage = err
+		}
+		return false
+	}
 	for i := 0; i < len(d.packs); i++ {
 		p := d.packs[i]
 		offset, err := p.find(id)
 		if errors.Is(err, plumbing.ErrObjectNotFound) {
 			continue
 		}
-		if err != nil {
-			return rawObject{}, err
-		}
-		r, err := d.at(packPlace{p, offset}, 0)
-		if errors.Is(err, fs.ErrNotExist) { // git removed the pack; the object is elsewhere
-			p.close()
-			d.packs = slices.Delete(d.packs, i, i+1)
-			i--
-			continue
-		}
-		if i > 0 {
+		if try(packPlace{p, offset}, err) {
 			copy(d.packs[1:i+1], d.packs[:i])
 			d.packs[0] = p
+			return r, gone, nil
 		}
-		return r, err
 	}
-	return rawObject{}, plumbing.ErrObjectNotFound
+	for _, m := range d.midxs {
+		if try(m.find(id)) {
+			return r, gone, nil
+		}
+	}
+	if gone {
+		d.forgetGone()
+	}
+	if r, err = d.readLoose(id); err == nil || !errors.Is(err, plumbing.ErrObjectNotFound) {
+		return r, gone, err
+	}
+	return r, gone, damage
 }
 
-// maxObject bounds what a header may make us allocate.
-const maxObject = 2 << 30
+// forgetGone lets go of packs that were removed before one of their objects was read, and of what lists them.
+func (d *objectDirs) forgetGone() {
+	d.packs = slices.DeleteFunc(d.packs, func(p *pack) bool {
+		lost := p.data == nil && !exists(p.path+".pack")
+		if lost {
+			p.close()
+		}
+		return lost
+	})
+	d.midxs = slices.DeleteFunc(d.midxs, func(m *midx) bool {
+		old := !m.current()
+		if old {
+			m.close()
+		}
+		return old
+	})
+}
 
 // at reads the object at a place; deltas are applied.
 func (d *objectDirs) at(place packPlace, depth int) (rawObject, error) {
-	if r, ok := d.bases.get(place); ok {
-		return r, nil
+	type step struct {
+		place packPlace
+		delta []byte
 	}
-	if depth > 5000 {
-		return rawObject{}, fmt.Errorf("pack %s: delta chain without end", place.pack.path)
-	}
-	file, err := place.pack.open()
-	if err != nil {
-		return rawObject{}, err
-	}
-	br := bufio.NewReader(io.NewSectionReader(file, place.offset, 1<<62))
-	h, err := readHeader(br)
-	if err != nil {
-		return rawObject{}, fmt.Errorf("pack %s at %d: %w", place.pack.path, place.offset, err)
-	}
-	data, err := d.inflate(br, h.size)
-	if err != nil {
-		return rawObject{}, fmt.Errorf("pack %s at %d: %w", place.pack.path, place.offset, err)
-	}
-	r := rawObject{h.kind, data}
-	switch h.kind {
-	case plumbing.OFSDeltaObject:
-		if h.back <= 0 || h.back >= place.offset {
-			return rawObject{}, fmt.Errorf("pack %s at %d: base out of range", place.pack.path, place.offset)
+	var steps []step
+	var r rawObject
+	for {
+		var ok bool
+		if r, ok = d.bases.get(place); ok {
+			break
 		}
-		r, err = d.at(packPlace{place.pack, place.offset - h.back}, depth+1)
-	case plumbing.REFDeltaObject:
-		if offset, ferr := place.pack.find(h.base); ferr == nil {
-			r, err = d.at(packPlace{place.pack, offset}, depth+1)
-		} else {
-			r, err = d.read(h.base)
+		if len(steps)+depth > 5000 {
+			return r, fmt.Errorf("%s.pack: deltas without end", filepath.Base(place.pack.path))
 		}
-	}
-	if err != nil {
-		return rawObject{}, err
-	}
-	if h.kind == plumbing.OFSDeltaObject || h.kind == plumbing.REFDeltaObject {
-		if r.data, err = applyDelta(r.data, data); err != nil {
-			return rawObject{}, fmt.Errorf("pack %s at %d: %w", place.pack.path, place.offset, err)
+		h, data, err := d.entry(place)
+		if err != nil {
+			return r, err
 		}
+		if !h.isDelta() {
+			r = rawObject{h.kind, data}
+			d.keep(place, r)
+			break
+		}
+		steps = append(steps, step{place, data})
+		if h.kind == plumbing.OFSDeltaObject {
+			if h.back <= 0 || h.back >= place.offset {
+				return r, placeError(place, errDelta)
+			}
+			place.offset -= h.back
+			continue
+		}
+		if offset, err := place.pack.find(h.base); err == nil {
+			place.offset = offset
+			continue
+		}
+		if r, err = d.readAgain(h.base, depth+len(steps)); err != nil {
+			return r, placeError(place, fmt.Errorf("delta base %s: %w", h.base, err))
+		}
+		break
 	}
-	if len(r.data) < 1<<20 {
-		d.bases.put(place, r, len(r.data)+64)
+	for _, s := range slices.Backward(steps) {
+		data, err := applyDelta(r.data, s.delta)
+		if err != nil {
+			return rawObject{}, placeError(s.place, err)
+		}
+		r.data = data
+		d.keep(s.place, r)
 	}
 	return r, nil
 }
 
-// inflate reads exactly size bytes.
-func (d *objectDirs) inflate(r io.Reader, size int64) ([]byte, error) {
-	if size < 0 || size > maxObject {
-		return nil, fmt.Errorf("object of %d bytes is too large", size)
+func (d *objectDirs) keep(place packPlace, r rawObject) {
+	if len(r.data) < 1<<20 {
+		d.bases.put(place, r, len(r.data)+64)
 	}
-	var err error
-	if d.zr == nil {
-		d.zr, err = zlib.NewReader(r)
-	} else {
-		err = d.zr.(zlib.Resetter).Reset(r, nil)
-	}
-	if err != nil {
-		d.zr = nil
-		return nil, err
-	}
-	data := make([]byte, size)
-	_, err = io.ReadFull(d.zr, data)
-	if err == nil && d.checked {
-		err = atEnd(d.zr)
-	}
-	return data, err
 }
 
-// atEnd wants a compressed stream to end here, with the right checksum: git reads no other.
-func atEnd(r io.Reader) error {
-	n, err := io.ReadFull(r, make([]byte, 1))
-	switch {
-	case n > 0:
-		return errors.New("there are bytes behind its end")
-	case errors.Is(err, io.EOF):
-		return nil
+// entry reads what stands at a place, a delta or an object.
+func (d *objectDirs) entry(place packPlace) (packHeader, []byte, error) {
+	data, err := place.pack.at(place.offset)
+	if err != nil {
+		return packHeader{}, nil, err
 	}
-	return err
+	h, rest, err := readHeader(data)
+	if err != nil {
+		return h, nil, placeError(place, err)
+	}
+	if data, err = d.inflate(rest, h.size); err != nil {
+		return h, nil, placeError(place, err)
+	}
+	return h, data, nil
+}
+
+func placeError(place packPlace, err error) error {
+	return fmt.Errorf("%s.pack at %d: %w", filepath.Base(place.pack.path), place.offset, err)
 }
 
 func (d *objectDirs) readLoose(id plumbing.Hash) (rawObject, error) {
 	hex := id.String()
+	damage := plumbing.ErrObjectNotFound
 	for _, dir := range d.dirs {
-		file, err := os.Open(filepath.Join(dir, hex[:2], hex[2:]))
+		data, err := os.ReadFile(filepath.Join(dir, hex[:2], hex[2:]))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		if err != nil {
-			return rawObject{}, err
+		var r rawObject
+		if err == nil {
+			r, err = d.decodeLoose(data)
 		}
-		r, err := decodeLoose(file)
-		file.Close()
-		if err != nil {
-			return r, fmt.Errorf("loose object: %w", err)
+		if err == nil {
+			return r, nil
 		}
-		return r, nil
+		damage = fmt.Errorf("loose object: %w", err)
 	}
-	return rawObject{}, plumbing.ErrObjectNotFound
+	return rawObject{}, damage
 }
 
 // decodeLoose reads "type size NUL bytes".
-func decodeLoose(file io.Reader) (rawObject, error) {
-	zr, err := zlib.NewReader(bufio.NewReader(file))
+func (f *inflater) decodeLoose(data []byte) (rawObject, error) {
+	r, err := f.open(data)
 	if err != nil {
 		return rawObject{}, err
 	}
-	br := bufio.NewReader(zr)
+	br := bufio.NewReaderSize(io.LimitReader(r, 64), 64)
 	head, err := br.ReadString(0)
 	if err != nil {
-		return rawObject{}, err
+		return rawObject{}, errors.New("no header")
 	}
 	name, length, _ := strings.Cut(strings.TrimSuffix(head, "\x00"), " ")
 	kind, err := plumbing.ParseObjectType(name)
@@ -256,48 +288,89 @@ func decodeLoose(file io.Reader) (rawObject, error) {
 	if err != nil || size < 0 || size > maxObject {
 		return rawObject{}, fmt.Errorf("size %q", length)
 	}
-	data := make([]byte, size)
-	if _, err = io.ReadFull(br, data); err == nil {
-		err = atEnd(br)
+	whole := io.MultiReader(br, r)
+	out, err := io.ReadAll(io.LimitReader(whole, size))
+	if err != nil {
+		return rawObject{}, inflateError(err)
 	}
-	return rawObject{kind, data}, err
+	if int64(len(out)) < size {
+		return rawObject{}, errCut
+	}
+	return rawObject{kind, out}, f.end(whole)
 }
 
 // scan looks at which packs there are, and tells whether there are new ones. Those that are known stay: one that git removes
 // can still be read where it was opened before.
 func (d *objectDirs) scan() bool {
-	before := len(d.packs)
+	came := false
 	d.scanned = true
 	known := map[string]bool{}
 	for _, p := range d.packs {
 		known[p.path] = true
 	}
 	for _, dir := range d.dirs {
-		names, err := filepath.Glob(filepath.Join(dir, "pack", "*.idx"))
+		dir := filepath.Join(dir, "pack")
+		names, err := os.ReadDir(dir)
 		if err != nil {
 			continue
 		}
-		for _, name := range names {
-			path := strings.TrimSuffix(name, ".idx")
-			if known[path] {
+		indexed := map[string]bool{}
+		if m, fresh := d.midxOf(dir); m != nil {
+			came = came || fresh
+			for _, name := range m.names {
+				indexed[name] = true
+			}
+		}
+		for _, n := range names {
+			name, ok := strings.CutSuffix(n.Name(), ".idx")
+			path := filepath.Join(dir, name)
+			if !ok || known[path] || indexed[name] {
 				continue
 			}
 			if p, err := openPack(path); err == nil {
 				d.packs = append(d.packs, p)
+				came = true
 			}
 		}
 	}
-	return len(d.packs) > before
+	return came
 }
 
-// Close closes the files of all packs.
-func (d *objectDirs) Close() error {
-	var first error
-	for _, p := range d.packs {
-		if err := p.close(); err != nil && first == nil {
-			first = err
+// midxOf returns the multi-pack-index of a pack directory, nil where there is none that can be read, and whether it is new.
+func (d *objectDirs) midxOf(dir string) (*midx, bool) {
+	for _, m := range d.midxs {
+		if m.dir == dir && m.current() {
+			return m, false
 		}
 	}
-	d.packs, d.scanned = nil, false
-	return first
+	m, err := openMidx(dir)
+	if err != nil {
+		return nil, false
+	}
+	d.midxs = append([]*midx{m}, d.midxs...) // an older one may still lead to packs that are mapped
+	return m, true
+}
+
+// everyPack lists the packs, also those that are found through a multi-pack-index.
+func (d *objectDirs) everyPack() []*pack {
+	all := slices.Clone(d.packs)
+	for _, m := range d.midxs {
+		all = append(all, m.packs...)
+	}
+	return all
+}
+
+// Close lets go of all packs.
+func (d *objectDirs) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var err error
+	for _, p := range d.packs {
+		err = errors.Join(err, p.close())
+	}
+	for _, m := range d.midxs {
+		err = errors.Join(err, m.close())
+	}
+	d.packs, d.midxs, d.scanned = nil, nil, false
+	return err
 }

@@ -5,21 +5,20 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 	"golang.org/x/sys/unix"
 )
 
-// pack is one pack with its index (version 2).
+// pack is one pack with its index (version 2). Both are mapped: only the pages that a search touches are read, and what git
+// removes meanwhile can still be read.
 type pack struct {
-	path  string   // without .pack or .idx
-	idx   []byte   // mapped: only the pages that a search touches are read
-	file  *os.File // opened when an object of it is wanted
-	large int      // where the table of 8-byte offsets starts
+	path  string // without .pack or .idx
+	idx   []byte // nil until it is wanted, where a multi-pack-index knows the pack
+	data  []byte // nil until an object is wanted
+	large int    // where the table of 8-byte offsets starts
 	count int
 	opens *error // see openable
 }
@@ -31,7 +30,42 @@ const (
 )
 
 func openPack(path string) (*pack, error) {
-	f, err := os.Open(path + ".idx")
+	p := &pack{path: path}
+	if err := p.openIndex(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *pack) openIndex() error {
+	if p.idx != nil {
+		return nil
+	}
+	idx, err := mapFile(p.path + ".idx")
+	if err != nil {
+		return err
+	}
+	bad := func(format string, args ...any) error {
+		unix.Munmap(idx)
+		return fmt.Errorf("%s.idx: "+format, append([]any{filepath.Base(p.path)}, args...)...)
+	}
+	if len(idx) < idxHashes+40 {
+		return bad("only %d bytes", len(idx))
+	}
+	if !bytes.HasPrefix(idx, []byte("\xfftOc\x00\x00\x00\x02")) {
+		return bad("not an index of version 2")
+	}
+	count := int(binary.BigEndian.Uint32(idx[idxFanout+4*255:]))
+	if rest := len(idx) - idxHashes - 40; count > rest/28 || (rest-count*28)%8 != 0 {
+		return bad("not whole, for %d objects", count)
+	}
+	p.idx, p.count, p.large = idx, count, idxHashes+count*28
+	return nil
+}
+
+// mapFile maps a file that must not be empty.
+func mapFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -40,48 +74,46 @@ func openPack(path string) (*pack, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info.Size() < idxHashes+40 || info.Size() > 1<<40 {
-		return nil, fmt.Errorf("%s: index of %d bytes", filepath.Base(path), info.Size())
+	if info.Size() == 0 || info.Size() > 1<<40 {
+		return nil, fmt.Errorf("%s: %d bytes", filepath.Base(path), info.Size())
 	}
-	p := &pack{path: path}
-	if p.idx, err = unix.Mmap(int(f.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_SHARED); err != nil {
-		return nil, fmt.Errorf("%s: map index: %w", filepath.Base(path), err)
+	data, err := unix.Mmap(int(f.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_SHARED)
+	if err != nil {
+		return nil, fmt.Errorf("%s: map: %w", filepath.Base(path), err)
 	}
-	p.count = p.fanout(255)
-	p.large = idxHashes + p.count*28
-	if !bytes.HasPrefix(p.idx, []byte("\xfftOc\x00\x00\x00\x02")) || len(p.idx) < p.large+40 {
-		p.close()
-		return nil, fmt.Errorf("%s: not a whole index of version 2", filepath.Base(path))
-	}
-	return p, nil
-}
-
-// fanout is how many objects have a hash that begins with a byte, or with a lesser one.
-func (p *pack) fanout(first int) int {
-	return int(binary.BigEndian.Uint32(p.idx[idxFanout+4*first:]))
+	return data, nil
 }
 
 // find returns the offset of an object in the pack, or plumbing.ErrObjectNotFound.
 func (p *pack) find(id plumbing.Hash) (int64, error) {
-	lo, hi := 0, p.fanout(int(id[0]))
+	if err := p.openIndex(); err != nil {
+		return 0, err
+	}
+	i, ok := searchIDs(p.idx[idxFanout:idxHashes], p.idx[idxHashes:p.large], p.count, id)
+	if !ok {
+		return 0, plumbing.ErrObjectNotFound
+	}
+	return p.offset(i)
+}
+
+// searchIDs finds a hash in a sorted table of count, of which fanout tells for each first byte how many come before its end.
+func searchIDs(fanout, ids []byte, count int, id plumbing.Hash) (int, bool) {
+	lo, hi := 0, int(binary.BigEndian.Uint32(fanout[4*int(id[0]):]))
 	if id[0] > 0 {
-		lo = p.fanout(int(id[0]) - 1)
+		lo = int(binary.BigEndian.Uint32(fanout[4*int(id[0])-4:]))
 	}
-	if hi > p.count {
-		return 0, fmt.Errorf("%s: index is not in order", filepath.Base(p.path))
-	}
-	for lo < hi {
-		mid := (lo + hi) / 2
-		switch c := bytes.Compare(p.idx[idxHashes+mid*20:][:20], id[:]); {
+	for hi = min(hi, count); lo < hi; {
+		mid := int(uint(lo+hi) / 2)
+		switch c := bytes.Compare(ids[mid*20:][:20], id[:]); {
 		case c == 0:
-			return p.offset(mid)
+			return mid, true
 		case c < 0:
 			lo = mid + 1
 		default:
 			hi = mid
 		}
 	}
-	return 0, plumbing.ErrObjectNotFound
+	return 0, false
 }
 
 func (p *pack) offset(i int) (int64, error) {
@@ -90,13 +122,13 @@ func (p *pack) offset(i int) (int64, error) {
 		return int64(v), nil
 	}
 	at := p.large + int(v&^(1<<31))*8
-	if at+8 > len(p.idx) {
-		return 0, fmt.Errorf("%s: index is cut off", filepath.Base(p.path))
+	if at+8 > len(p.idx)-40 {
+		return 0, fmt.Errorf("%s.idx: an offset out of range", filepath.Base(p.path))
 	}
 	return int64(binary.BigEndian.Uint64(p.idx[at:])), nil
 }
 
-// ids lists the objects of a pack.
+// ids lists the objects of a pack whose index is open.
 func (p *pack) ids() []plumbing.Hash {
 	ids := make([]plumbing.Hash, p.count)
 	for i := range ids {
@@ -105,25 +137,36 @@ func (p *pack) ids() []plumbing.Hash {
 	return ids
 }
 
-func (p *pack) open() (*os.File, error) {
-	if p.file == nil {
-		f, err := os.Open(p.path + ".pack")
-		if err != nil {
-			return nil, err
-		}
-		p.file = f
+// packTail is the checksum that a pack ends with.
+const packTail = 20
+
+// at returns the bytes of the pack from the head of an object on.
+func (p *pack) at(offset int64) ([]byte, error) {
+	if err := p.openData(); err != nil {
+		return nil, err
 	}
-	return p.file, nil
+	if offset < 12 || offset >= int64(len(p.data))-packTail {
+		return nil, fmt.Errorf("%s.pack has no object at %d", filepath.Base(p.path), offset)
+	}
+	return p.data[offset : len(p.data)-packTail], nil
+}
+
+func (p *pack) openData() error {
+	if p.data != nil {
+		return nil
+	}
+	data, err := mapFile(p.path + ".pack")
+	p.data = data
+	return err
 }
 
 func (p *pack) close() error {
 	var err error
-	if p.file != nil {
-		err = p.file.Close()
-	}
-	if p.idx != nil {
-		err = errors.Join(err, unix.Munmap(p.idx))
-		p.idx = nil
+	for _, m := range []*[]byte{&p.data, &p.idx} {
+		if *m != nil {
+			err = errors.Join(err, unix.Munmap(*m))
+			*m = nil
+		}
 	}
 	return err
 }
@@ -136,49 +179,58 @@ type packHeader struct {
 	base plumbing.Hash // of a reference delta
 }
 
-func readHeader(r io.ByteReader) (packHeader, error) {
-	var h packHeader
-	b, err := r.ReadByte()
-	if err != nil {
-		return h, err
-	}
-	h.kind = plumbing.ObjectType(b >> 4 & 7)
-	h.size = int64(b & 15)
-	for shift := 4; b&0x80 != 0; shift += 7 {
-		if b, err = r.ReadByte(); err != nil {
-			return h, err
-		}
-		h.size |= int64(b&0x7f) << shift
-	}
-	switch h.kind {
-	case plumbing.OFSDeltaObject:
-		if b, err = r.ReadByte(); err != nil {
-			return h, err
-		}
-		h.back = int64(b & 0x7f)
-		for b&0x80 != 0 {
-			if b, err = r.ReadByte(); err != nil {
-				return h, err
-			}
-			h.back = (h.back+1)<<7 | int64(b&0x7f)
-		}
-	case plumbing.REFDeltaObject:
-		for i := range h.base {
-			if h.base[i], err = r.ReadByte(); err != nil {
-				return h, err
-			}
-		}
-	case plumbing.CommitObject, plumbing.TreeObject, plumbing.BlobObject, plumbing.TagObject:
-	default:
-		return h, fmt.Errorf("type %d", h.kind)
-	}
-	return h, nil
+func (h packHeader) isDelta() bool {
+	return h.kind == plumbing.OFSDeltaObject || h.kind == plumbing.REFDeltaObject
 }
 
-func applyDelta(base, delta []byte) ([]byte, error) {
-	out, err := packfile.PatchDelta(base, delta)
-	if err != nil {
-		return nil, fmt.Errorf("delta: %w", err)
+// readHeader reads a header and returns what follows it.
+func readHeader(data []byte) (packHeader, []byte, error) {
+	var h packHeader
+	size, rest, ok := readSize(data, 4)
+	if !ok {
+		return h, nil, errCut
 	}
-	return out, nil
+	h.kind, h.size = plumbing.ObjectType(data[0]>>4&7), size
+	switch h.kind {
+	case plumbing.OFSDeltaObject:
+		for i, b := range rest {
+			if i > 8 {
+				break
+			}
+			h.back = h.back<<7 | int64(b&0x7f)
+			if b&0x80 == 0 {
+				return h, rest[i+1:], nil
+			}
+			h.back++
+		}
+		return h, nil, errCut
+	case plumbing.REFDeltaObject:
+		if len(rest) < len(h.base) {
+			return h, nil, errCut
+		}
+		copy(h.base[:], rest)
+		return h, rest[len(h.base):], nil
+	case plumbing.CommitObject, plumbing.TreeObject, plumbing.BlobObject, plumbing.TagObject:
+		return h, rest, nil
+	}
+	return h, nil, fmt.Errorf("no object of git's is of type %d", h.kind)
+}
+
+// readSize reads a number of seven bits a byte, the first byte having only some of them.
+func readSize(data []byte, first int) (int64, []byte, bool) {
+	var v int64
+	shift, mask := 0, byte(1<<first-1)
+	for i, b := range data {
+		if shift > 56 {
+			break
+		}
+		v |= int64(b&mask) << shift
+		if shift += 7; i == 0 {
+			shift, mask = first, 0x7f
+		}
+		if b&0x80 == 0 {
+			return v, data[i+1:], true
+		}
+	}
+	return 0, nil, false
 }
