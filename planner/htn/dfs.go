@@ -26,6 +26,8 @@ type dfs struct {
 
 	order [][]int32 // methods of each task, in the order to try
 	net   int32     // where to go on
+	work  int       // of the joins, charged so far
+	turns int
 	back  bool
 	over  bool
 	why   *explainer // nil unless somebody wants to know
@@ -79,6 +81,13 @@ type frame struct {
 	key       uint64
 }
 
+// Bounds that keep a search within its memory, and the price of a join in nodes.
+const (
+	maxSeen     = 3 << 20
+	maxFrames   = 2 << 20
+	workPerNode = 50
+)
+
 // outcome is how a search ended.
 type outcome uint8
 
@@ -106,9 +115,17 @@ func (d *dfs) run(ctx context.Context, nodes int) (outcome, error) {
 	if d.over {
 		return d.end, nil
 	}
+	d.f.stop = func() bool { return ctx.Err() != nil }
 	for limit := d.nodes + nodes; ; {
-		if d.nodes&1023 == 0 && ctx.Err() != nil {
+		d.nodes += (d.f.work - d.work) / workPerNode
+		d.work = d.f.work - (d.f.work-d.work)%workPerNode
+		if d.f.over || d.turns&1023 == 0 && ctx.Err() != nil {
 			return gaveUp, ctx.Err()
+		}
+		d.turns++
+		if d.seen.n > maxSeen || d.failed.n > maxSeen {
+			d.over, d.end = true, gaveUp
+			return gaveUp, nil
 		}
 		if d.nodes >= limit {
 			return paused, nil
@@ -121,6 +138,9 @@ func (d *dfs) run(ctx context.Context, nodes int) (outcome, error) {
 			return found, nil
 		}
 		for !ok {
+			if d.f.over {
+				return gaveUp, ctx.Err()
+			}
 			if len(d.frames) == 0 {
 				if d.over, d.end = true, exhausted; d.cuts > 0 {
 					d.end = gaveUp
@@ -186,6 +206,9 @@ func (d *dfs) open(net int32) (next int32, ok bool) {
 			d.frames[n-1].cut = true
 		}
 		return 0, false
+	}
+	if len(d.frames) >= maxFrames {
+		return cut()
 	}
 	failKey := mix(state+uint64(c.task)*0x9e3779b97f4a7c15+1) &^ 3
 	if mark, known := d.failed.get(failKey); known && !d.set.all {

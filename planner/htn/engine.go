@@ -33,6 +33,11 @@ func newEngineOf(m *model, conds func(*method) *conjunction) *engine {
 	return e
 }
 
+// clone makes an engine for another search of the same problem.
+func (e *engine) clone() *engine {
+	return &engine{m: e.m, f: e.f.clone(), tasks: newTable(), joins: e.joins, conds: e.conds}
+}
+
 // headVars marks the variables that the task of a method binds.
 func (m *method) headVars() []bool {
 	out := make([]bool, len(m.vars))

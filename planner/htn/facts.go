@@ -1,6 +1,9 @@
 package htn
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // table interns tuples of numbers: facts and ground tasks. A tuple is a head (a predicate, a task) and arguments; ids count
 // from 0 in the order in which tuples are first seen.
@@ -98,7 +101,10 @@ type facts struct {
 	hash  uint64  // of the facts that are true
 	buf   []int32
 	rigid []bool
-	spin  uint64 // not 0: lists are gone through from pseudo-random places
+	stop  func() bool // asked now and then by long joins; nil is never
+	over  bool        // stop said yes: joins find nothing from then on
+	work  int         // facts and objects that joins looked at
+	spin  uint64      // not 0: lists are gone through from pseudo-random places
 	turn  uint64
 }
 
@@ -198,12 +204,12 @@ func (x *index) add(id int32, args []int32) {
 
 func indexStep(h uint64, arg int32) uint64 { return mix(h ^ uint64(uint32(arg))*0x9e3779b97f4a7c15) }
 
-// index returns the index of a predicate by the arguments of a mask, which it makes at the first call.
-func (f *facts) index(pred int32, mask uint32) *index {
+// index returns the index of a predicate by the arguments of a mask, which it makes at the first call, by number.
+func (f *facts) index(pred int32, mask uint32) int {
 	r := &f.rels[pred]
-	for _, x := range r.indexes {
+	for i, x := range r.indexes {
 		if x.mask == mask {
-			return x
+			return i
 		}
 	}
 	x := &index{mask, map[uint64][]int32{}}
@@ -211,5 +217,37 @@ func (f *facts) index(pred int32, mask uint32) *index {
 		x.add(id, f.tuple(id))
 	}
 	r.indexes = append(r.indexes, x)
-	return x
+	return len(r.indexes) - 1
+}
+
+// spend counts a fact that a join looks at, and tells whether to stop.
+func (f *facts) spend() bool {
+	if f.work++; f.work&(1<<16-1) == 0 && f.stop != nil && f.stop() {
+		f.over = true
+	}
+	return f.over
+}
+
+// clone copies a state before anything was searched. Relations of rigid predicates never change: they are shared.
+func (f *facts) clone() *facts {
+	c := &facts{table: f.table.clone(), bits: slices.Clone(f.bits), ever: slices.Clone(f.ever), rels: slices.Clone(f.rels), hash: f.hash, rigid: f.rigid}
+	for p := range c.rels {
+		if f.rigid[p] {
+			continue
+		}
+		r := &c.rels[p]
+		r.ids, r.indexes = slices.Clone(r.ids), slices.Clone(r.indexes)
+		for i, x := range r.indexes {
+			at := make(map[uint64][]int32, len(x.at))
+			for h, ids := range x.at {
+				at[h] = slices.Clip(ids) // so that an append makes a copy
+			}
+			r.indexes[i] = &index{x.mask, at}
+		}
+	}
+	return c
+}
+
+func (t *table) clone() table {
+	return table{slices.Clone(t.heads), slices.Clone(t.start), slices.Clone(t.args), slices.Clone(t.slots)}
 }

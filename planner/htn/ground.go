@@ -17,6 +17,9 @@ type grounder struct {
 	work  int
 }
 
+// groundWork is how many facts joins may look at for each instance that is allowed: a bound on joins that find little.
+const groundWork = 100
+
 // rule is an action or a method: its body, and what it makes true.
 type rule struct {
 	body   conjunction // the task first
@@ -65,7 +68,11 @@ func ground(ctx context.Context, e *engine, limit int) (*groundProblem, bool, er
 		}
 	}
 	g.reach(m.top, nil)
+	g.f.stop = func() bool { return ctx.Err() != nil || g.f.work > limit*groundWork }
 	for len(g.queue) > 0 {
+		if g.f.over {
+			return nil, false, ctx.Err()
+		}
 		if g.work++; g.work&255 == 0 && ctx.Err() != nil {
 			return nil, false, ctx.Err()
 		}

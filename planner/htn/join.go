@@ -27,7 +27,7 @@ type joinStep struct {
 	pred  int32
 	args  []term
 	set   *typeset
-	index *index
+	index int // which index of the predicate, -1 for none
 	back  int // the step to go back to when this one has no more: -1 is none
 	gen   int // which cursor
 	binds []bindArg
@@ -220,7 +220,7 @@ func (f *facts) tupleOf(r *relation) []int32 {
 func (b *joinBuilder) scan(i int, wanted []bool) {
 	l := b.c.lits[i]
 	b.used[i] = true
-	s := joinStep{kind: stepScan, pred: l.pred, args: l.args, lit: int32(i)}
+	s := joinStep{kind: stepScan, pred: l.pred, args: l.args, lit: int32(i), index: -1}
 	mask := uint32(0)
 	fresh, asked := map[term]bool{}, false
 	for pos, a := range l.args {
@@ -239,7 +239,7 @@ func (b *joinBuilder) scan(i int, wanted []bool) {
 		b.bound[a] = true
 	}
 	if mask != 0 {
-		s.index = b.index(l.pred, mask)
+		s.index = b.facts.index(l.pred, mask)
 	}
 	b.push(s)
 	if asked {
@@ -314,7 +314,7 @@ func (j *join) next(f *facts, b []int32, curs []cursor, fresh bool, watch func(s
 				c.at, c.list = 0, s.set.objects
 				c.from = f.begin(len(c.list))
 			}
-			if ok = c.at < len(c.list); ok {
+			if ok = c.at < len(c.list) && !f.spend(); ok {
 				b[s.args[0]] = c.next()
 			}
 		}
@@ -329,19 +329,23 @@ func (j *join) next(f *facts, b []int32, curs []cursor, fresh bool, watch func(s
 
 // list is the facts that a scan looks through.
 func (s *joinStep) list(f *facts, b []int32) []int32 {
-	if s.index == nil {
+	if s.index < 0 {
 		return f.rels[s.pred].ids
 	}
-	h := uint64(s.index.mask)
-	for m := s.index.mask; m != 0; m &= m - 1 {
+	x := f.rels[s.pred].indexes[s.index]
+	h := uint64(x.mask)
+	for m := x.mask; m != 0; m &= m - 1 {
 		h = indexStep(h, s.args[bits.TrailingZeros32(m)].in(b))
 	}
-	return s.index.at[h]
+	return x.at[h]
 }
 
 func (s *joinStep) advance(f *facts, b []int32, c *cursor) bool {
 next:
 	for c.at < len(c.list) {
+		if f.spend() {
+			return false
+		}
 		id := c.next()
 		if !f.true(id) {
 			continue

@@ -60,7 +60,8 @@ func race(ctx context.Context, m *model, o Options) (*Result, error) {
 	outer := ctx
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	tracks := []*track{newTrack(ctx, (&lifted{m: m}).round), newTrack(ctx, (&grounded{m: m}).round)}
+	e := newEngine(m)
+	tracks := []*track{newTrack(ctx, (&lifted{e: e}).round), newTrack(ctx, (&grounded{e: e.clone()}).round)}
 	res := &Result{}
 	for size := firstRound; ; size *= roundGrowth {
 		if o.Budget > 0 && res.Nodes+len(tracks)*size > o.Budget {
@@ -158,7 +159,7 @@ func (t *track) next() answer {
 
 // lifted is the track of the searches that need no grounding.
 type lifted struct {
-	m        *model
+	e        *engine // to make others of
 	searches []*dfs
 }
 
@@ -202,7 +203,7 @@ func (l *lifted) round(ctx context.Context, round, nodes int) answer {
 			break
 		}
 		if i == len(l.searches) {
-			l.searches = append(l.searches, newDFS(newEngine(l.m), p.set))
+			l.searches = append(l.searches, newDFS(l.e.clone(), p.set))
 		}
 		s := l.searches[i]
 		if s.over {
@@ -223,7 +224,7 @@ func (l *lifted) round(ctx context.Context, round, nodes int) answer {
 		case end == found:
 			a.plan, a.more = s.plan, s
 			return a
-		case end == exhausted && l.m.linear:
+		case end == exhausted && l.e.m.linear:
 			a.proved = true
 			return a
 		case end == paused:
@@ -235,7 +236,7 @@ func (l *lifted) round(ctx context.Context, round, nodes int) answer {
 
 // grounded is the track of the searches on the ground problem.
 type grounded struct {
-	m        *model
+	e        *engine
 	p        *groundProblem
 	r        *relaxation
 	searches []*progression
@@ -262,7 +263,7 @@ func (g *grounded) round(ctx context.Context, round, nodes int) answer {
 	var a answer
 	if g.p == nil {
 		limit := min(nodes/instancePrice, maxInstances)
-		p, ok, err := ground(ctx, newEngine(g.m), limit)
+		p, ok, err := ground(ctx, g.e, limit)
 		if err != nil {
 			return answer{err: err}
 		}
