@@ -9,27 +9,36 @@ type progression struct {
 	p      *groundProblem
 	r      *relaxation
 	set    progressionSettings
-	nodes  []*pnode
+	nodes  []*pnode // by number; nil once expanded
 	queue  intHeap
 	seen   seen
-	list   []int32
-	mark   int32
-	count  int // expanded
+	pruned bool // something was seen already
+	bytes  int  // what the queue holds, about
+	count  int  // expanded, with the work of estimates as nodes
 	evals  int
-	bytes  int      // what the queue holds, about
-	pruned bool     // something was seen already
 	goal   *pnode   // of the plan that was found last
 	goals  []*pnode // found and not yet returned
 	over   bool
 	end    outcome
 
+	first     intHeap // of the nodes that a relaxed plan led to
+	turn      [2]int  // how often each queue was asked, less what it earned
+	helped    bool    // best is set
+	best      int64   // the best estimate so far
+	helps     []int32 // of tasks, then methods: the last round in which a relaxed plan had it
+	helpRound int32
+
 	behind [][][]int // by method: for each subtask those directly behind it
+	list   []int32   // the tasks of the network being looked at
+	mark   int32
 }
 
 type progressionSettings struct {
-	add    bool
-	greedy bool // h alone; else h and the length so far
-	lazy   bool // a node is estimated when it is expanded, and queued by the estimate of its parent
+	add     bool // estimate by the cost of all that is needed, not by a relaxed plan
+	greedy  bool // by the estimate alone; else by it and the length so far
+	serial  bool // finish the first task of the network before all else, and estimate only what it takes to do that
+	lazy    bool // a node is estimated when it is expanded, and queued by the estimate of its parent
+	helpful bool // what the relaxed plan of a node begins with is tried first; with lazy
 }
 
 // pstep is a step of a network. It never changes; networks share what follows.
@@ -48,6 +57,7 @@ type pnode struct {
 	events []event
 	depth  int32
 	h      int32
+	least  int32 // the least number of steps that a network had on the way here
 }
 
 // event is what happened to a step: it was executed, or decomposed into others.
@@ -86,7 +96,7 @@ func (s *progression) run(ctx context.Context, nodes int) (outcome, error) {
 			s.goal, s.goals = s.goals[0], s.goals[1:]
 			return found, nil
 		}
-		if len(s.queue) == 0 {
+		if len(s.queue)+len(s.first) == 0 {
 			break
 		}
 		if ctx.Err() != nil {
@@ -98,8 +108,11 @@ func (s *progression) run(ctx context.Context, nodes int) (outcome, error) {
 		if s.count >= limit {
 			return paused, nil
 		}
-		i := 1<<32 - 1 - s.queue.pop()&(1<<32-1)
+		i := 1<<seqBits - 1 - s.pop()&(1<<seqBits-1)
 		n := s.nodes[i]
+		if n == nil {
+			continue // it was in the other queue too
+		}
 		s.nodes[i] = nil
 		s.bytes -= n.size()
 		s.expand(n)
@@ -110,6 +123,9 @@ func (s *progression) run(ctx context.Context, nodes int) (outcome, error) {
 	}
 	return finish(exhausted)
 }
+
+// seqBits are the bits of a key of the queue that number the nodes; above them is the estimate.
+const seqBits = 30
 
 // maxQueueBytes bounds what the nodes of a queue hold.
 const maxQueueBytes = 150 << 20
@@ -169,12 +185,12 @@ func (s *progression) offer(n *pnode) {
 		}
 		return
 	}
-	key := uint64(0)
+	look := uint64(0)
 	for _, w := range n.state {
-		key = mix(key*3 + w + 1)
+		look = mix(look*3 + w + 1)
 	}
 	for _, st := range n.open {
-		key += mix(st.hash + 99)
+		look += mix(st.hash + 99)
 	}
 	s.mark++
 	s.list = s.list[:0]
@@ -183,36 +199,101 @@ func (s *progression) offer(n *pnode) {
 	}
 	if s.p.po {
 		for _, t := range s.list {
-			key += mix(uint64(t) + 7)
+			look += mix(uint64(t) + 7)
 		}
 	}
-	if key = mix(key) &^ 3; true {
-		if _, known := s.seen.get(key); known {
-			s.pruned = true
-			return
-		}
-		s.seen.put(key, 1)
+	look = mix(look) &^ 3
+	if _, known := s.seen.get(look); known {
+		s.pruned = true
+		return
+	}
+	s.seen.put(look, markDone)
+	n.least = int32(len(s.list))
+	if n.parent != nil {
+		n.least = min(n.least, n.parent.least)
 	}
 	if s.set.lazy && n.parent != nil {
 		n.h = n.parent.h
 	} else if n.h = s.estimate(n); n.h >= unreachable {
 		return
 	}
-	h := n.h
+	h := int64(n.h)
 	if !s.set.greedy {
-		h = 2*h + n.depth
+		h = 2*h + int64(n.depth)
 	}
-	s.queue.push(int64(h)<<32 | int64(1<<32-1-len(s.nodes))) // of equals the latest first
+	if h = min(h, 1<<18-1); s.set.serial {
+		h |= int64(min(n.least, 1<<15-1)) << 18
+	}
+	key := h<<seqBits | int64(1<<seqBits-1-len(s.nodes)) // of equals the latest first
+	s.queue.push(key)
+	if s.set.helpful && s.helpsWith(n) {
+		s.first.push(key)
+	}
 	s.nodes = append(s.nodes, n)
 	s.bytes += n.size()
 	return
 }
 
+// pop takes the next key: of the two queues in turn, but a thousand times from that of the relaxed plans whenever they have led
+// nearer (Richter and Westphal, "The LAMA planner", 2010).
+func (s *progression) pop() int64 {
+	which := 0
+	if len(s.first) > 0 && (len(s.queue) == 0 || s.turn[1] <= s.turn[0]) {
+		which = 1
+	}
+	s.turn[which]++
+	if which == 1 {
+		return s.first.pop()
+	}
+	return s.queue.pop()
+}
+
+// help notes what the relaxed plan of a node consists of.
+func (s *progression) help(n *pnode) {
+	if key := int64(n.least)<<32 | int64(n.h); !s.helped || key < s.best {
+		s.best, s.helped = key, true
+		s.turn[1] -= 1000
+	}
+	if s.helps == nil {
+		s.helps = make([]int32, len(s.p.nodes)+len(s.p.methods))
+	}
+	s.helpRound++
+	for _, o := range s.r.used {
+		if int(o) < s.r.actions {
+			s.helps[s.r.node[o]] = s.helpRound
+		} else {
+			s.helps[len(s.p.nodes)+int(o)-s.r.actions] = s.helpRound
+		}
+	}
+}
+
+// helpsWith tells whether a child of the node being expanded began with something of its relaxed plan.
+func (s *progression) helpsWith(n *pnode) bool {
+	for _, ev := range n.events {
+		at := int(ev.step.node)
+		if ev.method >= 0 {
+			at = len(s.p.nodes) + int(ev.method)
+		}
+		if at >= 0 && s.helps != nil && s.helps[at] == s.helpRound {
+			return true
+		}
+		if ev.method < 0 {
+			return false // what follows the first action was no choice
+		}
+	}
+	return false
+}
+
 // estimate guesses how far a node is from a plan.
 func (s *progression) estimate(n *pnode) int32 {
 	s.evals++
-	s.count += s.r.price
-	add, ff := s.r.estimate(n.state, s.list)
+	list, goal := s.list, s.p.goal
+	if s.set.serial && !s.p.po && n.least > 1 && (n.parent == nil || n.least == n.parent.least) {
+		list, goal = list[:int32(len(list))-n.least+1], nil
+	}
+	work := s.r.work
+	add, ff := s.r.estimate(n.state, list, goal)
+	s.count += (s.r.work - work) / relaxPerNode
 	if s.set.add {
 		return add
 	}
@@ -258,6 +339,9 @@ func (s *progression) expand(n *pnode) {
 		}
 		if n.h = s.estimate(n); n.h >= unreachable {
 			return
+		}
+		if s.set.helpful {
+			s.help(n)
 		}
 	}
 	decomposed := false

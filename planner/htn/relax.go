@@ -18,7 +18,7 @@ type relaxation struct {
 	needs   []int32
 	free    []int32 // operators that need nothing
 
-	price int // what an estimate costs, in nodes of a depth-first search: measured, about 20 operators each
+	work int // operators and elements looked at
 
 	dist  []int32
 	by    []int32 // the operator that made an element at the least cost, -1 for none
@@ -29,7 +29,14 @@ type relaxation struct {
 	queue distQueue
 	want  []int32
 	stack []int32
+
+	actions int     // operators before this are actions, the others method instances
+	node    []int32 // of an action's operator: its task
+	used    []int32 // the operators of the last relaxed plan
 }
+
+// relaxPerNode is how much of the work of estimates costs as much as a node of a depth-first search, measured.
+const relaxPerNode = 40
 
 // unreachable is the distance of what can never be.
 const unreachable = 1 << 28
@@ -42,8 +49,10 @@ func newRelaxation(p *groundProblem) *relaxation {
 	for n, t := range p.nodes {
 		if t.action {
 			pres, effs = append(pres, t.pre), append(effs, append([]int32{base + int32(n)}, t.add...))
+			r.node = append(r.node, int32(n))
 		}
 	}
+	r.actions = len(pres)
 	for _, m := range p.methods {
 		pre := append([]int32(nil), m.pre...)
 		for _, s := range m.subs {
@@ -78,14 +87,14 @@ func newRelaxation(p *groundProblem) *relaxation {
 		}
 	}
 	r.dist, r.by, r.stamp = make([]int32, elements), make([]int32, elements), make([]int32, elements)
-	r.price = len(pres) / 20
 	r.wait, r.cost = make([]int32, len(pres)), make([]int32, len(pres))
 	return r
 }
 
-// estimate returns the estimate for a state and the tasks of a network, unreachable for a dead end. One task may stand in the
+// estimate returns the estimate for a state and the tasks of a network and the goal, unreachable for a dead end. One task may stand in the
 // list several times.
-func (r *relaxation) estimate(state bitset, tasks []int32) (add, ff int32) {
+func (r *relaxation) estimate(state bitset, tasks, goal []int32) (add, ff int32) {
+	r.work += (len(r.wait) + len(r.dist)) / 8
 	copy(r.wait, r.waits)
 	clear(r.cost)
 	for i := range r.dist {
@@ -105,7 +114,7 @@ func (r *relaxation) estimate(state bitset, tasks []int32) (add, ff int32) {
 	for _, t := range tasks {
 		wanted(base + t)
 	}
-	for _, f := range r.p.goal {
+	for _, f := range goal {
 		wanted(f)
 	}
 	r.queue.reset()
@@ -133,6 +142,7 @@ func (r *relaxation) estimate(state bitset, tasks []int32) (add, ff int32) {
 				break
 			}
 		}
+		r.work += 1 + int(r.start[e+1]-r.start[e])
 		for _, o := range r.needed[r.start[e]:r.start[e+1]] {
 			r.cost[o] = min(r.cost[o]+d, unreachable-2)
 			if r.wait[o]--; r.wait[o] == 0 {
@@ -163,7 +173,7 @@ func (r *relaxation) fire(o int32) {
 func (r *relaxation) extract() int32 {
 	n := int32(len(r.want))
 	r.round++
-	r.stack = r.stack[:0]
+	r.stack, r.used = r.stack[:0], r.used[:0]
 	for _, e := range r.want {
 		r.stack = append(r.stack, e)
 	}
@@ -179,6 +189,7 @@ func (r *relaxation) extract() int32 {
 			continue
 		}
 		n++
+		r.used = append(r.used, o)
 		r.stack = append(r.stack, r.needs[r.pre[o]:r.pre[o+1]]...)
 	}
 	return n

@@ -15,6 +15,7 @@ package htn
 import (
 	"context"
 	"errors"
+	"iter"
 
 	"github.com/jitos/jitos"
 	"github.com/jitos/jitos/planner/hddl"
@@ -61,13 +62,9 @@ func race(ctx context.Context, m *model, o Options) (*Result, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	e := newEngine(m)
-	tracks := []*track{newTrack(ctx, (&lifted{e: e}).round), newTrack(ctx, (&grounded{e: e.clone()}).round)}
+	tracks := []*track{newTrack(ctx, o, (&lifted{e: e}).round), newTrack(ctx, o, (&grounded{e: e.clone()}).round)}
 	res := &Result{}
-	for size := firstRound; ; size *= roundGrowth {
-		if o.Budget > 0 && res.Nodes+len(tracks)*size > o.Budget {
-			res.Truncated = true
-			return res, nil
-		}
+	for {
 		open := false
 		for _, t := range tracks {
 			a := t.next()
@@ -105,6 +102,22 @@ const (
 	roundGrowth = 3
 )
 
+// rounds yields the number of each round and its nodes for one track, half of the budget in all.
+func rounds(budget int) iter.Seq2[int, int] {
+	return func(yield func(int, int) bool) {
+		left := budget / 2
+		for r, size := 0, firstRound; ; r, size = r+1, size*roundGrowth {
+			if budget > 0 {
+				size = min(size, left)
+				left -= size
+			}
+			if size == 0 || !yield(r, size) {
+				return
+			}
+		}
+	}
+}
+
 // answer is what a track did in a round.
 type answer struct {
 	plan   func() *Plan // nil where none was found
@@ -129,11 +142,11 @@ type track struct {
 	ctx     context.Context
 }
 
-func newTrack(ctx context.Context, round func(ctx context.Context, round, nodes int) answer) *track {
+func newTrack(ctx context.Context, o Options, round func(ctx context.Context, round, nodes int) answer) *track {
 	t := &track{make(chan answer, 1), ctx}
 	go func() {
 		defer close(t.answers)
-		for r, size := 0, firstRound; ; r, size = r+1, size*roundGrowth {
+		for r, size := range rounds(o.Budget) {
 			a := round(ctx, r, size)
 			select {
 			case t.answers <- a:
@@ -253,10 +266,11 @@ var groundPortfolio = []struct {
 	share int // of a round, in tenths
 	set   progressionSettings
 }{
-	{"relaxed plan", 4, progressionSettings{greedy: true}},
-	{"relaxed plan and length", 2, progressionSettings{}},
-	{"relaxed cost", 2, progressionSettings{greedy: true, add: true}},
-	{"relaxed plan, lazy", 2, progressionSettings{greedy: true, lazy: true}},
+	{"task after task", 4, progressionSettings{greedy: true, lazy: true, serial: true, helpful: true}},
+	{"relaxed plan", 3, progressionSettings{greedy: true}},
+	{"helpful", 1, progressionSettings{greedy: true, lazy: true, helpful: true}},
+	{"relaxed plan and length", 1, progressionSettings{}},
+	{"relaxed cost", 1, progressionSettings{greedy: true, add: true}},
 }
 
 func (g *grounded) round(ctx context.Context, round, nodes int) answer {
