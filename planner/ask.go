@@ -15,6 +15,7 @@ import (
 type answer struct {
 	values  map[string]string // what was bound before, and what this binds
 	because string            // the fact
+	rests   []asked           // what of it another step may change
 }
 
 // verdict is what a condition gives: its answers; what was read to find them (not yet what was seen there: only the reads
@@ -48,7 +49,7 @@ func (a asker) ask(c *methods.Condition, values map[string]string) (verdict, err
 	}
 	v := verdict{reads: inner.reads}
 	if len(inner.answers) == 0 {
-		v.answers = []answer{{values, inner.reason}}
+		v.answers = []answer{{values, inner.reason, whole(c.Not, values)}}
 		return v, nil
 	}
 	for _, f := range inner.answers[:min(3, len(inner.answers))] {
@@ -66,7 +67,7 @@ func (a asker) askEqual(c *methods.EqualCondition, values map[string]string) ver
 	}
 	said := fmt.Sprintf("%q %s %q", x, word, y)
 	if (x == y) == c.Want {
-		return verdict{answers: []answer{{values, said}}}
+		return verdict{answers: []answer{{values, said, nil}}}
 	}
 	return verdict{reason: said}
 }
@@ -99,7 +100,7 @@ func (a asker) askNode(c *methods.NodeCondition, values map[string]string) (verd
 			bound = bindField(bound, n, f)
 		}
 		for _, b := range bound {
-			v.answers = append(v.answers, answer{b, describe(n, c.Has, b)})
+			v.answers = append(v.answers, answer{b, describe(n, c.Has, b), []asked{witness(n, c.Has, b)}})
 			if len(b) == len(values) { // nothing was bound: another fact would be the same answer
 				return v, nil
 			}

@@ -31,10 +31,10 @@ func (a asker) askFile(c *methods.FileCondition, values map[string]string) (verd
 			switch {
 			case have[p] || bound && p != known:
 			case c.As == "":
-				v.answers = []answer{{values, fileFact(p, c)}}
+				v.answers = []answer{{values, fileFact(p, c), nil}}
 				return v, nil
 			default:
-				v.answers = append(v.answers, answer{with(values, c.As, p), fileFact(p, c)})
+				v.answers = append(v.answers, answer{with(values, c.As, p), fileFact(p, c), nil})
 			}
 			have[p] = true
 		}

@@ -12,16 +12,17 @@ import (
 
 // facts is what a snapshot says, each thing looked at once.
 type facts struct {
-	ctx   context.Context // of the one call that the facts are read for
-	at    jitos.Snapshot
-	kinds map[string][]jitos.Node
-	paths map[string][]string
-	match map[string]bool
-	looks map[string]string
+	ctx    context.Context // of the one call that the facts are read for
+	at     jitos.Snapshot
+	kinds  map[string][]jitos.Node
+	single map[jitos.NodeID]*jitos.Node
+	paths  map[string][]string
+	match  map[string]bool
+	looks  map[string]string
 }
 
 func newFacts(ctx context.Context, at jitos.Snapshot) *facts {
-	return &facts{ctx, at, map[string][]jitos.Node{}, map[string][]string{}, map[string]bool{}, map[string]string{}}
+	return &facts{ctx, at, map[string][]jitos.Node{}, map[jitos.NodeID]*jitos.Node{}, map[string][]string{}, map[string]bool{}, map[string]string{}}
 }
 
 // nodes lists the nodes of a kind by name.
@@ -35,6 +36,25 @@ func (f *facts) nodes(kind string) ([]jitos.Node, error) {
 	}
 	f.kinds[kind] = list
 	return list, nil
+}
+
+// node returns one node, nil where there is none, without reading others of its kind.
+func (f *facts) node(id jitos.NodeID) (*jitos.Node, error) {
+	if n, ok := f.single[id]; ok {
+		return n, nil
+	}
+	var found *jitos.Node
+	if id.Check() == nil {
+		n, err := f.at.Node(f.ctx, id)
+		if err != nil && !errors.Is(err, jitos.ErrNotFound) {
+			return nil, err
+		}
+		if err == nil {
+			found = &n
+		}
+	}
+	f.single[id] = found
+	return found, nil
 }
 
 func isPattern(path string) bool { return strings.ContainsAny(path, "*?[") }

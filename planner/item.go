@@ -34,15 +34,16 @@ type binding struct {
 	values  map[string]string
 	because []string
 	reads   []jitos.Read
+	rests   []asked
 }
 
 // event is a decision on the way to a candidate: a task was decomposed, or a step was placed.
 type event struct {
-	item   *item
-	step   *jitos.Step // nil: a decomposition
-	reads  map[string]bool
-	writes map[string]bool
-	looked []jitos.Read
+	item    *item
+	step    *jitos.Step // nil: a decomposition
+	looked  []jitos.Read
+	asked   []asked
+	changes []change
 }
 
 func (it *item) isTask() bool  { return it.step == nil || it.step.Task != "" }

@@ -25,9 +25,10 @@
 // became comes after everything that the task comes after. Otherwise steps may run side by side, and steps of different
 // tasks may interleave. Where the library's effects make the order matter (one may write a kind of node that the other
 // reads or writes) the planner tries each order; where they do not, one order stands for all.
-// The plan keeps the orders that were asked for, and those that the effects need: of two steps of which one
-// writes a kind that the other (or a condition of a task above it) reads or writes, the one placed first comes first.
-// So whichever order the steps run in, each finds the state that it was planned in. A fact is checked when its
+// The plan keeps the orders that were asked for, and those that the effects need: of two steps of which one gives or takes a
+// fact that the other (or a condition of a task above it) rests on, or that change one node, the one placed first comes
+// first. A condition rests on the node that answered it, `not` and `each` on all that would. Whatever else is free runs side by
+// side, and whichever order the steps run in, each finds what it was planned on. A fact is checked when its
 // condition is; other steps may come between a method's conditions and its first step, as in HDDL.
 //
 // A task may come up again below itself, in another state or with other arguments. The same task with the same arguments

@@ -12,7 +12,7 @@ import (
 
 // primitive makes the step of a plan from a job, a gate or a command, or says why it cannot be placed here.
 func (s *search) primitive(it *item) (event, string, error) {
-	e := event{item: it, reads: map[string]bool{}, writes: map[string]bool{}}
+	e := event{item: it}
 	step, why := jitos.Step{Name: it.name, Title: it.step.Title, Worker: "shell"}, ""
 	for a := it.parent; a != nil; a = a.parent {
 		if a.method != nil {
@@ -81,13 +81,8 @@ func (s *search) placeJob(it *item, step *jitos.Step, e *event) (string, error) 
 		if len(v.answers) == 0 {
 			return "job " + job.Name + " needs " + c.Text + ": " + v.reason, nil
 		}
-		kindsOf(e.reads, c)
+		e.asked = append(e.asked, v.answers[0].rests...)
 		e.looked = append(e.looked, v.reads...)
-	}
-	for _, facts := range [][]methods.Fact{job.Deletes, job.Adds} {
-		for _, f := range facts {
-			e.writes[f.Kind] = true
-		}
 	}
 	step.Title = orElse(step.Title, job.Title)
 	step.Worker = job.Worker

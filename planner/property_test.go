@@ -66,17 +66,25 @@ func drawDomain(t *rapid.T) domain {
 // text writes the domain as a library.
 func (d domain) text() string {
 	var b strings.Builder
-	facts := func(set int, form string) []string {
+	// Two facts are nodes of one kind. Where both are meant and the form allows it, the kind alone is written.
+	facts := func(set int, form string, kinds bool) []string {
 		var list []string
-		for f := range nFacts {
-			if set&(1<<f) != 0 {
-				list = append(list, fmt.Sprintf(form, f))
+		for k := range nFacts / 2 {
+			switch both := set >> (2 * k) & 3; {
+			case both == 3 && kinds:
+				list = append(list, fmt.Sprintf(form, fmt.Sprintf("kind: k%d", k)))
+			default:
+				for f := range 2 {
+					if both&(1<<f) != 0 {
+						list = append(list, fmt.Sprintf(form, fmt.Sprintf("kind: k%d, is: x%d", k, f)))
+					}
+				}
 			}
 		}
 		return list
 	}
 	when := func(needs, lacks int) string {
-		all := append(facts(needs, "{node: {kind: f%d}}"), facts(lacks, "{not: {node: {kind: f%d}}}")...)
+		all := append(facts(needs, "{node: {%s}}", false), facts(lacks, "{not: {node: {%s}}}", true)...)
 		return "[" + strings.Join(all, ", ") + "]"
 	}
 	for i, ways := range d.tasks {
@@ -103,7 +111,7 @@ func (d domain) text() string {
 	b.WriteString("jobs:\n")
 	for i, j := range d.jobs {
 		fmt.Fprintf(&b, "  j%d: {run: j%d, when: %s, effects: {delete: [%s], add: [%s]}}\n", i, i, when(j.needs, j.lacks),
-			strings.Join(facts(j.deletes, "{kind: f%d}"), ", "), strings.Join(facts(j.adds, "{kind: f%d, is: x}"), ", "))
+			strings.Join(facts(j.deletes, "{%s}", true), ", "), strings.Join(facts(j.adds, "{%s}", false), ", "))
 	}
 	return b.String()
 }
@@ -179,7 +187,7 @@ func TestPlan_model(t *testing.T) {
 		w := newWorld(t, nil, d.text())
 		for f := range nFacts {
 			if d.start&(1<<f) != 0 {
-				w.add(t, fmt.Sprintf("f%d", f), "x", map[string]any{})
+				w.add(t, fmt.Sprintf("k%d", f/2), fmt.Sprintf("x%d", f%2), map[string]any{})
 			}
 		}
 		p := New()
@@ -200,6 +208,7 @@ func TestPlan_model(t *testing.T) {
 		for _, c := range search.kept {
 			got[strings.Join(slices.Sorted(slices.Values(c.how)), " ")] = c.slap.Cost
 			d.carryOut(rt, c)
+			d.checkEdges(rt, c)
 		}
 		for key, cost := range want {
 			if c, ok := got[key]; !ok || c != cost {
@@ -237,41 +246,130 @@ func (d domain) waits(how map[string]way, step, other string) bool {
 	return after(a[n], b[n])
 }
 
-// carryOut runs the steps of a plan in some order that it allows.
-func (d domain) carryOut(t *rapid.T, c candidate) {
-	s, how := c.slap, map[string]way{}
+// how lists the ways that were chosen, by the name of the task.
+func (d domain) how(c candidate) map[string]way {
+	how := map[string]way{}
 	for _, choice := range c.how {
 		name, method, _ := strings.Cut(choice, "=")
 		how[name] = d.tasks[method[1]-'0'][method[2]-'0']
 	}
-	state := d.start
-	done := map[string]bool{}
-	for range s.Steps {
-		var ready []jitos.Step
+	return how
+}
+
+func jobOf(t *rapid.T, step jitos.Step) int {
+	var n int
+	if _, err := fmt.Sscanf(step.Run, "j%d", &n); err != nil {
+		t.Fatalf("step %s runs %q", step.Name, step.Run)
+	}
+	return n
+}
+
+// carryOut runs the steps of a plan in every order that it allows, or the first of very many: every job finds what it needs, the
+// orders that were written are kept, and for every task there is a moment before its first step at which its conditions hold.
+func (d domain) carryOut(t *rapid.T, c candidate) {
+	s, how, left := c.slap, d.how(c), 300
+	wrong := func(format string, args ...any) {
+		t.Fatalf("%s\n%s\n%s", fmt.Sprintf(format, args...), lines(s), d.text())
+	}
+	states := []int{d.start}
+	var order []jitos.Step
+	var run func()
+	run = func() {
+		if left <= 0 {
+			return
+		}
+		if len(order) == len(s.Steps) {
+			left--
+			d.checkMoments(how, order, states, wrong)
+			return
+		}
+		before := len(order)
 		for _, step := range s.Steps {
-			waits := slices.ContainsFunc(step.After, func(a string) bool { return !done[a] })
-			if !done[step.Name] && !waits {
-				ready = append(ready, step)
+			done := func(name string) bool {
+				return slices.ContainsFunc(order, func(o jitos.Step) bool { return o.Name == name })
+			}
+			if done(step.Name) || slices.ContainsFunc(step.After, func(a string) bool { return !done(a) }) {
+				continue
+			}
+			for _, other := range s.Steps {
+				if d.waits(how, step.Name, other.Name) && !done(other.Name) {
+					wrong("step %s may come before %s", step.Name, other.Name)
+				}
+			}
+			j, now := d.jobs[jobOf(t, step)], states[len(states)-1]
+			if now&j.needs != j.needs || now&j.lacks != 0 {
+				wrong("step %s finds another state than it was planned in", step.Name)
+			}
+			states, order = append(states, now&^j.deletes|j.adds), append(order, step)
+			run()
+			states, order = states[:len(states)-1], order[:before]
+		}
+		if before == len(order) && left == 300 && before < len(s.Steps) {
+			wrong("the steps wait for each other")
+		}
+	}
+	run()
+}
+
+// checkMoments looks for a moment for the conditions of each task: after what it has to wait for, before its first step.
+func (d domain) checkMoments(how map[string]way, order []jitos.Step, states []int, wrong func(string, ...any)) {
+	for name, w := range how {
+		from, to := 0, len(order)
+		for i, step := range order {
+			if name == "" || strings.HasPrefix(step.Name, name+".") {
+				to = min(to, i)
+			} else if d.waits(how, name, step.Name) {
+				from = i + 1
 			}
 		}
-		if len(ready) == 0 {
-			t.Fatalf("the steps wait for each other:\n%s", lines(s))
+		holds := false
+		for _, state := range states[from : to+1] {
+			holds = holds || state&w.needs == w.needs && state&w.lacks == 0
 		}
-		step := rapid.SampledFrom(ready).Draw(t, "next")
-		var n int
-		if _, err := fmt.Sscanf(step.Run, "j%d", &n); err != nil {
-			t.Fatalf("step %s runs %q", step.Name, step.Run)
+		if !holds {
+			wrong("at no moment do the conditions of task %q hold", name)
 		}
-		for _, other := range s.Steps {
-			if d.waits(how, step.Name, other.Name) && !done[other.Name] {
-				t.Fatalf("step %s may come before %s:\n%s\n%s", step.Name, other.Name, lines(s), d.text())
+	}
+}
+
+// checkEdges looks for the reason of each edge: an order that was written, or facts that one side gives or takes and the other
+// rests on; of the side that comes later also the conditions of the tasks above it, which may rest on others in turn.
+func (d domain) checkEdges(t *rapid.T, c candidate) {
+	how := d.how(c)
+	type node struct {
+		name          string
+		reads, writes int
+		task          bool
+	}
+	nodes := map[string]node{}
+	for name, w := range how {
+		nodes["task "+name] = node{name, w.needs | w.lacks, 0, true}
+	}
+	for _, s := range c.slap.Steps {
+		j := d.jobs[jobOf(t, s)]
+		nodes["step "+s.Name] = node{s.Name, j.needs | j.lacks | j.deletes, j.deletes | j.adds, false}
+	}
+	linked := func(a, b node) bool {
+		above := a.task && (a.name == "" || strings.HasPrefix(b.name, a.name+"."))
+		return above || d.waits(how, b.name, a.name) || a.writes&(b.reads|b.writes) != 0 || b.writes&(a.reads|a.writes) != 0
+	}
+	for _, s := range c.slap.Steps {
+		for _, from := range s.After {
+			reached, list := map[string]bool{}, []node{nodes["step "+from]}
+			for len(list) > 0 {
+				a := list[0]
+				list = list[1:]
+				for key, b := range nodes {
+					if !reached[key] && (b.task || b.name == s.Name) && linked(a, b) {
+						if reached[key] = true; b.task {
+							list = append(list, b)
+						}
+					}
+				}
+			}
+			if !reached["step "+s.Name] {
+				t.Fatalf("nothing says that step %s comes after %s\n%s\n%s", s.Name, from, lines(c.slap), d.text())
 			}
 		}
-		j := d.jobs[n]
-		if state&j.needs != j.needs || state&j.lacks != 0 {
-			t.Fatalf("step %s finds another state than it was planned in:\n%s\n%s", step.Name, lines(s), d.text())
-		}
-		state = state&^j.deletes | j.adds
-		done[step.Name] = true
 	}
 }

@@ -141,7 +141,7 @@ func (s *search) spread(it *item, replace func([]*item) []*item) error {
 	if err != nil {
 		return err
 	}
-	s.log = append(s.log, event{item: it, reads: kindsOf(nil, it.step.Each), looked: v.reads})
+	s.log = append(s.log, event{item: it, asked: whole(it.step.Each, it.values), looked: v.reads})
 	return s.adopt(it, it.copies(v.answers, it.step.Each.Binds(it.values)), replace)
 }
 
@@ -211,11 +211,7 @@ func (s *search) try(it *item, m *methods.Method, values map[string]string, repl
 	for _, b := range bindings {
 		mark := s.mark()
 		it.method, it.bind = m, b
-		reads := map[string]bool{}
-		for i := range m.When {
-			kindsOf(reads, &m.When[i])
-		}
-		s.log = append(s.log, event{item: it, reads: reads, looked: b.reads})
+		s.log = append(s.log, event{item: it, asked: b.rests, looked: b.reads})
 		s.cost += m.Cost
 		s.rest -= s.lib.leastOf(it.step)
 		err := s.adopt(it, it.expand(m, b.values), replace)
@@ -246,7 +242,8 @@ func (s *search) satisfy(m *methods.Method, values map[string]string) (list []bi
 				return nil, "", fmt.Errorf("method %s: %w", m.Name, err)
 			}
 			for _, a := range v.answers {
-				next = append(next, binding{a.values, append(slices.Clone(b.because), a.because), append(slices.Clone(b.reads), v.reads...)})
+				next = append(next, binding{a.values, append(slices.Clone(b.because), a.because), append(slices.Clone(b.reads), v.reads...),
+					append(slices.Clone(b.rests), a.rests...)})
 			}
 			if best.reason == "" || v.hits > best.hits {
 				best, farthest = v, b
@@ -271,12 +268,14 @@ func (s *search) place(it *item, replace func([]*item) []*item) error {
 		s.blame(it, why)
 		return nil
 	}
-	s.log = append(s.log, e)
 	if job, ok := s.lib.Job(it.step.Job); ok {
-		if err := s.state.apply(job, s.jobValues(it, job)); err != nil {
+		asked, changes, err := s.state.apply(job, s.jobValues(it, job))
+		if err != nil {
 			return err
 		}
+		e.asked, e.changes = append(e.asked, asked...), changes
 	}
+	s.log = append(s.log, e)
 	s.finish(it)
 	return s.run(replace(nil))
 }
@@ -296,16 +295,12 @@ func meet(writes map[string]bool, o touch) bool {
 }
 
 // kindsOf adds the kinds of nodes that a condition asks about.
-func kindsOf(into map[string]bool, c *methods.Condition) map[string]bool {
-	if into == nil {
-		into = map[string]bool{}
-	}
+func kindsOf(into map[string]bool, c *methods.Condition) {
 	for ; c != nil; c = c.Not {
 		if c.Node != nil {
 			into[c.Node.Kind] = true
 		}
 	}
-	return into
 }
 
 // newLibrary works out what each task of a library may touch, whatever methods are chosen.

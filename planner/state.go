@@ -45,6 +45,14 @@ func (s *state) nodes(kind string) ([]jitos.Node, error) {
 	return list, nil
 }
 
+// node returns one node, nil where there is none.
+func (s *state) node(id jitos.NodeID) (*jitos.Node, error) {
+	if n, changed := s.over[id.Kind][id.Name]; changed {
+		return n, nil
+	}
+	return s.facts.node(id)
+}
+
 func (s *state) set(kind, name string, node *jitos.Node) {
 	if s.over[kind] == nil {
 		s.over[kind] = map[string]*jitos.Node{}
@@ -65,30 +73,6 @@ func (s *state) back(n int) {
 			delete(s.over[u.kind], u.name)
 		}
 	}
-}
-
-// apply predicts the effects of a job: what it deletes goes before what it adds comes.
-func (s *state) apply(j *methods.Job, values map[string]string) error {
-	for _, f := range j.Deletes {
-		nodes, err := s.nodes(f.Kind)
-		if err != nil {
-			return err
-		}
-		pattern := jitos.Pattern{Kind: f.Kind, Has: expand(f.Has, values)}
-		for _, n := range nodes {
-			if (f.Is.Zero() || f.Is.Expand(values) == n.ID.Name) && pattern.Matches(n) {
-				s.set(f.Kind, n.ID.Name, nil)
-			}
-		}
-	}
-	for _, f := range j.Adds {
-		n := jitos.Node{ID: jitos.NodeID{Kind: f.Kind, Name: f.Is.Expand(values)}, Fields: map[string]any{}}
-		for field, value := range expand(f.Has, values) {
-			n.Fields[field] = value
-		}
-		s.set(f.Kind, n.ID.Name, &n)
-	}
-	return nil
 }
 
 // key names the state among those of one search: equal facts, equal key. A prediction of what is there anyway is none.
