@@ -3,9 +3,11 @@ package jitos_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/planner"
 )
 
 // Cost must follow the change, not the size of the graph: each benchmark runs at two sizes.
@@ -93,5 +95,53 @@ func benchCollapse(b *testing.B, nodes int) {
 		if conflict := f.collapse(b, p); conflict != nil {
 			b.Fatal(conflict)
 		}
+	}
+}
+
+func BenchmarkPlan_200methods_1knodes(b *testing.B)   { benchPlan(b, 1_000) }
+func BenchmarkPlan_200methods_100knodes(b *testing.B) { benchPlan(b, 100_000) }
+
+// benchPlan plans a task that leads to 20 tasks of 10 methods each, of which one in two fits: each asks for things, of which
+// there are 100, and for a note by its name, of which there are very many. Each plan is made on a store that was just opened.
+func benchPlan(b *testing.B, nodes int) {
+	ctx := context.Background()
+	f := grown(b, nodes)
+	var s jitos.Submission
+	for i := range 100 {
+		s.Set = append(s.Set, jitos.Node{ID: jitos.NodeID{Kind: "thing", Name: fmt.Sprint("t", i)}, Fields: map[string]any{"size": fmt.Sprint(i % 2)}})
+	}
+	if _, err := f.kernel.SubmitRewrite(ctx, s, ""); err != nil {
+		b.Fatal(err)
+	}
+	var text strings.Builder
+	text.WriteString("task: all\nsays: [do it all]\nmethods:\n- name: m\n  steps:\n")
+	for i := range 20 {
+		fmt.Fprintf(&text, "    s%d: {task: t%d}\n", i, i)
+	}
+	for i := range 20 {
+		fmt.Fprintf(&text, "---\ntask: t%d\nmethods:\n", i)
+		for m := range 10 {
+			fmt.Fprintf(&text, "- {name: m%d, cost: %d, when: [{node: {kind: thing, has: {size: %d}}}, {node: {kind: note, is: n%d}}], steps: {s: {run: x%d}}}\n", m, m, m%4, i*10+m, m)
+		}
+	}
+	if _, err := f.kernel.SubmitMethod(ctx, "methods/many.yaml", []byte(text.String())); err != nil {
+		b.Fatal(err)
+	}
+	id, _, err := f.kernel.SubmitIntent(ctx, jitos.Request{Intent: "do it all"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	p := planner.New()
+	for b.Loop() {
+		b.StopTimer()
+		cold := openFabric(b, f.dir)
+		b.StartTimer()
+		slaps, _, err := p.Plan(ctx, cold.system(b), id, jitos.Task{Name: "all"})
+		if err != nil || len(slaps) != 5 {
+			b.Fatalf("%d candidates, %v", len(slaps), err)
+		}
+		b.StopTimer()
+		cold.repo.Close()
+		b.StartTimer()
 	}
 }

@@ -73,11 +73,12 @@ func (a asker) askEqual(c *methods.EqualCondition, values map[string]string) ver
 }
 
 func (a asker) askNode(c *methods.NodeCondition, values map[string]string) (verdict, error) {
-	nodes, err := a.state.nodes(c.Kind)
+	is, free := resolve(c.Is, values)
+	named := !c.Is.Zero() && free == ""
+	nodes, err := a.state.candidates(c.Kind, is, named)
 	if err != nil {
 		return verdict{}, err
 	}
-	is, free := resolve(c.Is, values)
 	fixed := map[string]string{}
 	var open []methods.Field
 	for _, f := range c.Has {
@@ -87,9 +88,9 @@ func (a asker) askNode(c *methods.NodeCondition, values map[string]string) (verd
 			open = append(open, f)
 		}
 	}
-	v := verdict{reads: []jitos.Read{nodeRead(c.Kind, is, fixed, !c.Is.Zero() && free == "")}}
+	v := verdict{reads: []jitos.Read{nodeRead(c.Kind, is, fixed, named)}}
 	for _, n := range nodes {
-		if !c.Is.Zero() && free == "" && n.ID.Name != is || !(jitos.Pattern{Kind: c.Kind, Has: fixed}).Matches(n) {
+		if !(jitos.Pattern{Kind: c.Kind, Has: fixed}).Matches(n) {
 			continue
 		}
 		bound := []map[string]string{values}
@@ -107,6 +108,11 @@ func (a asker) askNode(c *methods.NodeCondition, values map[string]string) (verd
 		}
 	}
 	if len(v.answers) == 0 {
+		if named {
+			if nodes, err = a.state.near(c.Kind, nodes); err != nil {
+				return v, err
+			}
+		}
 		v.reason, v.nearest, v.hits = missing(c, nodes, is, fixed)
 	}
 	return v, nil

@@ -3,7 +3,9 @@ package planner
 import (
 	"context"
 	"errors"
+	"iter"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 
@@ -12,17 +14,19 @@ import (
 
 // facts is what a snapshot says, each thing looked at once.
 type facts struct {
-	ctx    context.Context // of the one call that the facts are read for
-	at     jitos.Snapshot
-	kinds  map[string][]jitos.Node
-	single map[jitos.NodeID]*jitos.Node
-	paths  map[string][]string
-	match  map[string]bool
-	looks  map[string]string
+	ctx     context.Context // of the one call that the facts are read for
+	at      jitos.Snapshot
+	kinds   map[string][]jitos.Node // kinds that were read as a whole
+	samples map[string][]jitos.Node
+	single  map[jitos.NodeID]*jitos.Node
+	paths   map[string][]string
+	match   map[string]bool
+	looks   map[string]string
 }
 
 func newFacts(ctx context.Context, at jitos.Snapshot) *facts {
-	return &facts{ctx, at, map[string][]jitos.Node{}, map[jitos.NodeID]*jitos.Node{}, map[string][]string{}, map[string]bool{}, map[string]string{}}
+	return &facts{ctx, at, map[string][]jitos.Node{}, map[string][]jitos.Node{}, map[jitos.NodeID]*jitos.Node{},
+		map[string][]string{}, map[string]bool{}, map[string]string{}}
 }
 
 // nodes lists the nodes of a kind by name.
@@ -38,10 +42,40 @@ func (f *facts) nodes(kind string) ([]jitos.Node, error) {
 	return list, nil
 }
 
+// some lists nodes of a kind by name: all of a few, of many the first in the order of the store, so that why a method was not
+// used costs no more in a large fabric.
+func (f *facts) some(kind string) ([]jitos.Node, error) {
+	if list, ok := f.kinds[kind]; ok {
+		return list, nil
+	}
+	if list, ok := f.samples[kind]; ok {
+		return list, nil
+	}
+	var list []jitos.Node
+	for n, err := range f.at.Nodes(f.ctx, kind) {
+		if err != nil {
+			return nil, err
+		}
+		if list = append(list, n); len(list) == sample {
+			break
+		}
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].ID.Name < list[j].ID.Name })
+	f.samples[kind] = list
+	return list, nil
+}
+
 // node returns one node, nil where there is none, without reading others of its kind.
 func (f *facts) node(id jitos.NodeID) (*jitos.Node, error) {
 	if n, ok := f.single[id]; ok {
 		return n, nil
+	}
+	if list, ok := f.kinds[id.Kind]; ok {
+		at, found := slices.BinarySearchFunc(list, id.Name, func(n jitos.Node, name string) int { return strings.Compare(n.ID.Name, name) })
+		if !found {
+			return nil, nil
+		}
+		return &list[at], nil
 	}
 	var found *jitos.Node
 	if id.Check() == nil {
@@ -140,13 +174,33 @@ func (f *facts) seen(r jitos.Read) (jitos.Read, error) {
 	is, ok := f.looks[key]
 	if !ok {
 		var err error
-		if is, err = jitos.Look(f.ctx, f.at, r); err != nil {
+		if is, err = jitos.Look(f.ctx, looked{f.at, f}, r); err != nil {
 			return r, err
 		}
 		f.looks[key] = is
 	}
 	r.Is = is
 	return r, nil
+}
+
+// looked is the snapshot, of which what was read already is not read again.
+type looked struct {
+	jitos.Snapshot
+	facts *facts
+}
+
+func (l looked) Nodes(ctx context.Context, kind string) iter.Seq2[jitos.Node, error] {
+	list, ok := l.facts.kinds[kind]
+	if !ok {
+		return l.Snapshot.Nodes(ctx, kind)
+	}
+	return func(yield func(jitos.Node, error) bool) {
+		for _, n := range list {
+			if !yield(n, nil) {
+				return
+			}
+		}
+	}
 }
 
 func readKey(r jitos.Read) string {

@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"slices"
 	"sort"
 
 	"github.com/jitos/jitos"
@@ -45,6 +46,45 @@ func (s *state) nodes(kind string) ([]jitos.Node, error) {
 	return list, nil
 }
 
+// candidates lists the nodes that may answer a question: one, or all of a kind.
+func (s *state) candidates(kind, name string, named bool) ([]jitos.Node, error) {
+	if !named {
+		return s.nodes(kind)
+	}
+	n, err := s.node(jitos.NodeID{Kind: kind, Name: name})
+	if n == nil || err != nil {
+		return nil, err
+	}
+	return []jitos.Node{*n}, nil
+}
+
+// near lists some nodes of a kind, by name, beside those that were found: what a question came nearest to is looked for
+// among them.
+func (s *state) near(kind string, found []jitos.Node) ([]jitos.Node, error) {
+	base, err := s.facts.some(kind)
+	if err != nil {
+		return nil, err
+	}
+	over := s.over[kind]
+	list := slices.Clone(found)
+	known := map[string]bool{}
+	for _, n := range found {
+		known[n.ID.Name] = true
+	}
+	for _, n := range base {
+		if _, changed := over[n.ID.Name]; !changed && !known[n.ID.Name] {
+			list = append(list, n)
+		}
+	}
+	for _, n := range over {
+		if n != nil && !known[n.ID.Name] {
+			list = append(list, *n)
+		}
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].ID.Name < list[j].ID.Name })
+	return list, nil
+}
+
 // node returns one node, nil where there is none.
 func (s *state) node(id jitos.NodeID) (*jitos.Node, error) {
 	if n, changed := s.over[id.Kind][id.Name]; changed {
@@ -79,20 +119,17 @@ func (s *state) back(n int) {
 func (s *state) key() (string, error) {
 	predicted := map[string]any{}
 	for kind, names := range s.over {
-		base, err := s.facts.nodes(kind)
-		if err != nil {
-			return "", err
-		}
-		there := map[string]string{}
-		for _, n := range base {
-			if _, changed := names[n.ID.Name]; changed {
-				there[n.ID.Name] = jitos.HashOf(n.Fields)
-			}
-		}
 		for name, n := range names {
-			is, was := "", there[name]
+			there, err := s.facts.node(jitos.NodeID{Kind: kind, Name: name})
+			if err != nil {
+				return "", err
+			}
+			is, was := "", ""
 			if n != nil {
 				is = jitos.HashOf(n.Fields)
+			}
+			if there != nil {
+				was = jitos.HashOf(there.Fields)
 			}
 			if is != was {
 				predicted[kind+"/"+name] = is

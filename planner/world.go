@@ -14,12 +14,14 @@ type world struct {
 	files  map[string]string
 	nodes  []jitos.Node
 	fabric map[string][]byte
-	reads  int // of file contents
+	reads  int            // of file contents
+	asked  map[string]int // nodes that were looked at, by kind
 }
 
 var _ jitos.Snapshot = (*world)(nil)
 
 func (w *world) Node(_ context.Context, id jitos.NodeID) (jitos.Node, error) {
+	w.look(id.Kind)
 	for _, n := range w.nodes {
 		if n.ID == id {
 			return n, nil
@@ -28,11 +30,21 @@ func (w *world) Node(_ context.Context, id jitos.NodeID) (jitos.Node, error) {
 	return jitos.Node{}, jitos.ErrNotFound
 }
 
+func (w *world) look(kind string) {
+	if w.asked == nil {
+		w.asked = map[string]int{}
+	}
+	w.asked[kind]++
+}
+
 // Nodes yields in reverse order of arrival: a plan must not depend on it.
 func (w *world) Nodes(_ context.Context, kind string) iter.Seq2[jitos.Node, error] {
 	return func(yield func(jitos.Node, error) bool) {
 		for _, n := range slices.Backward(w.nodes) {
-			if (kind == "" || kind == n.ID.Kind) && !yield(n, nil) {
+			if kind != "" && kind != n.ID.Kind {
+				continue
+			}
+			if w.look(n.ID.Kind); !yield(n, nil) {
 				return
 			}
 		}
