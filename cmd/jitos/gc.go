@@ -53,6 +53,7 @@ func (a *app) gc(c *cli.Context) error {
 			return err
 		}
 		syscall.Setpriority(syscall.PRIO_PROCESS, 0, 10) // refused or not, the work is the same
+		f.repo.Background = nil                          // this is it: a chain of them would never end where another holds the lock
 		return f.repo.Maintain(ctx)
 	}
 	f, _, err := a.fabric(ctx)
