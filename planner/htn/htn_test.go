@@ -162,3 +162,47 @@ const towerProblem = `(define (problem p) (:objects a b c d e - block)
 	(:htn :parameters (?w ?x ?y ?z - block) :ordered-subtasks (and (make ?w ?x) (make ?x ?y) (make ?y ?z)))
 	(:init (on a b) (on b c) (table c) (table d) (table e) (clear a) (clear d) (clear e))
 	(:goal (and (table e) (clear d) (not (clear e)) (not (table d)))))`
+
+// TestSolve_interleaves: two partially ordered tasks whose steps must alternate; no order of whole tasks is a plan.
+func TestSolve_interleaves(t *testing.T) {
+	d, p := parse(t, `(define (domain turns) (:predicates (mine) (n0) (n1) (n2) (n3))
+		(:task left :parameters ()) (:task right :parameters ())
+		(:method l :parameters () :task (left) :ordered-subtasks (and (a) (c)))
+		(:method r :parameters () :task (right) :precondition (n1) :subtasks (and (x (b)) (y (d))) :ordering (< x y))
+		(:action a :precondition (n0) :effect (and (not (n0)) (n1)))
+		(:action b :precondition (n1) :effect (and (not (n1)) (n2)))
+		(:action c :precondition (n2) :effect (and (not (n2)) (n3)))
+		(:action d :precondition (n3) :effect (mine)))`,
+		`(define (problem p) (:htn :subtasks (and (left) (right))) (:init (n0)) (:goal (mine)))`)
+	res := solve(t, d, p, Options{})
+	if len(res.Plans) != 1 || res.Plans[0].Steps() != 4 {
+		t.Fatalf("%+v", res)
+	}
+	// The same with the right one first in order: then nothing can begin.
+	_, p = parse(t, `(define (domain turns))`, `(define (problem q) (:htn))`)
+	if res := solve(t, &hddl.Domain{Types: d.Types}, p, Options{}); len(res.Plans) != 1 || res.Plans[0].Steps() != 0 {
+		t.Errorf("nothing to do: %+v", res)
+	}
+	p2, err := hddl.ParseProblem("p", []byte(`(define (problem p) (:htn :ordered-subtasks (and (right) (left))) (:init (n0)) (:goal (mine)))`), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res := solve(t, d, p2, Options{}); len(res.Plans) > 0 || !res.Proved {
+		t.Errorf("a plan that cannot be, or no proof: %+v", res)
+	}
+}
+
+// TestSolve_recursion: what a recursion to the left does with nothing changed is cut, and yet no false proof comes of it.
+func TestSolve_recursion(t *testing.T) {
+	d, p := parse(t, `(define (domain d) (:predicates (n0) (n1) (n2) (n3))
+		(:task count :parameters ())
+		(:method more :parameters () :task (count) :ordered-subtasks (and (count) (up)))
+		(:method none :parameters () :task (count) :ordered-subtasks ())
+		(:task up :parameters ())
+		(:method u1 :parameters () :task (up) :precondition (n0) :ordered-subtasks (a)) (:method u2 :parameters () :task (up) :precondition (n1) :ordered-subtasks (b))
+		(:action a :precondition (n0) :effect (and (not (n0)) (n1))) (:action b :precondition (n1) :effect (and (not (n1)) (n2))))`,
+		`(define (problem p) (:htn :ordered-subtasks (count)) (:init (n0)) (:goal (n2)))`)
+	if res := solve(t, d, p, Options{Budget: 1_000_000}); res.Proved || len(res.Plans) != 1 {
+		t.Errorf("two times to the left: %+v", res)
+	}
+}

@@ -12,10 +12,10 @@ import (
 // (HyperTensioN calls it pull-up: Magnaguagno, Meneguzzi and de Silva, IPC 2020. Here it also passes through compound tasks
 // and through steps that cannot interfere.)
 func lift(m *model) {
-	reach := liftBy(m, false)
-	lifted := reach
+	lifted := liftBy(m, true)
+	reach := lifted
 	if !m.linear {
-		lifted = liftBy(m, true)
+		reach = liftBy(m, false)
 	}
 	for i := range m.methods {
 		me := &m.methods[i]
@@ -23,7 +23,9 @@ func lift(m *model) {
 	}
 }
 
-// liftBy returns the lifted literals of each method, for its linear order or for every order that it allows.
+// liftBy returns the lifted literals of each method, for its linear order or for every order that it allows. In the latter
+// case the steps of other tasks may come between, and make true what a later step needs: only what the very first step needs,
+// and what no action changes, is then sure to be needed when the method begins.
 func liftBy(m *model, line bool) [][]literal {
 	l := &lifter{line: line, model: m, need: make([][]literal, len(m.tasks)), known: make([]bool, len(m.tasks))}
 	l.reach()
@@ -166,7 +168,7 @@ func (l *lifter) method(m *method) (out []literal, known bool) {
 			if moved.lifted == "" {
 				moved.lifted = l.tasks[sub.task].name
 			}
-			if key := litKey(moved); !have[key] && !l.provided(m, moved, l.earlier(m, k)) {
+			if key := litKey(moved); !have[key] && l.needed(m, k, moved) {
 				have[key] = true
 				out = append(out, moved)
 			}
@@ -175,18 +177,17 @@ func (l *lifter) method(m *method) (out []literal, known bool) {
 	return out, true
 }
 
-// earlier lists the subtasks that may be executed, in part, before the k-th of the line.
-func (l *lifter) earlier(m *method, k int) []int {
-	if l.line || m.total {
-		return m.line[:k]
+// needed tells whether what the k-th subtask of the line needs must hold when the method begins.
+func (l *lifter) needed(m *method, k int, lit literal) bool {
+	if l.line || lit.pred == equal || l.rigid[lit.pred] {
+		return !l.provided(m, lit, m.line[:k])
 	}
-	var out []int
-	for j := range m.subs {
-		if i := m.line[k]; j != i && !m.before[i].has(j) {
-			out = append(out, j)
+	for _, j := range m.line[1:] {
+		if !m.before[m.line[0]].has(j) {
+			return false // there is no very first step
 		}
 	}
-	return out
+	return k == 0
 }
 
 // provided tells whether some of the subtasks may make a literal hold.
