@@ -32,13 +32,17 @@ type captured struct {
 // pattern of keeps matches. Tracked files stay tracked whatever is ignored; submodules stay as they are; directories
 // without files vanish. A *refusal names a path that cannot be kept.
 func capture(ctx context.Context, objects Objects, s *slot, was *manifest, keeps []string, began time.Time) (captured, error) {
+	racy := began.Add(-racyWindow).UnixNano()
+	if s.over != nil {
+		return captureUpper(ctx, objects, s, keeps, racy)
+	}
 	root, err := os.OpenRoot(s.place.tree())
 	if err != nil {
 		return captured{}, fmt.Errorf("capture: %w", err)
 	}
 	defer root.Close()
 	c := &capturer{ctx: ctx, objects: objects, slot: s, was: was, keeps: keeps, files: make(map[string]entry, len(was.files)),
-		racy: began.Add(-racyWindow).UnixNano(), below: map[string]bool{}}
+		racy: racy, below: map[string]bool{}}
 	for p, e := range was.files {
 		for d := parentDir(p); d != "" && !c.below[d]; d = parentDir(d) {
 			c.below[d] = true

@@ -14,6 +14,8 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
+
+	"github.com/jitos/jitos"
 )
 
 // fileStat is by what an unchanged file is recognised without reading it. The change time cannot be set by a program, so
@@ -54,6 +56,7 @@ type checkout struct {
 	want    *manifest
 	root    *os.Root
 	time    time.Time
+	check   bool // that the objects are what their ids say
 
 	mu   sync.Mutex
 	done map[string]tracked
@@ -236,7 +239,14 @@ func (c *checkout) writeDir(dir string, paths []string) error {
 	written := make(map[string]tracked, len(paths))
 	for _, p := range paths {
 		e := c.want.files[p]
-		info, err := c.writeFile(at, p, e)
+		data, err := c.objects.Blob(c.ctx, e.hash)
+		if err != nil {
+			return fmt.Errorf("%s: %w", quoted(p), err)
+		}
+		if c.check && plumbing.ComputeHash(plumbing.BlobObject, data) != e.hash {
+			return fmt.Errorf("%s: %w: its content is not that of object %s", quoted(p), jitos.ErrCorrupt, e.hash)
+		}
+		info, err := c.writeFile(at, p, e, data)
 		if err != nil {
 			return err
 		}
@@ -250,11 +260,7 @@ func (c *checkout) writeDir(dir string, paths []string) error {
 	return nil
 }
 
-func (c *checkout) writeFile(at *os.Root, p string, e entry) (fs.FileInfo, error) {
-	data, err := c.objects.Blob(c.ctx, e.hash)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", quoted(p), err)
-	}
+func (c *checkout) writeFile(at *os.Root, p string, e entry, data []byte) (fs.FileInfo, error) {
 	name := path.Base(p)
 	if e.mode == filemode.Symlink {
 		if why := badLink(p, string(data)); why != "" {

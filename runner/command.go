@@ -56,6 +56,9 @@ func (c command) run(ctx context.Context) (ended, error) {
 	cmd.Env = environList(baseEnviron(c.place), c.vars)
 	cmd.SysProcAttr = ownSession()
 	readers, err := c.start(cmd)
+	if u := (*unmountable)(nil); errors.As(err, &u) {
+		return ended{}, err
+	}
 	if err != nil {
 		if errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
 			return ended{}, errNoShell
@@ -135,7 +138,10 @@ func (c command) start(cmd *exec.Cmd) (*readers, error) {
 		r.pipes, mine = append(r.pipes, read), append(mine, write)
 	}
 	cmd.Stdout, cmd.Stderr = mine[stdout], mine[stderr]
-	err := cmd.Start()
+	entered, err := c.place.enter(cmd)
+	if err == nil {
+		err = entered(cmd.Start())
+	}
 	if err2 := closeAll(mine); err == nil {
 		err = err2
 	}

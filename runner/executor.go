@@ -33,6 +33,9 @@ type Executor struct {
 	Repo string
 	// Lend names further paths in Repo to lend to every job, beside those of its toolchain.
 	Lend []string
+	// OverlayFrom is from how many files on a tree is laid out as an overlay on a layer that is kept (see overlay.go), where
+	// the system allows that; 0 means never. The program must then begin with Porter.
+	OverlayFrom int
 	// Log is told what happens beside the jobs themselves, one line each; nil drops it.
 	Log func(line string)
 
@@ -42,6 +45,7 @@ type Executor struct {
 	versions map[string]*version // of toolchains, by name
 	asked    map[string]string   // answers of Toolchain.Ask, by command
 	failed   map[string]string   // preparations that failed, and why, by key
+	over     overlays
 }
 
 var _ jitos.Executor = (*Executor)(nil)
@@ -113,18 +117,19 @@ func (e *Executor) worker(name string) (jitos.Worker, error) {
 	return nil, nil
 }
 
+// enters is a Worker that touches the files of its directory only by a command, of which nothing is alive when Work returns,
+// or by place.real: to it an overlay may be lent.
+type enters interface{ enters() }
+
 // inDirectory lends the worker a directory with the files, and captures what it leaves there.
 func (e *Executor) inDirectory(ctx context.Context, worker jitos.Worker, action jitos.Action, host jitos.Host) (jitos.Result, error) {
 	tree, err := treeHash(action.Tree)
 	if err != nil {
 		return jitos.Result{}, err
 	}
-	files, err := readManifest(ctx, e.Objects, tree)
-	if err != nil {
-		return refused(err, jitos.CouldNot, "the files cannot be laid out: ")
-	}
+	files := &listing{ctx: ctx, objects: e.Objects, tree: tree}
 	loans, why, err := e.loans(ctx, action.Step.Chain, files, host)
-	if err != nil || why != "" {
+	if err = errors.Join(err, files.err); err != nil || why != "" {
 		return couldNot(why), err
 	}
 	s, err := e.take(tree)
@@ -133,16 +138,20 @@ func (e *Executor) inDirectory(ctx context.Context, worker jitos.Worker, action 
 	}
 	kept := false
 	defer func() { e.give(s, kept) }()
-	s.keepLoans(loans)
-	if err := s.fill(ctx, e.Objects, files); err != nil {
+	was, err := e.layOut(ctx, s, worker, tree, loans)
+	if err != nil {
 		return refused(err, jitos.CouldNot, "the files cannot be laid out: ")
-	}
-	if err := s.lend(ctx, loans); err != nil {
-		return jitos.Result{}, err
 	}
 	began := time.Now()
 	r, err := worker.Work(ctx, s.place.tree(), action, host)
-	killMarked(s.place)
+	if _, ends := worker.(enters); !ends {
+		killMarked(s.place)
+	}
+	if u := (*unmountable)(nil); errors.As(err, &u) {
+		e.noOverlay()
+		e.say("%s; files are copied instead", u)
+		return e.inDirectory(ctx, worker, action, host)
+	}
 	if err != nil || ctx.Err() != nil {
 		return r, err
 	}
@@ -154,7 +163,7 @@ func (e *Executor) inDirectory(ctx context.Context, worker jitos.Worker, action 
 	if r.Verdict != jitos.Pass || measures(action) {
 		return r, nil
 	}
-	left, err := capture(ctx, e.Objects, s, files, action.Step.Keeps, began)
+	left, err := capture(ctx, e.Objects, s, was, action.Step.Keeps, began)
 	if err != nil {
 		out, err := refused(err, jitos.Fail, "it left something that cannot be kept: ")
 		r.Verdict, r.Reason = out.Verdict, out.Reason
@@ -162,6 +171,33 @@ func (e *Executor) inDirectory(ctx context.Context, worker jitos.Worker, action 
 	}
 	r.Tree = jitos.TreeID(left.tree.String())
 	return deny(action, r, left.changed), nil
+}
+
+// layOut puts the files of a tree and what is lent into a slot: as an overlay where that serves, else by copying. Of a tree
+// that was copied it returns the manifest.
+func (e *Executor) layOut(ctx context.Context, s *slot, worker jitos.Worker, tree plumbing.Hash, loans []loan) (*manifest, error) {
+	if _, ok := worker.(enters); ok {
+		l, change, userns, err := e.layerFor(ctx, tree)
+		if err != nil {
+			return nil, err
+		}
+		if l != nil {
+			s.settle()
+			err := s.lay(ctx, l, change, loans, userns)
+			if u := (*unmountable)(nil); !errors.As(err, &u) {
+				return nil, err
+			}
+		}
+	}
+	files, err := readManifest(ctx, e.Objects, tree)
+	if err != nil {
+		return nil, err
+	}
+	s.keepLoans(loans)
+	if err := s.fill(ctx, e.Objects, files); err != nil {
+		return nil, err
+	}
+	return files, s.lend(ctx, loans)
 }
 
 // judgeTree checks a tree that a worker returned as captured files are checked.
@@ -284,6 +320,7 @@ func (e *Executor) take(tree plumbing.Hash) (*slot, error) {
 func (e *Executor) give(s *slot, known bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	s.settle()
 	if known && len(e.free) < maxFree {
 		e.free = append(e.free, s)
 		return

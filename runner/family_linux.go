@@ -76,7 +76,11 @@ func (f *family) reaped() { f.leader = 0 }
 type process struct {
 	pid, parent, session int
 	state                byte
+	started              uint64 // in ticks since the machine was started
 }
+
+// kthreadd is the parent of all threads of the kernel, which are nobody's job.
+const kthreadd = 2
 
 func (f *family) alive(pid int) bool {
 	p, ok := readProcess(pid)
@@ -97,7 +101,14 @@ func (f *family) members() []int {
 		}
 	}
 	in := map[int]bool{}
+	began := uint64(0) // nobody is older than the leader
+	if leader, ok := readProcess(f.leader); ok && f.leader != 0 {
+		began = leader.started
+	}
 	for _, p := range all {
+		if p.started < began || p.parent == kthreadd {
+			continue
+		}
 		if f.leader != 0 && (p.pid == f.leader || p.session == f.leader) || f.marked(p.pid) || f.stray(p) {
 			in[p.pid] = true
 		}
@@ -121,7 +132,7 @@ func (f *family) members() []int {
 
 // marked tells whether the job's mark is in the environment that the process was started with.
 func (f *family) marked(pid int) bool {
-	env, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "environ"))
+	env, err := readProc(pid, "environ")
 	return err == nil && bytes.Contains(append([]byte{0}, env...), []byte("\x00"+marker+"="+string(f.place)+"\x00"))
 }
 
@@ -135,17 +146,38 @@ func (f *family) stray(p process) bool {
 	return err == nil && inside(strings.TrimSuffix(dir, " (deleted)"), string(f.place))
 }
 
-// readProcess reads /proc/<pid>/stat: "pid (name) state parent group session …"; the name may hold anything.
+// readProc reads /proc/<pid>/<name> with fewer calls than package os makes: there are many of these files.
+func readProc(pid int, name string) ([]byte, error) {
+	fd, err := unix.Open("/proc/"+strconv.Itoa(pid)+"/"+name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	raw := make([]byte, 0, 4096)
+	for {
+		n, err := unix.Read(fd, raw[len(raw):cap(raw)])
+		if n <= 0 && !errors.Is(err, unix.EINTR) {
+			return raw, err
+		}
+		if raw = raw[:len(raw)+max(n, 0)]; len(raw) == cap(raw) {
+			raw = append(raw, 0)[:len(raw)]
+		}
+	}
+}
+
+// readProcess reads /proc/<pid>/stat: "pid (name) state parent group session …", the 22nd field is the start; the name may
+// hold anything.
 func readProcess(pid int) (process, bool) {
-	raw, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	raw, err := readProc(pid, "stat")
 	if err != nil {
 		return process{}, false
 	}
 	fields := strings.Fields(string(raw[bytes.LastIndexByte(raw, ')')+1:]))
-	if len(fields) < 4 {
+	if len(fields) < 20 {
 		return process{}, false
 	}
 	parent, err1 := strconv.Atoi(fields[1])
 	session, err2 := strconv.Atoi(fields[3])
-	return process{pid, parent, session, fields[0][0]}, err1 == nil && err2 == nil
+	started, err3 := strconv.ParseUint(fields[19], 10, 64)
+	return process{pid, parent, session, fields[0][0], started}, errors.Join(err1, err2, err3) == nil
 }

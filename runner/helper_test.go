@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sort"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -25,6 +26,8 @@ type memory struct {
 	blobs map[plumbing.Hash][]byte
 	trees map[plumbing.Hash][]object.TreeEntry
 	reads int // of blobs
+
+	treeReads int
 }
 
 func newMemory() *memory {
@@ -45,6 +48,7 @@ func (m *memory) Blob(_ context.Context, id plumbing.Hash) ([]byte, error) {
 func (m *memory) Tree(_ context.Context, id plumbing.Hash) ([]object.TreeEntry, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.treeReads++
 	e, ok := m.trees[id]
 	if !ok {
 		return nil, fmt.Errorf("tree %s: %w", id, jitos.ErrNotFound)
@@ -155,9 +159,12 @@ func (f files) String() string {
 	return strings.Join(lines, "\n")
 }
 
+// overlayFrom is what newExecutor takes; TestOverlaid runs other tests with 1.
+var overlayFrom, _ = strconv.Atoi(os.Getenv("TEST_OVERLAY_FROM"))
+
 func newExecutor(t testing.TB) (*Executor, *memory) {
 	m := newMemory()
-	e := &Executor{Objects: m, Cache: filepath.Join(t.TempDir(), "cache")}
+	e := &Executor{Objects: m, Cache: filepath.Join(t.TempDir(), "cache"), OverlayFrom: overlayFrom}
 	t.Cleanup(func() {
 		if err := e.Close(); err != nil {
 			t.Error(err)

@@ -204,6 +204,47 @@ func (l *loan) copyData(info fs.FileInfo, from, to, tree string) error {
 	return err
 }
 
+// relocate writes above an overlay on the original what must differ from it there: what names the original's home.
+func (l *loan) relocate(ctx context.Context, upper, tree string) error {
+	if l.home == "" || l.home == tree {
+		return nil
+	}
+	return filepath.WalkDir(l.from, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || ctx.Err() != nil {
+			return errors.Join(err, ctx.Err())
+		}
+		var text string
+		switch {
+		case d.Type()&fs.ModeSymlink != 0:
+			text, err = os.Readlink(p)
+		case d.Type().IsRegular() && namesPaths(p):
+			var data []byte
+			data, err = os.ReadFile(p)
+			text = string(data)
+		}
+		if errors.Is(err, fs.ErrNotExist) || err == nil && l.relocated(text, tree) == text {
+			return nil // the user's own tools may be at work there
+		}
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(l.from, p)
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		to := filepath.Join(upper, rel)
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+			return err
+		}
+		_, err = l.copyFile(info, p, to, rel, tree)
+		return err
+	})
+}
+
 // namesPaths tells which files of a Python environment hold absolute paths that decide what is imported or run: without
 // rewriting them, tests of an editable install would import the user's working tree in place of the job's files.
 func namesPaths(p string) bool {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/filemode"
 
 	"github.com/jitos/jitos"
 	"github.com/jitos/jitos/methods"
@@ -56,7 +57,7 @@ func ReadLend(name string) ([]string, error) {
 //   - else what the toolchain's prepare makes from the job's own files, made once for equal files and versions.
 //
 // Nothing is lent over a path with tracked files. A why that is not empty says that the dependencies cannot be had.
-func (e *Executor) loans(ctx context.Context, chain string, files *manifest, host jitos.Host) (list []loan, why string, err error) {
+func (e *Executor) loans(ctx context.Context, chain string, files *listing, host jitos.Host) (list []loan, why string, err error) {
 	for _, p := range e.Lend {
 		if p = filepath.ToSlash(filepath.Clean(p)); e.lendable(p, files) {
 			list = append(list, loan{path: p, from: filepath.Join(e.Repo, p), home: e.Repo})
@@ -114,7 +115,7 @@ func merged(list, more []loan) []loan {
 }
 
 // lendable tells whether the working tree has a path that the files do not have, in a directory that they do have.
-func (e *Executor) lendable(p string, files *manifest) bool {
+func (e *Executor) lendable(p string, files *listing) bool {
 	if e.Repo == "" || !filepath.IsLocal(p) || p == "." || tracks(files, p) {
 		return false
 	}
@@ -123,17 +124,16 @@ func (e *Executor) lendable(p string, files *manifest) bool {
 			return false
 		}
 	}
-	if _, ok := files.dirs[parentDir(p)]; !ok {
+	if up, ok := files.at(parentDir(p)); !ok || up.mode != filemode.Dir {
 		return false
 	}
 	return hasFile(e.Repo, p)
 }
 
 // tracks tells whether there is a file at or below a path.
-func tracks(files *manifest, p string) bool {
-	_, isDir := files.dirs[p]
-	_, isFile := files.files[p]
-	return isDir || isFile
+func tracks(files *listing, p string) bool {
+	_, there := files.at(p)
+	return there
 }
 
 // ignored asks git whether it ignores a path of the user's working tree: what it does not ignore is the user's unsaved work.
@@ -149,11 +149,11 @@ func (e *Executor) ignored(ctx context.Context, p string) bool {
 }
 
 // preparation picks how a toolchain prepares these files.
-func preparation(t methods.Toolchain, files *manifest) (methods.Prepare, bool) {
+func preparation(t methods.Toolchain, files *listing) (methods.Prepare, bool) {
 next:
 	for _, p := range t.Prepare {
 		for _, f := range p.Where {
-			if _, ok := files.files[f]; !ok {
+			if _, ok := files.file(f); !ok {
 				continue next
 			}
 		}
@@ -163,9 +163,9 @@ next:
 }
 
 // sameInRepo tells whether the user's working tree has the same files to install from.
-func (e *Executor) sameInRepo(how methods.Prepare, files *manifest) bool {
+func (e *Executor) sameInRepo(how methods.Prepare, files *listing) bool {
 	for _, p := range append(append([]string{}, how.Where...), how.Key...) {
-		want, tracked := files.files[p]
+		want, tracked := files.file(p)
 		have, err := os.ReadFile(filepath.Join(e.Repo, p))
 		if errors.Is(err, fs.ErrNotExist) {
 			if tracked {
@@ -181,18 +181,19 @@ func (e *Executor) sameInRepo(how methods.Prepare, files *manifest) bool {
 }
 
 // inputs are the files that a preparation depends on, as a file tree of their own.
-func inputs(how methods.Prepare, files *manifest) *manifest {
+func inputs(how methods.Prepare, files *listing) *manifest {
 	sub := newManifest(plumbing.ZeroHash)
 	text := ""
 	for _, p := range append(append([]string{}, how.Where...), how.Key...) {
-		f, ok := files.files[p]
+		f, ok := files.file(p)
 		if !ok {
 			continue
 		}
 		sub.files[p] = f
 		text += p + "\x00" + f.hash.String() + "\n"
 		for d := parentDir(p); d != ""; d = parentDir(d) {
-			sub.dirs[d] = files.dirs[d]
+			up, _ := files.at(d)
+			sub.dirs[d] = up.hash
 		}
 	}
 	sub.tree = plumbing.ComputeHash(plumbing.BlobObject, []byte(text)) // only gives the files their time
@@ -201,7 +202,7 @@ func inputs(how methods.Prepare, files *manifest) *manifest {
 
 // prepared returns what a preparation made, making it where that was not done before. A failure is remembered for the life of
 // the Executor; why says what failed.
-func (e *Executor) prepared(ctx context.Context, t methods.Toolchain, how methods.Prepare, files *manifest, host jitos.Host) (prepared, string, error) {
+func (e *Executor) prepared(ctx context.Context, t methods.Toolchain, how methods.Prepare, files *listing, host jitos.Host) (prepared, string, error) {
 	env, err := e.Environment(ctx, t.Name)
 	if err != nil {
 		return prepared{}, "", err

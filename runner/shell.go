@@ -76,7 +76,7 @@ func (s *Shell) Work(ctx context.Context, dir string, action jitos.Action, host 
 	if err != nil {
 		return jitos.Result{}, err
 	}
-	r := s.verdict(dir, step, end, parse.end(end.exit), signs)
+	r := s.verdict(p, step, end, parse.end(end.exit), signs)
 	r.Output = out.text()
 	return artifacts(p.out(), r)
 }
@@ -99,7 +99,7 @@ func needsNet(step jitos.Step) bool {
 }
 
 // verdict makes a result of how the command ended and what its tests said.
-func (s *Shell) verdict(dir string, step jitos.Step, end ended, found tests, signs *signs) jitos.Result {
+func (s *Shell) verdict(p place, step jitos.Step, end ended, found tests, signs *signs) jitos.Result {
 	r := jitos.Result{Exit: end.exit, Verdict: jitos.Fail}
 	if step.Report != "" {
 		r.Report = found.report()
@@ -122,7 +122,7 @@ func (s *Shell) verdict(dir string, step jitos.Step, end ended, found tests, sig
 	case end.exit == 0:
 		r.Verdict = jitos.Pass
 	default:
-		if why := signs.whyNot(s, dir, end.exit); why != "" {
+		if why := signs.whyNot(s, p, end.exit); why != "" {
 			r.Verdict, r.Reason = jitos.CouldNot, why
 		} else if found.empty {
 			r.Verdict, r.Reason = jitos.CouldNot, "nothing was collected: no test ran"
@@ -229,6 +229,9 @@ func artifact(root *os.Root, e os.DirEntry) (text, why string, err error) {
 	}
 	return text, "", nil
 }
+
+// enters implements enters.
+func (*Shell) enters() {}
 
 // hasFile tells whether a path is there.
 func hasFile(elem ...string) bool {

@@ -135,9 +135,11 @@ func deadSoon(t *testing.T, pidFile string) {
 	_ = syscall.Kill(pid, syscall.SIGKILL)
 }
 
+// alive tells whether a process can still do anything. One without memory is in the middle of its end, which takes a while
+// where a mount namespace ends with it.
 func alive(pid int) bool {
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	return err == nil && !strings.Contains(string(raw), ") Z ")
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	return err == nil && !strings.HasPrefix(string(raw), "0 ")
 }
 
 // Whatever a job starts must be dead when it is captured: it could write into the next job's files.

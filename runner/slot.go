@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,6 +24,9 @@ type slot struct {
 	files map[string]tracked // what lies there and from which object it came
 	tree  plumbing.Hash      // whose time the files carry; zero before the first job
 	lent  []*loan
+
+	over  *overlaid          // what it shows while it is an overlay; what was copied lies below, unseen
+	upper map[string]tracked // what was written above the layer before the job began
 }
 
 // takeSlot locks the first place below dir that nobody uses and wipes what a former owner left. Processes of a job whose
@@ -42,8 +46,11 @@ func takeSlot(dir string) (*slot, error) {
 			continue
 		}
 		s := &slot{place: p, lock: lock, files: map[string]tracked{}}
-		killMarked(p)
-		if err := removeAll(string(p)); err == nil {
+		if hasFile(string(p)) { // who gave it up removed it
+			killMarked(p)
+		}
+		err = errors.Join(removeAll(p.above()), removeAll(p.spec()), removeAll(string(p)))
+		if err == nil {
 			err = os.MkdirAll(p.tree(), 0o700)
 		}
 		if err != nil {
@@ -57,6 +64,7 @@ func takeSlot(dir string) (*slot, error) {
 
 // release gives the place up and removes what is in it. The lock file stays: removing it could let two owners in.
 func (s *slot) release() {
+	s.settle()
 	_ = removeAll(string(s.place)) // the next owner wipes what is left
 	_ = s.lock.Close()
 }
@@ -64,6 +72,7 @@ func (s *slot) release() {
 // fill makes the files those of the manifest, with nothing else beside them, and returns when every file is in place.
 // Where it fails the slot must be released.
 func (s *slot) fill(ctx context.Context, objects Objects, want *manifest) error {
+	s.settle()
 	if err := s.fresh(); err != nil {
 		return fmt.Errorf("empty the place of a job: %w", err)
 	}

@@ -102,31 +102,79 @@ func (m *manifest) read(ctx context.Context, objects Objects, dir string, tree p
 	if err != nil {
 		return fmt.Errorf("read directory %q: %w", dir, err)
 	}
+	if err := checkEntries(dir, entries); err != nil {
+		return err
+	}
 	for _, e := range entries {
 		p := path.Join(dir, e.Name)
+		if e.Mode != filemode.Dir {
+			m.files[p] = entry{e.Mode, e.Hash}
+			continue
+		}
+		m.dirs[p] = e.Hash
+		if err := m.read(ctx, objects, p, e.Hash); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkEntries refuses a directory that must not be laid out.
+func checkEntries(dir string, entries []object.TreeEntry) error {
+	seen := make(map[string]bool, len(entries))
+	for _, e := range entries {
 		if why := badName(e.Name); why != "" {
 			return &refusal{dir + "/" + e.Name, why}
 		}
-		_, isFile := m.files[p]
-		_, isDir := m.dirs[p]
+		p := path.Join(dir, e.Name)
 		switch {
-		case isFile || isDir:
+		case seen[e.Name]:
 			return &refusal{p, "named twice"}
 		case dir == "" && e.Name == fabricDir:
 			return &refusal{p, "the fabric's own files are no part of a file tree"}
-		case e.Mode == filemode.Dir:
-			m.dirs[p] = e.Hash
-			if err := m.read(ctx, objects, p, e.Hash); err != nil {
-				return err
-			}
-		case e.Mode == filemode.Regular, e.Mode == filemode.Deprecated, e.Mode == filemode.Executable,
-			e.Mode == filemode.Symlink, e.Mode == filemode.Submodule:
-			m.files[p] = entry{e.Mode, e.Hash}
+		}
+		seen[e.Name] = true
+		switch e.Mode {
+		case filemode.Dir, filemode.Regular, filemode.Deprecated, filemode.Executable, filemode.Symlink, filemode.Submodule:
 		default:
 			return &refusal{p, "unknown mode " + e.Mode.String()}
 		}
 	}
 	return nil
+}
+
+// listing looks paths up in a tree and reads only the directories on the way. The first error stays.
+type listing struct {
+	ctx     context.Context
+	objects Objects
+	tree    plumbing.Hash
+	err     error
+}
+
+// at returns what is at a path, a directory with mode Dir; false where there is nothing.
+func (l *listing) at(p string) (entry, bool) {
+	e := entry{filemode.Dir, l.tree}
+	for p != "" && l.err == nil {
+		if e.mode != filemode.Dir {
+			return entry{}, false
+		}
+		var name string
+		name, p, _ = strings.Cut(p, "/")
+		var entries map[string]object.TreeEntry
+		entries, l.err = entriesByName(l.ctx, l.objects, e.hash)
+		found, ok := entries[name]
+		if !ok {
+			return entry{}, false
+		}
+		e = entry{found.Mode, found.Hash}
+	}
+	return e, l.err == nil
+}
+
+// file returns the file at a path; false where there is none.
+func (l *listing) file(p string) (entry, bool) {
+	e, ok := l.at(p)
+	return e, ok && e.mode != filemode.Dir
 }
 
 // parentDir is the directory of a path, "" for the root.

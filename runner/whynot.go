@@ -2,7 +2,6 @@ package runner
 
 import (
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -79,29 +78,29 @@ func (s *signs) see(line string) {
 }
 
 // whyNot says in one line what was missing and what would help, "" where the command ran and failed by itself.
-func (s *signs) whyNot(shell *Shell, dir string, exit int) string {
+func (s *signs) whyNot(shell *Shell, p place, exit int) string {
 	for _, found := range s.seen {
-		if why := s.explain(found, shell, dir, exit); why != "" {
+		if why := s.explain(found, shell, p, exit); why != "" {
 			return why
 		}
 	}
 	switch exit {
 	case 127:
-		return "a command was not found; " + installHint(shell, dir)
+		return "a command was not found; " + installHint(shell, p)
 	case 126:
 		return "a command is there and cannot be executed; make its file executable (git update-index --chmod=+x) or name its interpreter"
 	}
 	return ""
 }
 
-func (s *signs) explain(found sign, shell *Shell, dir string, exit int) string {
+func (s *signs) explain(found sign, shell *Shell, p place, exit int) string {
 	what := found.match[1]
 	switch found.kind {
 	case "command":
 		if exit != 127 && !(exit == 2 && strings.HasPrefix(found.match[0], "make")) && s.last != "" && !strings.Contains(s.last, "Error 127") {
 			return "" // said by the way
 		}
-		return what + ": command not found; " + installHint(shell, dir)
+		return what + ": command not found; " + installHint(shell, p)
 	case "denied":
 		if exit != 126 && !strings.Contains(s.last, "Error 126") && exit != 2 {
 			return ""
@@ -112,9 +111,9 @@ func (s *signs) explain(found sign, shell *Shell, dir string, exit int) string {
 	case "script":
 		return "package.json has no script for it (" + what + "); name another command with --gate"
 	case "python":
-		return missingPython(what, shell, dir)
+		return missingPython(what, shell, p)
 	case "node":
-		return missingNode(what, shell, dir)
+		return missingNode(what, shell, p)
 	case "network":
 		return "the network was not there (" + what + "), and a dependency is not installed; install it in your own working tree first, then try again"
 	case "golang":
@@ -126,41 +125,41 @@ func (s *signs) explain(found sign, shell *Shell, dir string, exit int) string {
 }
 
 // missingPython explains a module that cannot be imported. One of the repository's own is a fault of its code.
-func missingPython(module string, shell *Shell, dir string) string {
+func missingPython(module string, shell *Shell, p place) string {
 	top, _, _ := strings.Cut(module, ".")
 	if module == "pytest" || module == "unittest" || module == "tox" || module == "nox" {
-		return "no module named " + module + "; " + installHint(shell, dir)
+		return "no module named " + module + "; " + installHint(shell, p)
 	}
 	for _, at := range []string{"", "src", "lib", "tests", "test"} {
-		if hasFile(dir, at, top) || hasFile(dir, at, top+".py") {
+		if p.has(at, top) || p.has(at, top+".py") {
 			return ""
 		}
 	}
-	return "no module named " + module + "; " + installHint(shell, dir)
+	return "no module named " + module + "; " + installHint(shell, p)
 }
 
 // missingNode explains a package that cannot be found. One that package.json does not name is a fault of the code.
-func missingNode(name string, shell *Shell, dir string) string {
+func missingNode(name string, shell *Shell, p place) string {
 	parts := strings.SplitN(name, "/", 3)
 	pkg := parts[0]
 	if strings.HasPrefix(pkg, "@") && len(parts) > 1 {
 		pkg += "/" + parts[1]
 	}
-	raw, err := os.ReadFile(filepath.Join(dir, "package.json"))
-	if err != nil || !strings.Contains(string(raw), `"`+pkg+`"`) || hasFile(dir, "node_modules", pkg) {
+	raw, err := os.ReadFile(p.real("package.json"))
+	if err != nil || !strings.Contains(string(raw), `"`+pkg+`"`) || p.has("node_modules", pkg) {
 		return ""
 	}
-	return "the package " + pkg + " is not installed; " + installHint(shell, dir)
+	return "the package " + pkg + " is not installed; " + installHint(shell, p)
 }
 
 // installHint says how what is missing could come to a job of this project.
-func installHint(shell *Shell, dir string) string {
+func installHint(shell *Shell, p place) string {
 	switch {
-	case hasFile(dir, "package.json") && !hasFile(dir, "node_modules"):
+	case p.has("package.json") && !p.has("node_modules"):
 		return "run `npm ci` in your working tree: its node_modules is lent to jobs"
-	case hasFile(dir, "package.json"):
+	case p.has("package.json"):
 		return "install it with npm in your working tree: its node_modules is lent to jobs"
-	case hasFile(dir, "pyproject.toml") || hasFile(dir, "setup.py") || hasFile(dir, "setup.cfg") || hasFile(dir, "requirements.txt"):
+	case p.has("pyproject.toml") || p.has("setup.py") || p.has("setup.cfg") || p.has("requirements.txt"):
 		if shell.Root != "" && hasFile(shell.Root, ".venv") {
 			return "install it in .venv in your working tree, which is lent to jobs"
 		}

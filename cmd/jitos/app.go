@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -44,6 +45,10 @@ func (a *app) open(ctx context.Context) (*fabric, error) {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return nil, usage("-C %s: no such directory", dir)
 	}
+	overlayFrom, err := overlayFrom()
+	if err != nil {
+		return nil, err
+	}
 	repo, err := warpgit.Open(dir)
 	if err != nil {
 		return nil, err
@@ -57,11 +62,12 @@ func (a *app) open(ctx context.Context) (*fabric, error) {
 	f.merger = overlay.New(f.store.Objects, f.store)
 	lib := &library{fabric: f}
 	f.executor = &runner.Executor{
-		Objects:   f.store.Objects,
-		Toolchain: lib.toolchain,
-		Allowed:   repo.Allowed,
-		Repo:      repo.Worktree,
-		Lend:      lend,
+		Objects:     f.store.Objects,
+		Toolchain:   lib.toolchain,
+		Allowed:     repo.Allowed,
+		Repo:        repo.Worktree,
+		Lend:        lend,
+		OverlayFrom: overlayFrom,
 	}
 	f.kernel = &jitos.Kernel{
 		Store:       f.store,
@@ -82,6 +88,19 @@ func (a *app) place() string {
 		return "."
 	}
 	return a.dir
+}
+
+// overlayFrom is from how many files on jobs get overlays: $JITOS_OVERLAY, 0 for never.
+func overlayFrom() (int, error) {
+	text, ok := os.LookupEnv("JITOS_OVERLAY")
+	if !ok || text == "" {
+		return runner.OverlayFrom, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return 0, usage("JITOS_OVERLAY=%s: want a number of files, 0 for never", text)
+	}
+	return n, nil
 }
 
 // asUser says in whose name the kernel writes, and tells its notices.

@@ -87,9 +87,25 @@ func (a *app) examine(ctx context.Context) []check {
 	default:
 		list = append(list, f.checkFabric(ctx, at)...)
 	}
-	list = append(list, f.checkLocks(), checkCache())
+	list = append(list, f.checkLocks(), checkCache(), f.checkJobs(ctx))
 	list = append(list, f.checkRemotes(ctx)...)
 	return append(list, sandboxNote())
+}
+
+// checkJobs says how the directories of jobs come about.
+func (f *fabric) checkJobs(ctx context.Context) check {
+	how, err := f.executor.Overlays(ctx)
+	switch {
+	case err != nil:
+		return warn("jobs", hintOf(err), "%v", err)
+	case how == "root":
+		return ok("jobs", "directories are overlays from %d files on", f.executor.OverlayFrom)
+	case how == "userns":
+		return ok("jobs", "directories are overlays from %d files on, in user namespaces", f.executor.OverlayFrom)
+	case f.executor.OverlayFrom == 0:
+		return note("jobs", "directories are copies: JITOS_OVERLAY=0")
+	}
+	return note("jobs", "directories are copies: overlays cannot be mounted here (root or user namespaces, Linux 5.11)")
 }
 
 // oldestGit is the first that answers `git rev-parse --path-format`.

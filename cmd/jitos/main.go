@@ -22,9 +22,16 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/jitos/jitos/runner"
 )
 
-func main() { os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr)) }
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == runner.PorterArg {
+		os.Exit(runner.Porter(os.Args[2:]))
+	}
+	os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr))
+}
 
 // run is the whole program: arguments (the first is the program's name) in, exit code out. An interrupt cancels what is
 // under way; a second one ends the program at once, as the system would.

@@ -2,18 +2,23 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/jitos/jitos/runner"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files of the stories in testdata")
@@ -22,6 +27,9 @@ var update = flag.Bool("update", false, "rewrite golden files of the stories in 
 var tracing = map[string]func(){}
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == runner.PorterArg {
+		main()
+	}
 	programs := map[string]func(){"jitos": main}
 	maps.Copy(programs, tracing)
 	testscript.Main(m, programs)
@@ -36,6 +44,7 @@ func TestStories(t *testing.T) {
 		RequireUniqueNames:  true,
 		RequireExplicitExec: false,
 		Setup:               setUp,
+		Condition:           condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":   exits,
 			"same":    same,
@@ -89,6 +98,23 @@ func setUp(env *testscript.Env) error {
 	env.Vars = append(env.Vars, "GOPROXY=off", "GOFLAGS=", "GOTOOLCHAIN=local")
 	env.Defer(func() { checkAll(env) })
 	return nil
+}
+
+// condition knows what a story may need of the machine. JITOS_REQUIRE turns its absence into a failure.
+func condition(name string) (bool, error) {
+	if name != "overlayfs" {
+		return false, fmt.Errorf("unknown condition %q", name)
+	}
+	dir, err := os.MkdirTemp("", "overlays-")
+	if err != nil {
+		return false, err
+	}
+	defer os.RemoveAll(dir)
+	how, err := (&runner.Executor{Cache: dir, OverlayFrom: 1}).Overlays(context.Background())
+	if err == nil && how == "" && slices.Contains(strings.Split(os.Getenv("JITOS_REQUIRE"), ","), name) {
+		err = errors.New("overlayfs is required, and cannot be mounted here")
+	}
+	return how != "", err
 }
 
 // lendGoCache puts the machine's build cache where jobs find the one of jitos's own.
