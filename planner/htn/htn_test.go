@@ -144,7 +144,7 @@ func TestSolve_cut(t *testing.T) {
 	}
 }
 
-// tower needs the grounded search: the methods do not say which block to clear first, and depth first takes the wrong one.
+// tower has free variables in its initial network: both tracks look for the one choice that reaches the goal.
 const tower = `(define (domain tower) (:types block)
 	(:predicates (on ?x ?y - block) (table ?x - block) (clear ?x - block))
 	(:task make :parameters (?x ?y - block))

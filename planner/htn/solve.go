@@ -1,15 +1,20 @@
 // Package htn plans hierarchically: it decomposes tasks by methods until only steps are left, and executes these from the
 // initial state on, so that the state is known wherever a condition is asked.
 //
-//	model.go    domain and problem, compiled: numbers for names
-//	compile.go  what was read to a model
-//	lift.go     what later steps need, asked when the method is chosen
-//	facts.go    interned facts, the state and its undo log, indexes
-//	join.go     conditions as compiled joins
-//	engine.go   ground tasks and actions
-//	dfs.go      depth-first search for totally ordered plans; seen.go: what need not be searched again
-//	tree.go     the plan and its text
-//	solve.go    which search, for how long
+//	model.go          domain and problem, compiled: numbers for names
+//	compile.go        what was read to a model
+//	lift.go           what later steps need, asked when the method is chosen
+//	facts.go          interned facts, the state and its undo log, indexes
+//	join.go           conditions as compiled joins
+//	engine.go         ground tasks and actions
+//	dfs.go            depth-first search for totally ordered plans; seen.go: what need not be searched again
+//	ground.go         what could ever be part of a plan, by Datalog; groundproblem.go: that, without variables
+//	relax.go          estimates by relaxed plans
+//	progress.go       best-first search on the ground problem, also for partial order
+//	tree.go           the plan and its text
+//	solve.go          which search, for how many nodes, and whose answer counts
+//	candidates.go     several plans, and a bound on the cost of all
+//	whynot.go         why a method was not used
 package htn
 
 import (
