@@ -206,3 +206,19 @@ func TestSolve_recursion(t *testing.T) {
 		t.Errorf("two times to the left: %+v", res)
 	}
 }
+
+// TestSolve_waitsForAll: a step behind two others begins after both, even where only the wrong order would reach the goal.
+func TestSolve_waitsForAll(t *testing.T) {
+	d, p := parse(t, `(define (domain d) (:predicates (p) (q)) (:action x) (:action y :precondition (p) :effect (q)) (:action z :effect (p)))`,
+		`(define (problem p) (:htn :subtasks (and (a (x)) (b (y)) (c (z))) :ordering (and (< a c) (< b c))) (:init) (:goal (q)))`)
+	if res := solve(t, d, p, Options{}); len(res.Plans) > 0 {
+		t.Errorf("a plan that cannot be: %v", res.Plans[0])
+	}
+	p, err := hddl.ParseProblem("p", []byte(`(define (problem p) (:htn :subtasks (and (a (x)) (b (y)) (c (z))) :ordering (and (< a b) (< c b))) (:init) (:goal (q)))`), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res := solve(t, d, p, Options{}); len(res.Plans) != 1 {
+		t.Errorf("no plan: %+v", res)
+	}
+}
