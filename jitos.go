@@ -519,6 +519,9 @@ type Store interface {
 	// error Is ErrStale and nothing but unreferenced objects was written. No rewrites: ref is moved to parent.
 	// Objects staged before (see Stager) become durable with it.
 	Append(ctx context.Context, ref Ref, old, parent CommitID, rewrites ...Rewrite) ([]CommitID, error)
+	// Stage makes the rewrites as a chain of commits on parent and returns the WARP at the last. They can be read like any
+	// other in this process, and are durable once an Append moves a ref to them.
+	Stage(ctx context.Context, parent CommitID, rewrites ...Rewrite) (Snapshot, error)
 	// Delete removes a ref that names old; ErrStale where it names something else, nil where it is gone already.
 	Delete(ctx context.Context, ref Ref, old CommitID) error
 	// Refs yields the fabric's refs below a prefix, in order of their names.

@@ -50,23 +50,49 @@ func (s *Store) append(ctx context.Context, ref jitos.Ref, old, parent jitos.Com
 	if err != nil {
 		return nil, err
 	}
+	c, err := s.chain(ctx, t, rewrites)
+	if err != nil {
+		return nil, err
+	}
+	return c.ids, s.publish(ctx, string(ref), oldID, c.tip.id, c.layer, append(c.roots, t.id)...)
+}
+
+// Stage implements jitos.Store.
+func (s *Store) Stage(ctx context.Context, parent jitos.CommitID, rewrites ...jitos.Rewrite) (jitos.Snapshot, error) {
+	t, err := s.tipAt(ctx, parent, len(rewrites) == 0)
+	if err != nil {
+		return nil, fmt.Errorf("stage on %s: %w", parent, err)
+	}
+	c, err := s.chain(ctx, t, rewrites)
+	if err != nil {
+		return nil, fmt.Errorf("stage on %s: %w", parent, err)
+	}
+	s.Objects.merge(c.layer)
+	return s.Open(ctx, commitID(c.tip.id))
+}
+
+// chain is a line of commits in a layer.
+type chain struct {
+	layer *Objects
+	tip   tip
+	ids   []jitos.CommitID
+	roots []plumbing.Hash // what they lead to beyond the layer and what the line begins with
+}
+
+// chain makes rewrites on a tip.
+func (s *Store) chain(ctx context.Context, t tip, rewrites []jitos.Rewrite) (*chain, error) {
 	who, err := s.committer(ctx)
 	if err != nil {
 		return nil, err
 	}
-	layer := s.Objects.layer(10 * len(rewrites))
-	roots := []plumbing.Hash{t.id}
-	ids := make([]jitos.CommitID, 0, len(rewrites))
+	c := &chain{layer: s.Objects.layer(10 * len(rewrites)), tip: t, ids: make([]jitos.CommitID, 0, len(rewrites))}
 	for _, rw := range rewrites {
-		if t, err = s.write(ctx, layer, t, rw, who, &roots); err != nil {
+		if c.tip, err = s.write(ctx, c.layer, c.tip, rw, who, &c.roots); err != nil {
 			return nil, fmt.Errorf("%s: %w", rw.Rule, err)
 		}
-		ids = append(ids, commitID(t.id))
+		c.ids = append(c.ids, commitID(c.tip.id))
 	}
-	if err = s.publish(ctx, string(ref), oldID, t.id, layer, roots...); err == nil && ref == jitos.SystemRef {
-		s.index.wrote(ctx, roots[0], rewrites, ids) // the first root is the parent
-	}
-	return ids, err
+	return c, nil
 }
 
 // expect saves the work where the ref has moved already; the move itself looks again.

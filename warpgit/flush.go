@@ -40,8 +40,13 @@ func (o *Objects) flush(ctx context.Context, layer *Objects, roots ...plumbing.H
 	all := f.made
 	if len(f.loose) > 0 {
 		all = make([]*staged, 0, len(f.loose)+len(f.made))
-		for _, s := range f.loose { // another flush may write them at the same time: each encodes its own
-			all = append(all, &staged{rawObject: s.rawObject, id: s.id})
+		copies := map[*staged]*staged{} // another flush may write them at the same time: each encodes its own
+		for _, s := range f.loose {
+			copies[s] = &staged{rawObject: s.rawObject, id: s.id}
+			all = append(all, copies[s])
+		}
+		for s, c := range copies {
+			c.next = copies[s.next]
 		}
 		all = append(all, f.made...)
 	}

@@ -34,7 +34,7 @@ type Background func() error
 // set and the user's configuration allows it (gc.auto, gc.autoDetach, maintenance.auto), else before it returns.
 func (r *Repo) Tidy(ctx context.Context) error {
 	l, err := r.load()
-	if err == nil && l.isDue() && !r.precious {
+	if err == nil && l.isDue() && !r.precious && !r.maintained(ctx) {
 		if r.Background == nil || !r.mayDetach(ctx) || r.Background() != nil {
 			err = r.Maintain(ctx)
 		}
@@ -108,6 +108,16 @@ func (r *Repo) Maintain(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// maintained tells whether another process is at it.
+func (r *Repo) maintained(ctx context.Context) bool {
+	lock, err := r.maintenanceLock(ctx, 0)
+	if err != nil {
+		return errors.Is(err, jitos.ErrBusy)
+	}
+	lock.Close()
+	return false
 }
 
 func (r *Repo) maintenanceLock(ctx context.Context, wait time.Duration) (*os.File, error) {

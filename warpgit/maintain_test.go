@@ -357,3 +357,32 @@ func TestJoin_besideWritersAndGit(t *testing.T) {
 	}
 	t.Logf("%d joins", joined)
 }
+
+// While one process joins packs no other is started for it: a chain of them would have no end where some packs cannot be joined.
+func TestTidy_oneAtATime(t *testing.T) {
+	dir := newDir(t)
+	r := openDir(t, dir)
+	appendMany(t, r, born(t, r.Store), r.mustLoad(t).due()+3)
+	started := 0
+	other := openDir(t, dir)
+	other.Background = func() error { started++; return nil }
+	lock, err := r.maintenanceLock(ctx, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Tidy(ctx); err != nil || started != 0 {
+		t.Errorf("%d started beside one at work, %v", started, err)
+	}
+	lock.Close()
+	if err := other.Tidy(ctx); err != nil || started != 1 {
+		t.Errorf("%d started, %v", started, err)
+	}
+}
+
+func (r *Repo) mustLoad(t *testing.T) packLoad {
+	l, err := r.load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}

@@ -188,6 +188,23 @@ func (o *Objects) stage(id plumbing.Hash, r rawObject, former plumbing.Hash) err
 	return nil
 }
 
+// merge stages what was put into a layer, which must not be used afterwards.
+func (o *Objects) merge(layer *Objects) {
+	if base, ok := o.base.(memory); ok {
+		base.write(layer.batch.list...)
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, s := range layer.batch.list {
+		if o.batch.ids[s.id] == nil {
+			o.batch.ids[s.id] = s
+			o.batch.list = append(o.batch.list, s)
+			o.batch.bytes += int64(len(s.data))
+		}
+	}
+}
+
 // take returns room for an object that putOwn will get.
 func (o *Objects) take(size int) []byte {
 	if o.under != nil {

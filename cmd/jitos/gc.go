@@ -52,8 +52,8 @@ func (a *app) gc(c *cli.Context) error {
 		if err != nil {
 			return err
 		}
+		f.repo.Background = func() error { return nil } // this is it: what it could not join, the next one need not try at once
 		syscall.Setpriority(syscall.PRIO_PROCESS, 0, 10) // refused or not, the work is the same
-		f.repo.Background = nil                          // this is it: a chain of them would never end where another holds the lock
 		return f.repo.Maintain(ctx)
 	}
 	f, _, err := a.fabric(ctx)
