@@ -152,3 +152,27 @@ func TestRepair_againstScratch(t *testing.T) {
 	}
 	t.Logf("%d of %d jobs kept in %d decisions; from scratch 0 in %d", len(r.Slap.Keeps), n, r.Expanded, scratch.Expanded)
 }
+
+// What is settled stays where the new method leads to the same task; a step of the same name that is another task is free.
+func TestRepair_sameNameOtherTask(t *testing.T) {
+	w := newWorld(t, nil, `task: all
+methods:
+- {name: m, steps: {s: {task: x}, t: {task: y, after: [s]}, u: {run: u, after: [t]}}}
+- {name: n, cost: 1, steps: {s: {task: x}, t: {task: z, after: [s]}}}
+---
+task: x
+methods: [{name: xx, steps: {a: {run: x}}}]
+---
+task: y
+methods: [{name: yy, steps: {a: {run: y}}}]
+---
+task: z
+methods: [{name: zz, steps: {a: {run: z}}}]
+`)
+	slaps, _ := planned(t, w, "all", nil)
+	w.add(t, jitos.KindSlap, "first", slaps[0])
+	r, err := New().Repair(t.Context(), w, "t", jitos.Task{Name: "all"}, jitos.Breakdown{Plan: "first", Steps: []string{"u"}, Settled: []string{"s.a", "t.a"}})
+	if err != nil || strings.Join(r.Slap.Methods, " ") != "n xx zz" || strings.Join(r.Slap.Keeps, " ") != "s.a" {
+		t.Errorf("%v keeps %v, %v", r.Slap.Methods, r.Slap.Keeps, err)
+	}
+}
