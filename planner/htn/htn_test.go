@@ -109,6 +109,16 @@ func TestSolve_noPlan(t *testing.T) {
 	}
 }
 
+// TestSolve_brokenByAnEarlierStep: what held when the method was chosen is tested again when the step is executed.
+func TestSolve_brokenByAnEarlierStep(t *testing.T) {
+	d, p := parse(t, `(define (domain d) (:predicates (p) (q))
+		(:task t :parameters ()) (:method m :parameters () :task (t) :ordered-subtasks (and (a) (b)))
+		(:action a :effect (not (p))) (:action b :precondition (p) :effect (q)))`, `(define (problem p) (:htn :ordered-subtasks (t)) (:init (p)))`)
+	if res := solve(t, d, p, Options{}); len(res.Plans) > 0 || !res.Proved {
+		t.Errorf("%+v", res)
+	}
+}
+
 // TestSolve_deterministic: the same input and budget give the same bytes, on one core and on two, however often.
 func TestSolve_deterministic(t *testing.T) {
 	d, p := parse(t, tower, towerProblem)
