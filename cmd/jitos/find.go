@@ -150,6 +150,11 @@ func (f *fabric) commit(ctx context.Context, word string) (c jitos.Commit, ok bo
 	if len(word) < 4 || len(word) > 40 || strings.Trim(word, "0123456789abcdef") != "" {
 		return c, false, nil
 	}
+	if len(word) == 40 {
+		if s, err := f.store.Open(ctx, jitos.CommitID(word)); err == nil {
+			return s.Commit(), true, nil
+		}
+	}
 	out, err := f.repo.Git(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", word+"^{commit}")
 	if err != nil {
 		return c, false, ctx.Err()
@@ -164,18 +169,19 @@ func (f *fabric) commit(ctx context.Context, word string) (c jitos.Commit, ok bo
 // maker finds the rewrite that last set a node: on the line of a WARP or, where it came by a collapse, in the workspace that
 // was collapsed. Nil where nobody here wrote it. On the system line the index knows it; what it says is looked up.
 func (f *fabric) maker(ctx context.Context, at jitos.Snapshot, id jitos.NodeID) (*jitos.Commit, error) {
+	head, err := f.store.Head(ctx, jitos.SystemRef)
+	if err != nil {
+		return nil, err
+	}
 	asked := false
 	for c, err := range f.store.Log(ctx, at.Commit().ID) {
 		if err != nil {
 			return nil, err
 		}
-		if c.Record == nil {
-			continue
-		}
-		if c.Record.Set[id.Item()] != "" {
+		if c.Record != nil && c.Record.Set[id.Item()] != "" {
 			return f.writer(ctx, c, id)
 		}
-		if asked || !jitos.IsSystemRule(c.Record.Rule) {
+		if asked || c.Record == nil || c.ID != head && !jitos.IsSystemRule(c.Record.Rule) {
 			continue
 		}
 		asked = true
