@@ -193,7 +193,7 @@ func TestParseConfig(t *testing.T) {
 			t.Fatalf("%q\nhere %q\ngit  %q", text, b.String(), out)
 		}
 	}
-	for _, text := range []string{"", "[a]\nb", "[a]b=c", "[a \"\"]\nb=1\n", "[a]\n b = x \\\n y\n", "[a]\nb = \"x\ny\"\n", "\ufeff[a]\nb=\n", "[a]\nb=\"\" x"} {
+	for _, text := range []string{"", "[a]\nb", "[a]b=c", "[a \"\"]\nb=1\n", "[a]\n b = x \\\n y\n", "[a]\nb = \"x\ny\"\n", "\ufeff[a]\nb=\n", "[a]\nb=\"\" x", "[a]\nb = x  \"\"\n"} {
 		check(t, text)
 	}
 	rapid.Check(t, func(t *rapid.T) {
