@@ -113,14 +113,17 @@
 //
 // # Writing
 //
-// An Append writes its objects as one pack, without deltas, and moves one ref. Packs are written aside, synced, held by a
-// .keep that names the writer, and only then renamed into place; the ref moves by the same <ref>.lock that git uses, under a
-// lock of jitos's own; then the .keep goes. A kill at any moment leaves either the old state or the new, and files that the
-// next Open recognises and removes. Small packs are joined before they become so many that git would start a gc, see join.go.
+// An Append makes its rewrites in a layer over the store (see Objects), whose trees are the bytes of tree objects: a rewrite copies
+// those on its way and patches a hash in each. What the layer holds goes to one pack, the youngest self of each thing whole and
+// the older ones as deltas against the next; then one ref moves. Packs are written aside, synced, held by a .keep that names
+// the writer, and only then renamed into place; the ref moves by the same <ref>.lock that git uses, under a lock of jitos's own;
+// then the .keep goes. Callers that come while a pack is written share the next one. A kill at any moment leaves either the old
+// state or the new, and files that the next Open recognises and removes. Small packs are joined before they become so many that
+// git would start a gc, see join.go.
 //
 // Everything else that jitos keeps is in <common git dir>/jitos, listed in local.go; all of it may be deleted, at the price of
 // what was allowed here and of the clone's name.
 //
-// Two things were tried and left: go-git's reader of packs (see objectDirs) and its refs, which lose updates beside git. Its
-// types, its memory storage and its deltas are used; and its tools work on this store, see Repo.Storer.
+// Two things were tried and left: go-git's reader of packs (see objectDirs) and its refs, which lose updates beside git. Its types
+// are used, its decoders are the oracle of ours in the tests, and its tools work on this store, see Repo.Storer.
 package warpgit

@@ -52,7 +52,7 @@ func (a *app) gc(c *cli.Context) error {
 		if err != nil {
 			return err
 		}
-		f.repo.Background = func() error { return nil } // this is it: what it could not join, the next one need not try at once
+		f.repo.Background = func() error { return nil }  // this is it: what it could not join, the next one need not try at once
 		syscall.Setpriority(syscall.PRIO_PROCESS, 0, 10) // refused or not, the work is the same
 		return f.repo.Maintain(ctx)
 	}
