@@ -211,6 +211,9 @@ func TestLayerIsBuiltOnce(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(part.tree(), "litter"), 0o755); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile(ls.path(tree)+".lock", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if l, err := ls.get(tree); l != nil || err != nil {
 		t.Fatalf("half a layer is used: %v, %v", l, err)
 	}
