@@ -55,7 +55,7 @@ func writer(job []string) error {
 				return err
 			}
 			ids, err := r.Store.Append(ctx, jitos.SystemRef, head, head, graphRule([]jitos.Node{node("thing", fmt.Sprintf("%s-%d", job[1], i))}, nil))
-			if errors.Is(err, jitos.ErrStale) {
+			if errors.Is(err, jitos.ErrStale) || errors.Is(err, jitos.ErrBusy) {
 				continue
 			}
 			if err != nil {
