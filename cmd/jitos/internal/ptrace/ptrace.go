@@ -33,6 +33,7 @@ type Tracer struct {
 type Verdict struct {
 	Kill  bool          // the program and all that it started end here
 	Errno syscall.Errno // the call is not made, and returns this
+	Skip  bool          // the call is not made, and returns 0 as if it had been
 }
 
 // Run returns how the program ended, when the last of all processes has. The error is for what the machine does not allow.
@@ -147,7 +148,7 @@ func (t *Tracer) entry(tid int) error {
 	switch {
 	case v.Kill:
 		t.killAll()
-	case v.Errno != 0:
+	case v.Errno != 0 || v.Skip:
 		regs.Orig_rax, regs.Rax = ^uint64(0), uint64(-int64(v.Errno)) // no such call: nothing happens, and this is its result
 		return syscall.PtraceSetRegs(tid, &regs)
 	case t.After != nil:
