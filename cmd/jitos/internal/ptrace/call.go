@@ -186,14 +186,22 @@ func (c *Call) Bytes(at uint64, n int) []byte {
 
 // group is the process of a thread.
 func group(tid int) int {
+	if pid := statusField(tid, "Tgid"); pid != 0 {
+		return pid
+	}
+	return tid
+}
+
+// statusField is a number that the kernel tells of a thread, 0 for none.
+func statusField(tid int, name string) int {
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", tid))
 	if err != nil {
-		return tid
+		return 0
 	}
-	_, rest, _ := strings.Cut(string(raw), "\nTgid:")
-	pid := tid
-	fmt.Sscan(rest, &pid)
-	return pid
+	_, rest, _ := strings.Cut(string(raw), "\n"+name+":")
+	n := 0
+	fmt.Sscan(rest, &n)
+	return n
 }
 
 // File is the descriptor of a call on an open file.

@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
+	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -66,13 +68,11 @@ func (t *Tracer) Run(cmd *exec.Cmd) (syscall.WaitStatus, error) {
 	}
 	t.resume(first, 0, false)
 	for {
-		tid, err := syscall.Wait4(-1, &status, unix.WALL|unix.WNOTHREAD, nil)
-		switch {
-		case errors.Is(err, syscall.EINTR):
-			continue
-		case errors.Is(err, syscall.ECHILD):
+		tid, err := t.wait(&status)
+		if errors.Is(err, syscall.ECHILD) {
 			return last, nil
-		case err != nil:
+		}
+		if err != nil {
 			return last, fmt.Errorf("wait: %w", err)
 		}
 		if tid == first && (status.Exited() || status.Signaled()) {
@@ -89,6 +89,39 @@ func (t *Tracer) Run(cmd *exec.Cmd) (syscall.WaitStatus, error) {
 		}
 	}
 }
+
+// wait waits for one of the traced threads, and leaves alone what this thread of the test has started for others, before it
+// became a tracer: those wait for it themselves.
+func (t *Tracer) wait(status *syscall.WaitStatus) (int, error) {
+	for {
+		var info struct { // siginfo_t, as far as waitid fills it
+			signo, errno, code, _ int32
+			pid                   int32
+			_                     [108]byte
+		}
+		_, _, errno := unix.Syscall6(unix.SYS_WAITID, unix.P_ALL, 0, uintptr(unsafe.Pointer(&info)),
+			unix.WEXITED|unix.WSTOPPED|unix.WNOWAIT|unix.WALL|unix.WNOTHREAD, 0, 0)
+		switch {
+		case errno == syscall.EINTR:
+			continue
+		case errno != 0:
+			return 0, errno
+		}
+		const exited, dumped = 1, 3 // CLD_EXITED to CLD_DUMPED
+		tid := int(info.pid)
+		if info.code >= exited && info.code <= dumped && !t.known[tid] && !isTraced(tid) {
+			time.Sleep(time.Millisecond)
+			continue
+		}
+		_, err := syscall.Wait4(tid, status, unix.WALL|unix.WNOTHREAD, nil)
+		if errors.Is(err, syscall.EINTR) || errors.Is(err, syscall.ECHILD) {
+			continue
+		}
+		return tid, err
+	}
+}
+
+func isTraced(tid int) bool { return statusField(tid, "TracerPid") != 0 }
 
 func (t *Tracer) stopped(tid int, status syscall.WaitStatus) error {
 	signal := status.StopSignal()
