@@ -80,7 +80,9 @@ func TestDamaged_loose(t *testing.T) {
 	}
 	for id, commits := range of {
 		file := filepath.Join(dir, ".git/objects", id[:2], id[2:])
-		flip(t, file, rand.IntN)
+		for flip(t, file, rand.IntN); len(lostToGit(t, dir, []string{id})) == 0; flip(t, file, rand.IntN) {
+			unflip(t, file) // it was one of the few bits that nobody reads
+		}
 		list := damaged(t, dir, tip)
 		if len(list) != 1 || list[0].Object != id {
 			t.Errorf("%s was damaged: %v", id, list)

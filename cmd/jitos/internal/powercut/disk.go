@@ -3,8 +3,9 @@
 // power of jitos are built on it.
 //
 // The rules are those of POSIX, which are harsher than those of any one file system: fsync of a file keeps its bytes and not
-// its name, fsync of a directory keeps the names in it, a rename is all or nothing, and two changes of one name are kept in
-// their order.
+// its name, fsync of a directory keeps the names in it, a rename within a directory is all or nothing, and two changes of one
+// name are kept in their order. Of a rename to another directory the sync of each directory keeps its half; only where neither
+// was synced does the old name last as long as the new one is not there.
 package powercut
 
 import (
@@ -39,6 +40,7 @@ type step struct {
 	bytes []byte
 	names []name // names that changed together, as in a rename
 	sync  *inode // was synced
+	half  bool   // the names are the second half of a rename, whose first is the step before
 }
 
 // name is an entry of a directory that was set, or removed where it has no inode.
@@ -81,6 +83,21 @@ func (d *Disk) set(names ...name) {
 		}
 	}
 	d.steps = append(d.steps, step{names: names})
+}
+
+// move is a rename.
+func (d *Disk) move(to, from name) {
+	if to.dir == from.dir {
+		d.set(to, from)
+		return
+	}
+	before := len(d.steps)
+	d.set(to)
+	whole := len(d.steps) > before
+	d.set(from)
+	if last := len(d.steps) - 1; whole && last > before {
+		d.steps[last].half = true
+	}
 }
 
 func (d *Disk) write(n *inode, bytes []byte) {
@@ -126,13 +143,17 @@ func (d *Disk) keptNames(n int, r *rand.Rand) map[int]bool {
 	last := map[*inode]map[string]int{} // by name, the step that changed it last
 	rests := make([][]int, n)
 	under := map[*inode][]int{} // by directory, the steps that no sync has covered yet
-	var keep func(int)
-	keep = func(i int) {
-		if !kept[i] {
-			kept[i] = true
-			for _, before := range rests[i] {
-				keep(before)
-			}
+	var keep func(i int, synced bool)
+	keep = func(i int, synced bool) {
+		if kept[i] {
+			return
+		}
+		kept[i] = true
+		for _, before := range rests[i] {
+			keep(before, false)
+		}
+		if d.steps[i].half && !synced {
+			keep(i-1, false)
 		}
 	}
 	for i, s := range d.steps[:n] {
@@ -148,7 +169,7 @@ func (d *Disk) keptNames(n int, r *rand.Rand) map[int]bool {
 		}
 		if s.sync != nil && !d.LoseSyncs {
 			for _, j := range under[s.sync] {
-				keep(j)
+				keep(j, true)
 			}
 			delete(under, s.sync)
 		}
@@ -157,12 +178,12 @@ func (d *Disk) keptNames(n int, r *rand.Rand) map[int]bool {
 	case 0: // nothing else had been written
 	case 1: // all up to some moment, as a journal has it
 		for i := range n - r.IntN(min(n, 40)+1) {
-			keep(i)
+			keep(i, false)
 		}
 	default: // any
 		for i := range n {
 			if r.IntN(2) == 0 {
-				keep(i)
+				keep(i, false)
 			}
 		}
 	}

@@ -103,7 +103,7 @@ func (r *Recorder) After(c *ptrace.Call) {
 		}
 	case "rename":
 		if n := d.at(r.below(c.Path)); n != nil {
-			d.set(r.name(c.Other, n), r.name(c.Path, nil))
+			d.move(r.name(c.Other, n), r.name(c.Path, nil))
 		}
 	case "unlink", "rmdir":
 		d.set(r.name(c.Path, nil))
