@@ -3,15 +3,12 @@ package warpgit
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/jitos/jitos"
 )
 
 // autoPackLimit is git's gc.autoPackLimit where nobody set it: with more packs than that, every plain git command of the
@@ -21,19 +18,20 @@ const autoPackLimit = 50
 // packLoad is which packs lie in the repository's own pack directory.
 type packLoad struct {
 	limit   int       // gc.autoPackLimit
-	foreign int       // packs of others, without a .keep
+	foreign int       // packs without a .keep that are not ours to join
 	ours    []ourPack // packs that jitos wrote
 }
 
 // ourPack is a pack that jitos wrote, of which its mark in <common>/jitos/packs tells.
 type ourPack struct {
-	path string // without extension
-	held bool   // it has a .keep
-	size int64  // of the pack file; see weigh
-	made time.Time
+	path    string // without extension
+	held    bool   // it has a .keep
+	indexed bool   // git's multi-pack index names it
+	size    int64  // of the pack file; see weigh
+	made    time.Time
 }
 
-// load looks at the names alone.
+// load looks at names alone.
 func (r *Repo) load() (packLoad, error) {
 	l := packLoad{limit: r.packLimit}
 	marks, err := os.ReadDir(r.packs.markDir()) // first: a mark comes after its pack
@@ -42,6 +40,10 @@ func (r *Repo) load() (packLoad, error) {
 	}
 	names, err := os.ReadDir(r.packs.packDir())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return l, err
+	}
+	indexed, unknown, err := midxPacks(r.packs.packDir())
+	if err != nil {
 		return l, err
 	}
 	there := map[string]bool{}
@@ -53,8 +55,9 @@ func (r *Repo) load() (packLoad, error) {
 		name := "pack-" + m.Name()
 		switch {
 		case there[name+".pack"] && there[name+".idx"]:
-			mine[name] = true
-			l.ours = append(l.ours, ourPack{path: filepath.Join(r.packs.packDir(), name), held: there[name+".keep"]})
+			p := ourPack{path: filepath.Join(r.packs.packDir(), name), held: there[name+".keep"], indexed: unknown || indexed[name+".idx"]}
+			l.ours = append(l.ours, p)
+			mine[name] = !p.indexed
 		case !there[name+".keep"]:
 			os.Remove(filepath.Join(r.packs.markDir(), m.Name())) // git packed it away
 		}
@@ -68,11 +71,18 @@ func (r *Repo) load() (packLoad, error) {
 	return l, nil
 }
 
-// free is how many packs of ours git counts.
+// Packs tells how many packs lie in the repository that git counts: those that jitos wrote, and those of others; and above how
+// many of both git starts a gc of its own.
+func (r *Repo) Packs() (ours, others, limit int, err error) {
+	l, err := r.load()
+	return l.free(), l.foreign, l.limit, err
+}
+
+// free is how many packs of ours git counts and a join may take.
 func (l packLoad) free() int {
 	n := 0
 	for _, p := range l.ours {
-		if !p.held {
+		if !p.held && !p.indexed {
 			n++
 		}
 	}
@@ -88,10 +98,6 @@ func (l packLoad) isFull() bool { return l.free() >= 2*l.due() }
 
 // weigh fills in the sizes and times, and says which packs must stay, with the reason.
 func (r *Repo) weigh(l packLoad) (free []ourPack, left []LeftPack, err error) {
-	indexed, err := midxPacks(r.packs.packDir())
-	if err != nil {
-		return nil, nil, err
-	}
 	claimed, err := r.claimed()
 	if err != nil {
 		return nil, nil, err
@@ -111,7 +117,7 @@ func (r *Repo) weigh(l packLoad) (free []ourPack, left []LeftPack, err error) {
 			why = "extensions.preciousObjects lets no pack go"
 		case p.held:
 			why = "somebody holds it with a .keep"
-		case indexed[name+".idx"]:
+		case p.indexed:
 			why = "git's multi-pack index names it"
 		case claimed[name]:
 			why = "another process is joining it"
@@ -126,18 +132,19 @@ func (r *Repo) weigh(l packLoad) (free []ourPack, left []LeftPack, err error) {
 	return free, left, nil
 }
 
-// midxPacks lists the indexes that a multi-pack index of git's names in a pack directory. Where there is none it names none.
-func midxPacks(dir string) (map[string]bool, error) {
+// midxPacks lists the indexes that a multi-pack index of git's names in a pack directory; unknown says that one is there which is
+// not understood, of a later version or in layers, so that it may name any.
+func midxPacks(dir string) (names map[string]bool, unknown bool, err error) {
 	m, err := openMidx(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil, exists(filepath.Join(dir, "multi-pack-index.d")), nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", jitos.ErrCorrupt, err)
+		return nil, true, nil
 	}
-	names := map[string]bool{}
+	names = map[string]bool{}
 	for _, name := range m.names {
 		names[name+".idx"] = true
 	}
-	return names, m.close()
+	return names, false, m.close()
 }

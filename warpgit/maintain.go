@@ -1,12 +1,9 @@
 package warpgit
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,8 +20,9 @@ import (
 
 // maintenance is the part of a Repo that keeps packs from piling up while it is at work.
 type maintenance struct {
-	moves   atomic.Int64 // of refs by this process
-	started atomic.Int64 // the move at which Background was called last
+	moves  atomic.Int64 // of refs by this process
+	asked  atomic.Int64 // the move at which Background was asked for last
+	waited atomic.Int64 // nanoseconds, for joins of others
 }
 
 // Background, where it is set, starts Maintain in a process of its own, at once, and does not wait for it.
@@ -45,34 +43,43 @@ func (r *Repo) Tidy(ctx context.Context) error {
 	return nil
 }
 
-// moved is called after each move of a ref. A process that writes for long looks now and then, asks for the background, and
-// where that does not keep up joins small packs itself, so that their number stays below git's limit at all times. What goes
-// wrong here is no failure of the write; Tidy meets it again, and tells.
+// moved is called after each move of a ref. A process that writes for long looks each time, asks for the background, and
+// where that does not keep up joins small packs itself, or waits a moment for another that does: so their number stays below
+// git's limit at all times. What goes wrong here is no failure of the write; Tidy meets it again, and tells.
 func (r *Repo) moved(ctx context.Context) {
 	n := r.tending.moves.Add(1)
-	if n%4 != 1 || r.precious {
+	if r.precious {
 		return
 	}
 	l, err := r.load()
 	if err != nil || !l.isDue() {
 		return
 	}
-	if r.Background != nil && n-r.tending.started.Load() >= int64(l.due()) && r.mayDetach(ctx) {
-		r.tending.started.Store(n)
-		r.Background()
-	}
-	for deadline := time.Now().Add(patience); l.isFull() && time.Now().Before(deadline) && ctx.Err() == nil; {
-		done, err := r.join(ctx, false, smallest)
-		if err != nil {
-			return
-		}
-		if l, err = r.load(); err != nil {
-			return
-		}
-		if done.Packs == 0 { // others are joining them
-			time.Sleep(5 * time.Millisecond)
+	if r.Background != nil && n-r.tending.asked.Load() >= int64(l.due()) {
+		r.tending.asked.Store(n)
+		if !r.maintained(ctx) && r.mayDetach(ctx) {
+			r.Background()
 		}
 	}
+	for err == nil && l.isFull() {
+		done, jerr := r.join(ctx, false, smallest)
+		if jerr != nil || done.Packs == 0 && !r.waitForJoin(ctx) {
+			return
+		}
+		l, err = r.load()
+	}
+}
+
+// waitForJoin waits a moment for a join of another process, and says false where there is none. In all, a process waits a
+// second: the other may have been stopped.
+func (r *Repo) waitForJoin(ctx context.Context) bool {
+	const most, moment = int64(time.Second), 5 * time.Millisecond
+	others, err := r.claimed()
+	if err != nil || len(others) == 0 || ctx.Err() != nil || r.tending.waited.Add(int64(moment)) > most {
+		return false
+	}
+	time.Sleep(moment)
+	return true
 }
 
 // Maintain joins small packs, where there are many, and writes git's commit-graph again when all were joined. It does nothing
@@ -196,92 +203,4 @@ func (r *Repo) gcRuns() bool {
 	}
 	err = syscall.Kill(pid, 0)
 	return err == nil || errors.Is(err, syscall.EPERM)
-}
-
-// writeGraph has git write its commit-graph, in a quarantine, and puts it in place under git's own lock: a git that is killed
-// would leave that lock behind, and keep every later gc from its work. It says false where the graph was as it should be
-// already, where the user wants none, or keeps one in layers. A dry one changes nothing.
-func (r *Repo) writeGraph(ctx context.Context, dry bool) (bool, error) {
-	info := filepath.Join(r.packs.objects, "info")
-	if exists(filepath.Join(info, "commit-graphs")) {
-		return false, nil
-	}
-	for _, key := range []string{"core.commitGraph", "gc.writeCommitGraph"} {
-		if value, err := r.gitLine(ctx, "config", "--type=bool", key); err == nil && value == "false" {
-			return false, nil
-		}
-	}
-	q, err := r.newQuarantine()
-	if err != nil {
-		return false, err
-	}
-	defer q.remove()
-	if _, err := r.git(ctx, gitCommand{env: q.env(), args: []string{"commit-graph", "write", "--reachable", "--no-progress"}}); err != nil {
-		return false, err
-	}
-	made, place := q.path("objects/info/commit-graph"), filepath.Join(info, "commit-graph")
-	sum, err := graphSum(made)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil // git makes none of a shallow clone, or of no commits
-	}
-	if err != nil {
-		return false, err
-	}
-	if old, err := graphSum(place); err == nil && bytes.Equal(old, sum) {
-		return false, nil
-	}
-	if dry {
-		return true, nil
-	}
-	return true, r.placeGraph(ctx, made, place, sum)
-}
-
-// graphSum reads the checksum at the end of a commit-graph.
-func graphSum(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	sum := make([]byte, 20)
-	if _, err := f.Seek(-int64(len(sum)), io.SeekEnd); err != nil {
-		return nil, err
-	}
-	_, err = io.ReadFull(f, sum)
-	return sum, err
-}
-
-func (r *Repo) placeGraph(ctx context.Context, made, place string, sum []byte) error {
-	if err := r.packs.perm.mkdirAll(filepath.Dir(place)); err != nil {
-		return err
-	}
-	lock, err := r.refs.link(ctx, place+".lock", nil)
-	if err != nil {
-		return err
-	}
-	defer lock.drop()
-	// What Uninit knows it by; it comes first, for a graph that is not known as ours would stay.
-	if err := r.packs.perm.write(r.local("graph"), sum, 0o666); err != nil {
-		return err
-	}
-	if err := syncFile(made); err != nil {
-		return err
-	}
-	if err := os.Rename(made, place); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(place))
-}
-
-// dropGraph removes the commit-graph where it is the one that we wrote: it names commits that git will collect.
-func (r *Repo) dropGraph() error {
-	place := filepath.Join(r.packs.objects, "info", "commit-graph")
-	mark, err := os.ReadFile(r.local("graph"))
-	if err != nil {
-		return nil // none of ours
-	}
-	if sum, err := graphSum(place); err != nil || !bytes.Equal(sum, mark) {
-		return nil
-	}
-	return os.Remove(place)
 }

@@ -77,6 +77,14 @@ func TestTidy_background(t *testing.T) {
 	if err := r.Tidy(ctx); err != nil || asked != 2 || packsOf(t, dir) != 25 {
 		t.Errorf("at the end: asked %d times, %d packs, %v", asked, packsOf(t, dir), err)
 	}
+	lock, err := openDir(t, dir).maintenanceLock(ctx, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Tidy(ctx); err != nil || asked != 2 || packsOf(t, dir) != 25 {
+		t.Errorf("while another is at it: asked %d times, %d packs, %v", asked, packsOf(t, dir), err)
+	}
+	lock.Close()
 	r.Background = func() error { return errors.New("cannot start") }
 	if err := r.Tidy(ctx); err != nil || packsOf(t, dir) != 1 {
 		t.Errorf("a background that cannot start: %d packs, %v", packsOf(t, dir), err)
@@ -154,6 +162,69 @@ func TestJoin_leavesAlone(t *testing.T) {
 	run(t, dir, "commit-graph", "verify")
 	if held, _, err := verifyAll(openDir(t, dir).Store, tip); err != nil || held != 9 {
 		t.Errorf("%d commits hold, %v", held, err)
+	}
+}
+
+// Packs that git's multi-pack index names are not ours to join, so no writer waits for their number to go down, and none is
+// ever asked for that; the others are still joined, the earlier the more there are of those.
+func TestTidy_multiPackIndex(t *testing.T) {
+	dir := newDir(t)
+	r := openDir(t, dir)
+	r.precious = true // nobody joins for now
+	tip := appendMany(t, r, born(t, r.Store), 44)
+	run(t, dir, "multi-pack-index", "write")
+	r.precious = false
+	l, err := r.load()
+	if err != nil || l.free() != 0 || l.foreign != 45 || l.isDue() {
+		t.Fatalf("%d free, %d not ours to join, %v", l.free(), l.foreign, err)
+	}
+	for range 12 {
+		tip = appendMany(t, r, tip, 1)
+		if n := packsOf(t, dir); n > 45+10 {
+			t.Errorf("%d packs", n)
+		}
+	}
+	run(t, dir, "multi-pack-index", "verify")
+	midx := filepath.Join(dir, ".git/objects/pack/multi-pack-index")
+	for _, later := range []string{midx, midx + ".d/multi-pack-index-chain"} {
+		if later != midx {
+			run(t, dir, "multi-pack-index", "write")
+			os.Rename(midx, midx+".away")
+		}
+		write(t, dir, strings.TrimPrefix(later, dir+"/"), "MIDX\x07 of a later git")
+		if l, err := r.load(); err != nil || l.free() != 0 {
+			t.Errorf("%s: %d free, %v", later, l.free(), err)
+		}
+		os.Remove(later)
+	}
+	os.RemoveAll(midx + ".d")
+	os.Remove(midx + ".away")
+	if held, _, err := verifyAll(openDir(t, dir).Store, tip); err != nil || held != 57 {
+		t.Errorf("%d commits hold, %v", held, err)
+	}
+}
+
+// A join of a process that was stopped keeps no writer for long.
+func TestMoved_doesNotWaitForTheStopped(t *testing.T) {
+	dir := newDir(t)
+	r, stopped := openDir(t, dir), openDir(t, dir)
+	r.precious = true
+	tip := appendMany(t, r, born(t, r.Store), 44)
+	r.precious = false
+	if err := stopped.packs.start(); err != nil {
+		t.Fatal(err)
+	}
+	_, release, err := stopped.claim(ctx, func(_ packLoad, free []ourPack) []ourPack { return free })
+	if err != nil {
+		t.Fatal(err)
+	}
+	appendMany(t, r, tip, 3)
+	if waited := time.Duration(r.tending.waited.Load()); waited < time.Second || waited > 2*time.Second {
+		t.Errorf("waited %s", waited)
+	}
+	release()
+	if err := r.Tidy(ctx); err != nil || packsOf(t, dir) != 1 {
+		t.Errorf("%d packs, %v", packsOf(t, dir), err)
 	}
 }
 
@@ -385,4 +456,43 @@ func (r *Repo) mustLoad(t *testing.T) packLoad {
 		t.Fatal(err)
 	}
 	return l
+}
+
+// Eight processes write as fast as they can, with nobody in the background: git would start a gc at no moment.
+func TestHeavyTidy_crowd(t *testing.T) {
+	if os.Getenv("JITOS_HEAVY") == "" {
+		t.Skip("set JITOS_HEAVY=1 to run")
+	}
+	const writers, each = 8, 150
+	dir := newDir(t)
+	born(t, openDir(t, dir).Store)
+	stop, most := make(chan bool), 0
+	var watch, wg sync.WaitGroup
+	watch.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(time.Millisecond):
+				most = max(most, packsOf(t, dir))
+			}
+		}
+	})
+	for w := range writers {
+		wg.Go(func() {
+			cmd, acks, said := startWriter(t, dir, fmt.Sprint("w", w), each)
+			for range acks {
+			}
+			if err := cmd.Wait(); err != nil {
+				t.Errorf("writer %d: %v %s", w, err, said)
+			}
+		})
+	}
+	wg.Wait()
+	close(stop)
+	watch.Wait()
+	if line := lineOf(t, openDir(t, dir).Store); len(line) != 1+writers*each || most > autoPackLimit {
+		t.Errorf("%d commits on the line, want %d; up to %d packs", len(line), 1+writers*each, most)
+	}
+	t.Logf("up to %d packs", most)
 }

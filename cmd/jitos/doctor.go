@@ -87,7 +87,7 @@ func (a *app) examine(ctx context.Context) []check {
 	default:
 		list = append(list, f.checkFabric(ctx, at)...)
 	}
-	list = append(list, f.checkLocks(), checkCache(), f.checkJobs(ctx))
+	list = append(list, f.checkLocks(), f.checkPacks(), checkCache(), f.checkJobs(ctx))
 	list = append(list, f.checkRemotes(ctx)...)
 	return append(list, sandboxNote())
 }
@@ -273,6 +273,17 @@ func (f *fabric) checkLocks() check {
 		return warn("locks", "if no git is running, remove the file", "%s has stood for over a minute", strings.Join(old, ", "))
 	}
 	return ok("locks", "no ref of the fabric is locked")
+}
+
+func (f *fabric) checkPacks() check {
+	ours, others, limit, err := f.repo.Packs()
+	switch {
+	case err != nil:
+		return warn("packs", "", "%v", err)
+	case ours+others > limit:
+		return warn("packs", "`jitos gc` joins those of jitos, `git gc` the others", "%d of jitos, %d others: above %d git starts a gc of its own", ours, others, limit)
+	}
+	return ok("packs", "%d of jitos, %d others; above %d git would start a gc of its own", ours, others, limit)
 }
 
 func checkCache() check {
