@@ -121,3 +121,13 @@ func decodeSignature(b []byte) object.Signature {
 	}
 	return s
 }
+
+// firstParent reads the first parent off the bytes of a commit: it stands behind the tree, which has a fixed length.
+func firstParent(data []byte) (plumbing.Hash, bool) {
+	const at = len("tree \n") + 40
+	if len(data) < at+len("parent ")+40 || string(data[at:at+len("parent ")]) != "parent " {
+		return plumbing.ZeroHash, false
+	}
+	id, err := parseID(string(data[at+len("parent "):][:40]))
+	return id, err == nil
+}

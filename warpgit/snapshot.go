@@ -82,6 +82,23 @@ func (s *snapshot) Nodes(ctx context.Context, kind string) iter.Seq2[jitos.Node,
 	}
 }
 
+// NodeIDs yields the nodes of a kind, of all kinds for "", by their names alone: no node is read.
+func (s *Store) NodeIDs(ctx context.Context, at jitos.Snapshot, kind string) iter.Seq2[jitos.NodeID, error] {
+	return func(yield func(jitos.NodeID, error) bool) {
+		snap, err := s.open(ctx, at.Commit().ID)
+		if err == nil {
+			err = snap.kinds(ctx, nodesDir, kind, func(kind string, dir plumbing.Hash) error {
+				return snap.leaves(ctx, dir, ".json", func(name string, _ plumbing.Hash) error {
+					return goOn(yield(jitos.NodeID{Kind: kind, Name: name}, nil))
+				})
+			})
+		}
+		if err != nil && !errors.Is(err, errStop) {
+			yield(jitos.NodeID{}, fmt.Errorf("names of nodes: %w", err))
+		}
+	}
+}
+
 // Edges implements jitos.Graph.
 func (s *snapshot) Edges(ctx context.Context, from jitos.NodeID, label string) iter.Seq2[jitos.Edge, error] {
 	return func(yield func(jitos.Edge, error) bool) {

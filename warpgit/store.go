@@ -161,6 +161,32 @@ func (s *Store) Log(ctx context.Context, from jitos.CommitID) iter.Seq2[jitos.Co
 	}
 }
 
+// Line yields the commits of a line by their ids alone, back along first parents: no record and no tree is read.
+func (s *Store) Line(ctx context.Context, from jitos.CommitID) iter.Seq2[jitos.CommitID, error] {
+	return func(yield func(jitos.CommitID, error) bool) {
+		id, err := parseID(from)
+		for err == nil && yield(commitID(id), nil) {
+			var data []byte
+			if data, err = s.Objects.typed(ctx, id, plumbing.CommitObject); err != nil {
+				break
+			}
+			parent, ok := firstParent(data)
+			if ok && s.shallow != nil {
+				var edge bool
+				edge, err = s.shallow(id)
+				ok = !edge
+			}
+			if !ok {
+				break
+			}
+			id = parent
+		}
+		if err != nil {
+			yield("", fmt.Errorf("line: %w", err))
+		}
+	}
+}
+
 // findTree looks for a tree that is nowhere stored: the file tree of a commit exists only as a hash in records, until the
 // commit's root is taken apart. So it looks along the lines of the fabric for a commit whose files have this hash.
 func (s *Store) findTree(ctx context.Context, id plumbing.Hash) bool {

@@ -399,3 +399,52 @@ func TestStore_concurrentAppends(t *testing.T) {
 		}
 	})
 }
+
+// Names and ids alone are those of the whole walk, in its order.
+func TestStore_namesAlone(t *testing.T) {
+	stores(t, func(t *testing.T, s *Store) {
+		tip := born(t, s)
+		for i := range 5 {
+			rw := graphRule(nil, nil)
+			for j := range 20 {
+				rw.Set = append(rw.Set, node([]string{"thing", "part"}[j%2], fmt.Sprint("n", i*31+j)))
+			}
+			tip = appendTo(t, s, jitos.SystemRef, tip, rw)
+		}
+		snap := open(t, s, tip)
+		for _, kind := range []string{"", "part", "none"} {
+			var want, got []string
+			for n, err := range snap.Nodes(ctx, kind) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				want = append(want, n.ID.String())
+			}
+			for id, err := range s.NodeIDs(ctx, snap, kind) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, id.String())
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("kind %q: %v, want %v", kind, got, want)
+			}
+		}
+		var want, got []jitos.CommitID
+		for c, err := range s.Log(ctx, tip) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			want = append(want, c.ID)
+		}
+		for id, err := range s.Line(ctx, tip) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, id)
+		}
+		if len(got) != 6 || !slices.Equal(got, want) {
+			t.Errorf("line %v, want %v", got, want)
+		}
+	})
+}

@@ -232,11 +232,11 @@ func listNodes(w *work, _ []int) error {
 	if err != nil {
 		return err
 	}
-	for n, err := range at.Nodes(w.ctx, "") {
+	for id, err := range w.store.NodeIDs(w.ctx, at, "") {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintln(w.out, n.ID)
+		fmt.Fprintln(w.out, id)
 	}
 	return nil
 }
@@ -246,11 +246,11 @@ func listRewrites(w *work, _ []int) error {
 	if err != nil {
 		return err
 	}
-	for c, err := range w.store.Log(w.ctx, head) {
+	for id, err := range w.store.Line(w.ctx, head) {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintln(w.out, c.ID)
+		fmt.Fprintln(w.out, id)
 	}
 	return nil
 }
