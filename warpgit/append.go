@@ -54,7 +54,33 @@ func (s *Store) append(ctx context.Context, ref jitos.Ref, old, parent jitos.Com
 	if err != nil {
 		return nil, err
 	}
-	return c.ids, s.publish(ctx, string(ref), oldID, c.tip.id, c.layer, append(c.roots, t.id)...)
+	if err := s.publish(ctx, string(ref), oldID, c.tip.id, c.layer, append(c.roots, t.id)...); err != nil {
+		return c.ids, err
+	}
+	if ref == jitos.SystemRef {
+		line := s.takeStaged(t.id)
+		s.index.wrote(ctx, line.parent, append(line.rewrites, rewrites...), append(line.ids, c.ids...))
+	}
+	return c.ids, nil
+}
+
+// stagedLine is what one Stage put on a parent: the index is told of it when a ref leads there.
+type stagedLine struct {
+	parent   plumbing.Hash
+	rewrites []jitos.Rewrite
+	ids      []jitos.CommitID
+}
+
+// takeStaged returns, as one, what was staged up to a tip, and forgets it.
+func (s *Store) takeStaged(tip plumbing.Hash) stagedLine {
+	s.stagedMu.Lock()
+	defer s.stagedMu.Unlock()
+	line := stagedLine{parent: tip}
+	for l, ok := s.staged[tip]; ok; l, ok = s.staged[line.parent] {
+		delete(s.staged, line.parent)
+		line = stagedLine{l.parent, append(l.rewrites, line.rewrites...), append(l.ids, line.ids...)}
+	}
+	return line
 }
 
 // Stage implements jitos.Store.
@@ -68,6 +94,12 @@ func (s *Store) Stage(ctx context.Context, parent jitos.CommitID, rewrites ...ji
 		return nil, fmt.Errorf("stage on %s: %w", parent, err)
 	}
 	s.Objects.merge(c.layer)
+	s.stagedMu.Lock()
+	if s.staged == nil || len(s.staged) > 1000 { // what no ref came to lead to
+		s.staged = map[plumbing.Hash]stagedLine{}
+	}
+	s.staged[c.tip.id] = stagedLine{t.id, slices.Clone(rewrites), c.ids}
+	s.stagedMu.Unlock()
 	return s.Open(ctx, commitID(c.tip.id))
 }
 

@@ -468,3 +468,32 @@ func TestIndex_crowd(t *testing.T) {
 	group.Wait()
 	compareIndex(t, openDir(t, dir).Store, tip, true)
 }
+
+// The index follows rewrites that were staged first, without reading their records, as it follows any other.
+func TestIndex_staged(t *testing.T) {
+	dir := newDir(t)
+	r := openDir(t, dir)
+	head := born(t, r.Store)
+	tip := head
+	for i := range 3 {
+		snap, err := r.Store.Stage(ctx, tip, graphRule([]jitos.Node{node("thing", fmt.Sprint("n", i))}, nil), graphRule([]jitos.Node{node("part", fmt.Sprint("p", i))}, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := snap.Node(ctx, jitos.NodeID{Kind: "part", Name: fmt.Sprint("p", i)}); err != nil {
+			t.Errorf("what was staged cannot be read: %v", err)
+		}
+		tip = snap.Commit().ID
+	}
+	if at, err := r.Store.Head(ctx, jitos.SystemRef); err != nil || at != head {
+		t.Errorf("a stage moved the line to %s, %v", at, err)
+	}
+	if _, err := r.Store.Append(ctx, jitos.SystemRef, head, tip); err != nil {
+		t.Fatal(err)
+	}
+	if x := r.Store.index; x.recent == nil || commitID(x.head) != tip || len(r.Store.staged) != 0 {
+		t.Errorf("the index is at %s, want %s; %d lines are left", x.head, tip, len(r.Store.staged))
+	}
+	compareIndex(t, r.Store, tip, true)
+	run(t, dir, "fsck", "--strict")
+}

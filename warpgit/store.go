@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -22,6 +23,8 @@ type Store struct {
 	now       func() time.Time                      // tests pin it
 	shallow   func(plumbing.Hash) (bool, error)     // is it an edge of a shallow clone? nil: none are
 	index     *graphIndex
+	stagedMu  sync.Mutex // guards staged
+	staged    map[plumbing.Hash]stagedLine
 	views     cache[plumbing.Hash, *view]
 	standings cache[plumbing.Hash, standing]
 }
