@@ -15,6 +15,9 @@ import (
 // the error of one, or that it gives up, is not that of the others.
 func TestRecordTogether(t *testing.T) {
 	f := newFabric(t, map[string]string{"go.mod": "module example.com/m\n"})
+	git(t, f.dir, "config", "core.repositoryFormatVersion", "1")
+	git(t, f.dir, "config", "extensions.preciousObjects", "true") // so that nobody joins the packs that are counted
+	f = openFabric(t, f.dir)
 	packs := func() int {
 		list, err := filepath.Glob(filepath.Join(f.dir, ".git/objects/pack/*.pack"))
 		if err != nil {

@@ -79,6 +79,9 @@ func TestObjects_staging(t *testing.T) {
 		t.Fatalf("append on an old tip: %v", err)
 	}
 	last := appendTo(t, r.Store, jitos.SystemRef, next, rw)
+	if left := r.Store.Objects.batch.list; len(left) > 0 {
+		t.Errorf("%d objects are staged still", len(left))
+	}
 	if got := run(t, dir, "show", string(last)+":later.txt"); got != "later" {
 		t.Errorf("a file that was staged before a gc is %q", got)
 	}
