@@ -171,7 +171,19 @@ func (r *Repo) Dirty(ctx context.Context) (jitos.TreeID, error) {
 	if err != nil {
 		return "", err
 	}
-	return r.importFiles(ctx, q, id)
+	_, tip, err := r.head(r.GitDir)
+	if err != nil {
+		return "", err
+	}
+	durable := plumbing.ZeroHash
+	if !tip.IsZero() {
+		c, err := r.Store.Objects.Commit(ctx, tip)
+		if err != nil {
+			return "", err
+		}
+		durable = c.TreeHash
+	}
+	return r.importFiles(ctx, q, id, durable)
 }
 
 // copyIndex copies an index, where there is one, with its time: git reads a file again whose time is not before that of the

@@ -182,3 +182,29 @@ func TestFiles_byHash(t *testing.T) {
 		t.Errorf("a tree of nobody's: %v", err)
 	}
 }
+
+// What git stored for us and no ref leads to may be gone the next moment: what a rewrite adds goes into our own pack.
+func TestObjects_stageBeyond(t *testing.T) {
+	dir := newDir(t)
+	r := openDir(t, dir)
+	tip := born(t, r.Store)
+	write(t, dir, "src/new.txt", "stored by git\n")
+	run(t, dir, "add", "src")
+	tree := plumbing.NewHash(run(t, dir, "write-tree"))
+	durable := plumbing.NewHash(run(t, dir, "rev-parse", "HEAD^{tree}"))
+	if err := r.Store.Objects.StageBeyond(ctx, tree, durable); err != nil {
+		t.Fatal(err)
+	}
+	if staged := len(r.Store.Objects.batch.list); staged != 3 {
+		t.Errorf("%d objects are staged, want the file and the two trees above it", staged)
+	}
+	run(t, dir, "reset", "-q")
+	run(t, dir, "gc", "-q", "--prune=now")
+	rw := graphRule(nil, nil)
+	rw.Tree = treeID(tree)
+	last := appendTo(t, r.Store, jitos.SystemRef, tip, rw)
+	if got := run(t, dir, "show", string(last)+":src/new.txt"); got != "stored by git" {
+		t.Errorf("the file is %q", got)
+	}
+	run(t, dir, "fsck", "--strict")
+}

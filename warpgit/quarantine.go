@@ -130,19 +130,27 @@ func (p *packWriter) rewrite(from string) (string, error) {
 	return pack.path, nil
 }
 
-// importFiles stages the objects of a tree that are in the quarantine, and returns the tree without .jitos/.
-func (r *Repo) importFiles(ctx context.Context, q *quarantine, root plumbing.Hash) (jitos.TreeID, error) {
+// importFiles stages what a tree in the quarantine leads to beyond a durable one, and returns the tree without .jitos/.
+func (r *Repo) importFiles(ctx context.Context, q *quarantine, root, durable plumbing.Hash) (jitos.TreeID, error) {
 	src := quarantined(q.path("objects"))
 	defer src.Close()
-	if err := r.importTree(ctx, src, root); err != nil {
+	o := r.Store.Objects
+	read := func(id plumbing.Hash) (rawObject, error) {
+		raw, err := src.read(id)
+		if errors.Is(err, plumbing.ErrObjectNotFound) { // git did not store again what is in the repository
+			return o.get(id)
+		}
+		return raw, err
+	}
+	if err := o.stageBeyond(ctx, read, root, durable); err != nil {
 		return "", fmt.Errorf("stage tree %s: %w", root, err)
 	}
-	t, err := r.Store.Objects.tree(ctx, root)
+	t, err := o.tree(ctx, root)
 	if err != nil {
 		return "", err
 	}
 	_, files, id := splitRoot(t)
-	return treeID(id), r.Store.Objects.stage(id, rawObject{plumbing.TreeObject, files}, plumbing.ZeroHash)
+	return treeID(id), o.stage(id, rawObject{plumbing.TreeObject, files}, plumbing.ZeroHash)
 }
 
 // quarantined reads an object directory and not its alternates.
@@ -150,39 +158,46 @@ func quarantined(dir string) *objectDirs {
 	return &objectDirs{dirs: []string{dir}, bases: cache[packPlace, rawObject]{limit: 1 << 20}}
 }
 
-// importTree stages a tree and what is below it. What the quarantine does not hold was in the repository before.
-func (r *Repo) importTree(ctx context.Context, src *objectDirs, id plumbing.Hash) error {
+// StageBeyond stages what a tree leads to and a durable one, which may be zero, does not. That an object is in the repository is
+// not enough: one that no ref leads to is taken by the next git gc.
+func (o *Objects) StageBeyond(ctx context.Context, root, durable plumbing.Hash) error {
+	return o.stageBeyond(ctx, o.get, root, durable)
+}
+
+func (o *Objects) stageBeyond(ctx context.Context, read func(plumbing.Hash) (rawObject, error), root, durable plumbing.Hash) error {
+	if root == durable || root == EmptyTree {
+		return nil
+	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	raw, err := src.read(id)
-	if errors.Is(err, plumbing.ErrObjectNotFound) {
-		return nil
-	}
+	raw, err := read(root)
 	if err != nil {
 		return err
 	}
 	t, err := parseTree(raw.data)
 	if err != nil {
+		return fmt.Errorf("tree %s: %w", root, err)
+	}
+	before, err := o.tree(ctx, durable)
+	if err != nil {
 		return err
 	}
-	for _, e := range t.entries() {
-		switch e.Mode {
-		case filemode.Dir:
-			err = r.importTree(ctx, src, e.Hash)
-		case filemode.Submodule: // its commit is in another repository
-		default:
-			var blob rawObject
-			if blob, err = src.read(e.Hash); err == nil {
-				_, err = r.Store.Objects.put(blob.kind, blob.data)
-			} else if errors.Is(err, plumbing.ErrObjectNotFound) {
-				err = nil
-			}
+	err = eachPair(before, t, func(was, is entry) error {
+		switch {
+		case is.name == nil || is.mode == filemode.Submodule: // gone, or its commit is in another repository
+			return nil
+		case is.isDir():
+			return o.stageBeyond(ctx, read, is.id, was.id)
 		}
+		blob, err := read(is.id)
 		if err != nil {
 			return err
 		}
+		return o.stage(is.id, blob, plumbing.ZeroHash)
+	})
+	if err != nil {
+		return err
 	}
-	_, err = r.Store.Objects.put(raw.kind, raw.data)
-	return err
+	return o.stage(root, raw, plumbing.ZeroHash)
 }

@@ -110,10 +110,14 @@ func (f *fabric) save(ctx context.Context, w jitos.Workspace, t *worktree, messa
 		t.Git(context.WithoutCancel(ctx), "read-tree", strings.TrimSpace(string(before)))
 		return "", err
 	}
-	root, files, err := f.stage(ctx, t)
+	tip, err := f.store.Open(ctx, w.Tip)
+	if err != nil {
+		return "", err
+	}
+	root, files, err := f.stage(ctx, t, tip.Tree())
 	for try := 1; try < 5 && disturbed(err); try++ {
 		restore(nil) // git takes a path of the index for stored, and would not store it again
-		root, files, err = f.stage(ctx, t)
+		root, files, err = f.stage(ctx, t, tip.Tree())
 	}
 	if err != nil {
 		return restore(err)
@@ -134,8 +138,9 @@ func (f *fabric) save(ctx context.Context, w jitos.Workspace, t *worktree, messa
 	return after.Commit().ID, err
 }
 
-// stage stores the state of a worktree: the whole tree as git writes it, and the file tree of that.
-func (f *fabric) stage(ctx context.Context, t *worktree) (string, jitos.TreeID, error) {
+// stage stores the state of a worktree: the whole tree as git writes it, and the file tree of that. What is not in the files
+// before goes into a pack of ours: what git has just stored, only the index leads to, and a gc may not have seen that.
+func (f *fabric) stage(ctx context.Context, t *worktree, before jitos.TreeID) (string, jitos.TreeID, error) {
 	if _, err := t.Git(ctx, "add", "--all", "--", "."); err != nil {
 		return "", "", err
 	}
@@ -145,6 +150,9 @@ func (f *fabric) stage(ctx context.Context, t *worktree) (string, jitos.TreeID, 
 	}
 	root := strings.TrimSpace(string(whole))
 	files, err := f.withoutFabric(ctx, root)
+	if err == nil {
+		err = f.store.Objects.StageBeyond(ctx, plumbing.NewHash(string(files)), plumbing.NewHash(string(before)))
+	}
 	return root, files, err
 }
 
