@@ -285,18 +285,10 @@ func (d *diskRefs) unpack(ctx context.Context, drop func(string) bool) error {
 }
 
 func (d *diskRefs) list(prefix string) ([]namedRef, error) {
-	all, err := d.packed()
-	if err != nil {
-		return nil, err
-	}
+	// Loose refs first: one that git packs meanwhile is in packed-refs before its file goes.
 	found := map[string]plumbing.Hash{}
-	for name, id := range all {
-		if strings.HasPrefix(name, prefix) {
-			found[name] = id
-		}
-	}
 	root := d.path(prefix[:strings.LastIndexByte(prefix, '/')+1])
-	err = filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) || err == nil && e.IsDir() {
 			return nil
 		}
@@ -317,6 +309,15 @@ func (d *diskRefs) list(prefix string) ([]namedRef, error) {
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list refs: %w", err)
+	}
+	packed, err := d.packed()
+	if err != nil {
+		return nil, err
+	}
+	for name, id := range packed {
+		if _, loose := found[name]; !loose && strings.HasPrefix(name, prefix) {
+			found[name] = id
+		}
 	}
 	out := make([]namedRef, 0, len(found))
 	for name, id := range found {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -447,4 +449,44 @@ func TestStore_namesAlone(t *testing.T) {
 			t.Errorf("line %v, want %v", got, want)
 		}
 	})
+}
+
+// A ref that stands still is in every list, while git packs refs and makes them loose again beside it.
+func TestRefs_listedWhilePacked(t *testing.T) {
+	dir := newDir(t)
+	r := openDir(t, dir)
+	tip := born(t, r.Store)
+	if _, err := r.Store.Append(ctx, jitos.SWSPrefix+"still", "", tip); err != nil {
+		t.Fatal(err)
+	}
+	loose := filepath.Join(dir, ".git/refs/heads/jitos/sws/still")
+	done := make(chan bool)
+	t.Cleanup(func() { <-done })
+	go func() {
+		defer close(done)
+		put := func(path, text string) {
+			os.MkdirAll(filepath.Dir(path), 0o777)
+			os.WriteFile(filepath.Join(dir, ".git/new"), []byte(text), 0o666)
+			os.Rename(filepath.Join(dir, ".git/new"), path)
+		}
+		packed := filepath.Join(dir, ".git/packed-refs")
+		for range 3000 { // in the order in which git pack-refs does it, and an update makes it loose again
+			put(packed, "# pack-refs with: peeled fully-peeled sorted\n"+string(tip)+" refs/heads/jitos/sws/still\n")
+			os.Remove(loose)
+			put(loose, string(tip)+"\n")
+		}
+	}()
+	for lists := 0; ; lists++ {
+		select {
+		case <-done:
+			t.Logf("%d lists", lists)
+			return
+		default:
+		}
+		list, err := r.refs.list(jitos.SWSPrefix)
+		there := slices.ContainsFunc(list, func(n namedRef) bool { return n.name == jitos.SWSPrefix+"still" })
+		if err != nil || !there {
+			t.Fatalf("list %d: %v, %v", lists, list, err)
+		}
+	}
 }
