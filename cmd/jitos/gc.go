@@ -76,9 +76,9 @@ func (a *app) gc(c *cli.Context) error {
 }
 
 func (a *app) sayGC(r gcResult) {
-	join, write, rest := "joined", "wrote", ""
+	join, write, freed := "joined", "wrote", "freed"
 	if r.DryRun {
-		join, write, rest = "would join", "would write", "; nothing was changed"
+		join, write, freed = "would join", "would write", "would be freed; nothing was changed"
 	}
 	if r.Joined.Packs > 0 {
 		a.ui.printf("%s %s with %s: %s become %s\n", join, plural(r.Joined.Packs, "pack"), plural(r.Joined.Objects, "object"),
@@ -94,7 +94,7 @@ func (a *app) sayGC(r gcResult) {
 	case r.Joined.Packs == 0 && !r.Graph:
 		a.ui.notef("nothing to do; `git gc` collects what nothing reaches")
 	case r.Joined.Packs > 0:
-		a.ui.notef("%s freed%s", plural(int(r.Freed), "byte"), rest)
+		a.ui.notef("%s %s", plural(int(r.Freed), "byte"), freed)
 	case r.DryRun:
 		a.ui.notef("nothing was changed")
 	}
