@@ -136,7 +136,6 @@ func (e *jobFailed) Is(target error) bool { return target == ErrExhausted && e.k
 type outcome struct {
 	job    jobState
 	claim  string
-	number int
 	base   Snapshot // the workspace as it was when the job was claimed
 	result Result
 	proof  *Evidence
