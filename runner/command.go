@@ -26,20 +26,26 @@ const grace = 2 * time.Second
 // maxLine bounds one line of output in bytes; a longer one is cut.
 const maxLine = 32 << 20
 
-var errNoShell = errors.New("there is no /bin/sh")
+var errNoProgram = errors.New("command not found")
 
-// command is a script to run in a place. The script is given to `sh -e -c`: it ends at the first command that fails.
+// command is a program to run in a place: the one way in which a worker starts a process of its job. It sees what
+// baseEnviron gives, vars, and nothing else of the user's.
 type command struct {
 	place   place
-	script  string
+	argv    []string // the program, found on PATH where it has no slash, and its arguments; see inShell
 	vars    map[string]string
 	timeout time.Duration
+	stdin   io.Reader                     // nil for an empty one
+	stdout  io.Writer                     // takes standard output as it comes; nil: its lines are told to line
 	line    func(stream int, text string) // told every line, without its newline; never called twice at once
 }
 
+// inShell is what runs a script of sh, which ends at the first command that fails.
+func inShell(text string) []string { return []string{"/bin/sh", "-e", "-c", text} }
+
 // ended is how a command came to its end.
 type ended struct {
-	exit     int // the shell's exit status; 128 + the signal's number where a signal ended it
+	exit     int // the exit status; 128 + the signal's number where a signal ended it
 	signal   syscall.Signal
 	timedOut bool
 }
@@ -51,7 +57,7 @@ func (c command) run(ctx context.Context) (ended, error) {
 	if err := ctx.Err(); err != nil {
 		return ended{}, err
 	}
-	cmd := exec.Command("/bin/sh", "-e", "-c", c.script)
+	cmd := exec.Command(c.argv[0], c.argv[1:]...)
 	cmd.Dir = c.place.tree()
 	cmd.Env = environList(baseEnviron(c.place), c.vars)
 	cmd.SysProcAttr = ownSession()
@@ -61,7 +67,7 @@ func (c command) run(ctx context.Context) (ended, error) {
 	}
 	if err != nil {
 		if errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
-			return ended{}, errNoShell
+			return ended{}, fmt.Errorf("%s: %w", c.argv[0], errNoProgram)
 		}
 		return ended{}, fmt.Errorf("start a command: %w", err)
 	}
@@ -120,10 +126,11 @@ func (e ended) with(err error) (ended, error) {
 	return e, nil
 }
 
-// readers pass the lines of both streams on.
+// readers pass both streams on.
 type readers struct {
 	running sync.WaitGroup
 	pipes   []*os.File
+	input   *os.File // our end of the standard input, nil for an empty one
 }
 
 // start starts the command with pipes of our own: exec's would make Wait wait for everything that inherited them.
@@ -138,6 +145,13 @@ func (c command) start(cmd *exec.Cmd) (*readers, error) {
 		r.pipes, mine = append(r.pipes, read), append(mine, write)
 	}
 	cmd.Stdout, cmd.Stderr = mine[stdout], mine[stderr]
+	if c.stdin != nil {
+		read, write, err := os.Pipe()
+		if err != nil {
+			return nil, errors.Join(err, closeAll(r.pipes), closeAll(mine))
+		}
+		cmd.Stdin, r.input, mine = read, write, append(mine, read)
+	}
 	entered, err := c.place.enter(cmd)
 	if err == nil {
 		err = entered(cmd.Start())
@@ -146,11 +160,26 @@ func (c command) start(cmd *exec.Cmd) (*readers, error) {
 		err = err2
 	}
 	if err != nil {
+		if r.input != nil {
+			err = errors.Join(err, r.input.Close())
+		}
 		return nil, errors.Join(err, closeAll(r.pipes))
+	}
+	if r.input != nil {
+		go func() { // not waited for: the reader may block for ever
+			_, _ = io.Copy(r.input, c.stdin)
+			_ = r.input.Close()
+		}()
 	}
 	var one sync.Mutex
 	for stream, pipe := range r.pipes {
 		r.running.Go(func() {
+			if stream == stdout && c.stdout != nil {
+				if _, err := io.Copy(c.stdout, pipe); err != nil {
+					_, _ = io.Copy(io.Discard, pipe) // a writer that fails must not block the job
+				}
+				return
+			}
 			eachLine(pipe, func(line string) {
 				one.Lock()
 				defer one.Unlock()
@@ -171,6 +200,9 @@ func (r *readers) finish() {
 	}()
 	wait(context.Background(), done, 5*time.Second)
 	_ = closeAll(r.pipes)
+	if r.input != nil {
+		_ = r.input.Close()
+	}
 	<-done
 }
 

@@ -208,14 +208,14 @@ func (e *Executor) findVersion(ctx context.Context, t methods.Toolchain) (string
 		return "", err
 	}
 	var text []string
-	c := command{place: s.place, script: t.Version, vars: vars, timeout: 30 * time.Second, line: func(stream int, line string) {
+	c := command{place: s.place, argv: inShell(t.Version), vars: vars, timeout: 30 * time.Second, line: func(stream int, line string) {
 		if line = strings.TrimSpace(line); stream == stdout && line != "" {
 			text = append(text, line)
 		}
 	}}
 	end, err := c.run(ctx)
 	switch {
-	case err != nil && !errors.Is(err, errNoShell):
+	case err != nil && !errors.Is(err, errNoProgram):
 		return "", err
 	case err != nil || end.exit != 0:
 		return t.Name + " not installed", nil

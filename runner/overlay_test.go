@@ -347,7 +347,7 @@ func TestOverlayFallsBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	ran := filepath.Join(t.TempDir(), "ran")
-	_, err = command{place: s.place, script: "touch " + ran, timeout: time.Minute, line: func(int, string) {}}.run(t.Context())
+	_, err = command{place: s.place, argv: inShell("touch " + ran), timeout: time.Minute, line: func(int, string) {}}.run(t.Context())
 	if u := (*unmountable)(nil); !errors.As(err, &u) || hasFile(ran) {
 		t.Errorf("error %v", err)
 	}

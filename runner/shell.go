@@ -56,7 +56,7 @@ func (s *Shell) Work(ctx context.Context, dir string, action jitos.Action, host 
 	p := placeOf(dir)
 	out, signs := &output{}, newSigns(step.Report)
 	say := progress(host)
-	c := command{place: p, script: step.Run, vars: vars, timeout: timeout(step), line: func(stream int, text string) {
+	c := command{place: p, argv: inShell(step.Run), vars: vars, timeout: timeout(step), line: func(stream int, text string) {
 		text = plainLine(text, p)
 		kept, keep := parse.line(stream, text)
 		if !keep {
@@ -70,7 +70,7 @@ func (s *Shell) Work(ctx context.Context, dir string, action jitos.Action, host 
 		}
 	}}
 	end, err := c.run(ctx)
-	if errors.Is(err, errNoShell) {
+	if errors.Is(err, errNoProgram) {
 		return couldNot(err.Error()), nil
 	}
 	if err != nil {

@@ -1,9 +1,11 @@
 package runner
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -292,5 +294,37 @@ func TestShellCouldNotRun(t *testing.T) {
 		if strings.Contains(r.Reason, "\n") {
 			t.Errorf("%s: the reason is more than a line: %q", c.script, r.Reason)
 		}
+	}
+}
+
+// An adapter speaks to its program both ways while it runs.
+func TestCommandPipes(t *testing.T) {
+	p := place(t.TempDir())
+	if err := errors.Join(p.fresh(), os.Mkdir(p.tree(), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	in, out := io.Pipe()
+	said, heard := io.Pipe()
+	go func() {
+		lines := bufio.NewScanner(said)
+		for n := 1; n <= 3; n++ {
+			fmt.Fprintf(out, "question %d\n", n)
+			if !lines.Scan() || lines.Text() != fmt.Sprintf("answer to question %d", n) {
+				t.Errorf("the program said %q", lines.Text())
+			}
+		}
+		out.Close()
+		_, _ = io.Copy(io.Discard, said)
+	}()
+	var errs []string
+	c := command{place: p, argv: []string{"sh", "-c", `while read -r x; do echo "answer to $x"; done; echo end >&2; exit 3`}, timeout: time.Minute,
+		stdin: in, stdout: heard, line: func(stream int, text string) { errs = append(errs, fmt.Sprint(stream, text)) }}
+	end, err := c.run(t.Context())
+	if err != nil || end.exit != 3 || strings.Join(errs, ";") != "1end" {
+		t.Errorf("%+v, %v, told %q", end, err, errs)
+	}
+	_ = heard.Close()
+	if _, err := (command{place: p, argv: []string{"no-such-program"}, timeout: time.Minute}).run(t.Context()); !errors.Is(err, errNoProgram) {
+		t.Errorf("a program that is not there: %v", err)
 	}
 }
