@@ -17,8 +17,10 @@ var mayImport = map[string][]string{
 	"planner":    {"", "methods"},
 	"runner":     {"", "warpgit", "overlay", "planner", "methods"},
 	"server":     {"", "warpgit", "overlay", "planner", "methods"},
-	"cmd/jitos":  {"", "warpgit", "overlay", "planner", "methods", "runner", "server"},
-	"cmd/jitosd": {"", "warpgit", "overlay", "planner", "methods", "runner", "server"},
+	"cmd/jitos":  {"", "warpgit", "overlay", "planner", "methods", "runner", "server", "cmd/internal"},
+	"cmd/jitosd": {"", "warpgit", "overlay", "planner", "methods", "runner", "server", "cmd/internal"},
+	// What the commands share: the wiring.
+	"cmd/internal": {"", "warpgit", "overlay", "planner", "methods", "runner"},
 	// A command that measures the store; it stands beside what it measures.
 	"warpgit/bench": {"", "warpgit", "overlay", "planner", "methods", "runner"},
 }

@@ -5,13 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
-	"sync"
 
 	"github.com/jitos/jitos"
-	"github.com/jitos/jitos/methods"
+	"github.com/jitos/jitos/cmd/internal/wire"
 	"github.com/jitos/jitos/overlay"
 	"github.com/jitos/jitos/planner"
 	"github.com/jitos/jitos/runner"
@@ -26,7 +22,7 @@ type app struct {
 	opened *fabric
 }
 
-// fabric is an open repository with everything wired: what commands work with.
+// fabric is an open repository with everything wired (see wire.Fabric): what commands work with.
 type fabric struct {
 	repo     *warpgit.Repo
 	store    *warpgit.Store
@@ -34,6 +30,8 @@ type fabric struct {
 	planner  *planner.Planner
 	executor *runner.Executor
 	kernel   *jitos.Kernel
+
+	wired *wire.Fabric
 }
 
 // open opens the repository that the program was called in, whether it has a fabric or not.
@@ -45,39 +43,12 @@ func (a *app) open(ctx context.Context) (*fabric, error) {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return nil, usage("-C %s: no such directory", dir)
 	}
-	overlayFrom, err := overlayFrom()
+	w, err := wire.Open(dir)
 	if err != nil {
 		return nil, err
 	}
-	repo, err := warpgit.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	repo.Background = a.background
-	lend, err := runner.ReadLend(filepath.Join(repo.Common, "jitos", "lend"))
-	if err != nil {
-		return nil, err
-	}
-	f := &fabric{repo: repo, store: repo.Store, planner: planner.New()}
-	f.merger = overlay.New(f.store.Objects, f.store)
-	lib := &library{fabric: f}
-	f.executor = &runner.Executor{
-		Objects:     f.store.Objects,
-		Toolchain:   lib.toolchain,
-		Allowed:     repo.Allowed,
-		Repo:        repo.Worktree,
-		Lend:        lend,
-		OverlayFrom: overlayFrom,
-	}
-	f.kernel = &jitos.Kernel{
-		Store:       f.store,
-		Merger:      f.merger,
-		Planner:     f.planner,
-		Executor:    f.executor,
-		Repository:  repo,
-		Local:       repo,
-		ParsePolicy: methods.LoadPolicy,
-	}
+	w.Repo.Background = a.background
+	f := &fabric{w.Repo, w.Store, w.Merger, w.Planner, w.Executor, w.Kernel, w}
 	a.opened = f
 	return f, nil
 }
@@ -88,26 +59,6 @@ func (a *app) place() string {
 		return "."
 	}
 	return a.dir
-}
-
-// overlayFrom is from how many files on jobs get overlays: $JITOS_OVERLAY, 0 for never.
-func overlayFrom() (int, error) {
-	text, ok := os.LookupEnv("JITOS_OVERLAY")
-	if !ok || text == "" {
-		return runner.OverlayFrom, nil
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 0 {
-		return 0, usage("JITOS_OVERLAY=%s: want a number of files, 0 for never", text)
-	}
-	return n, nil
-}
-
-// asUser says in whose name the kernel writes, and tells its notices.
-func (f *fabric) asUser(ctx context.Context, notify func(jitos.Event)) error {
-	current, err := f.repo.Current(ctx)
-	f.kernel.Actor, f.kernel.Notify = current.Actor, notify
-	return err
 }
 
 // fabric opens the repository and its system WARP. Without one the error says how to make it.
@@ -130,7 +81,7 @@ func (a *app) writing(ctx context.Context) (f *fabric, stop func(), err error) {
 		return nil, nil, err
 	}
 	show, stop := a.ui.progress()
-	err = f.asUser(ctx, func(e jitos.Event) {
+	err = f.wired.AsUser(ctx, func(e jitos.Event) {
 		show(e)
 		if e.Kind == "absorb" && f.absorbedForeign(ctx) {
 			show(jitos.Event{Kind: "notice", Text: "your commit has a .jitos/ of its own, merged in by somebody; it was left out"})
@@ -177,56 +128,4 @@ func (a *app) close() {
 	if err := a.opened.repo.Close(); err != nil {
 		a.ui.notef("jitos: notice: %s", clean(err.Error()))
 	}
-}
-
-// library finds toolchains in the method library of the fabric as it is.
-type library struct {
-	fabric *fabric
-	mu     sync.Mutex
-	at     jitos.CommitID
-	loaded *methods.Library
-}
-
-func (l *library) toolchain(name string) (methods.Toolchain, bool) {
-	lib, err := l.load(context.Background())
-	if err != nil {
-		return methods.Toolchain{}, false
-	}
-	return lib.Toolchain(name)
-}
-
-func (l *library) load(ctx context.Context) (*methods.Library, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	head, err := l.fabric.store.Head(ctx, jitos.SystemRef)
-	if err != nil {
-		return nil, err
-	}
-	if l.loaded != nil && l.at == head {
-		return l.loaded, nil
-	}
-	at, err := l.fabric.store.Open(ctx, head)
-	if err != nil {
-		return nil, err
-	}
-	lib, err := libraryAt(ctx, at)
-	if err == nil {
-		l.at, l.loaded = head, lib
-	}
-	return lib, err
-}
-
-// libraryAt loads the method library as the fabric has it at a snapshot.
-func libraryAt(ctx context.Context, at jitos.Snapshot) (*methods.Library, error) {
-	files, err := at.Fabric(ctx)
-	if err != nil {
-		return nil, err
-	}
-	extra := map[string][]byte{}
-	for path, raw := range files {
-		if strings.HasPrefix(path, "methods/") {
-			extra[path] = raw
-		}
-	}
-	return methods.Load(extra)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/cmd/internal/wire"
 	"github.com/jitos/jitos/runner"
 )
 
@@ -180,7 +181,7 @@ func (f *fabric) checkFabric(ctx context.Context, at jitos.Snapshot) []check {
 }
 
 func (f *fabric) checkToolchains(ctx context.Context, at jitos.Snapshot) []check {
-	lib, err := libraryAt(ctx, at)
+	lib, err := wire.LibraryAt(ctx, at)
 	if err != nil {
 		return []check{warn("methods", "`jitos method lint FILE` says where", "%v", err)}
 	}

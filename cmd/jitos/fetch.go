@@ -104,7 +104,7 @@ func (a *app) fetchFrom(ctx context.Context, f *fabric, remote string, more ...s
 	if err != nil {
 		return done, err
 	}
-	if err := f.asUser(ctx, func(e jitos.Event) { a.ui.notef("jitos: %s: %s", e.Kind, line(e.Text)) }); err != nil {
+	if err := f.wired.AsUser(ctx, func(e jitos.Event) { a.ui.notef("jitos: %s: %s", e.Kind, line(e.Text)) }); err != nil {
 		return done, err
 	}
 	for _, ref := range refs {

@@ -107,7 +107,7 @@ func (a *app) birth(ctx context.Context, f *fabric, result *initResult) error {
 
 // makeFabric makes the fabric, or finishes what an interrupted init has begun.
 func (f *fabric) makeFabric(ctx context.Context, file []byte) (bool, error) {
-	if err := f.asUser(ctx, nil); err != nil {
+	if err := f.wired.AsUser(ctx, nil); err != nil {
 		return false, err
 	}
 	return f.kernel.Init(ctx, file)

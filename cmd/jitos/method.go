@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/cmd/internal/wire"
 	"github.com/jitos/jitos/methods"
 )
 
@@ -80,7 +81,7 @@ func (a *app) methodList(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	lib, err := libraryAt(c.Context, at)
+	lib, err := wire.LibraryAt(c.Context, at)
 	if err != nil {
 		return err
 	}
@@ -145,7 +146,7 @@ func (f *fabric) defined(ctx context.Context, at jitos.Snapshot, name string) (d
 			return d, nil
 		}
 	}
-	lib, err := libraryAt(ctx, at)
+	lib, err := wire.LibraryAt(ctx, at)
 	if err != nil {
 		return d, err
 	}
