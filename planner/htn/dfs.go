@@ -3,40 +3,32 @@ package htn
 import (
 	"context"
 	"slices"
+
+	"github.com/jitos/jitos/planner/backtrack"
 )
 
 // dfs searches depth first for a totally ordered plan. Its nodes are states with the stack of tasks that remain; a task is
-// decomposed by the methods whose conditions hold now, and a primitive task is executed. There is one state, which an undo log
-// takes back, and the stack of choices is explicit.
+// decomposed by the methods whose conditions hold now, and a primitive task is executed.
 //
 // What was seen is not searched again: a node (state, remaining tasks), and a task that failed in a state without ever being
 // finished, whatever remained after it. A task below itself in the same state is a loop and is cut; since a recursion to the
 // left can need just that, an exhausted search proves that there is no plan only where nothing was cut.
 type dfs struct {
 	*engine
-	set    dfsSettings
+	backtrack.Search
 	cells  []cell
 	frames []frame
 	binds  []int32
 	curs   []cursor
-	seen   seen
-	failed seen // tasks that failed in a state
-	nodes  int
-	cuts   int
 
-	order [][]int32 // methods of each task, in the order to try
-	net   int32     // where to go on
-	work  int       // of the joins, charged so far
-	turns int
-	back  bool
-	over  bool
+	order [][]int32  // methods of each task, in the order to try
+	net   int32      // where to go on; -1: nothing remains
+	work  int        // of the joins, charged so far
 	why   *explainer // nil unless somebody wants to know
-	end   outcome
 }
 
 // dfsSettings choose one of several searches.
 type dfsSettings struct {
-	budget  int  // nodes
 	cheap   bool // a task that failed in a state is not tried again there, even where it was what came after that failed
 	order   methodOrder
 	spin    uint64 // not 0: facts in a pseudo-random order
@@ -67,42 +59,34 @@ type cell struct {
 // frame is a choice: the decomposition of the task of a cell.
 type frame struct {
 	cell      int32
-	undo      int32 // length of the log before
+	undo      int   // the state before
 	cells     int32 // number of cells before
 	bind, cur int32 // where its binding and cursors begin
 	turn      int32 // position in the order of methods
 	method    int32 // being tried, -1 for none
-	least     int32 // the least depth of network seen below
-	left      int32 // how many more times the first choice may be left
-	tried     int32
-	cut       bool
 	fresh     bool
 	state     uint64
-	key       uint64
 }
 
-// Bounds that keep a search within its memory, and the price of a join in nodes.
-const (
-	maxSeen     = 3 << 20
-	maxFrames   = 2 << 20
-	workPerNode = 50
-)
+// workPerNode is the price of a join in nodes.
+const workPerNode = 50
 
 // outcome is how a search ended.
-type outcome uint8
+type outcome = backtrack.Outcome
 
 const (
-	found     outcome = iota
-	exhausted         // there is no plan
-	gaveUp            // what was cut leaves it open, and there is nothing left to do
-	paused            // the nodes are spent
+	found     = backtrack.Found
+	exhausted = backtrack.Exhausted
+	gaveUp    = backtrack.GaveUp
+	paused    = backtrack.Paused
 )
 
 func newDFS(e *engine, set dfsSettings) *dfs {
-	d := &dfs{engine: e, set: set, seen: newSeen(), failed: newSeen()}
+	d := &dfs{engine: e}
+	d.Start(d, backtrack.Settings{All: set.all, Cheap: set.cheap, Limited: set.limited})
 	d.order = make([][]int32, len(e.m.tasks))
 	for t := range e.m.tasks {
-		d.order[t] = d.inOrder(t)
+		d.order[t] = set.inOrder(e.m, t)
 	}
 	e.f.spin = set.spin
 	top := d.tasks.intern(d.m.top, nil)
@@ -112,161 +96,74 @@ func newDFS(e *engine, set dfsSettings) *dfs {
 
 // run searches until a plan is found, everything is searched, or so many nodes are expanded. It may be called again to go on.
 func (d *dfs) run(ctx context.Context, nodes int) (outcome, error) {
-	if d.over {
-		return d.end, nil
+	d.f.stop = func() bool {
+		d.Stop(ctx.Err())
+		return ctx.Err() != nil
 	}
-	d.f.stop = func() bool { return ctx.Err() != nil }
-	for limit := d.nodes + nodes; ; {
-		d.nodes += (d.f.work - d.work) / workPerNode
-		d.work = d.f.work - (d.f.work-d.work)%workPerNode
-		if d.f.over || d.turns&1023 == 0 && ctx.Err() != nil {
-			return gaveUp, ctx.Err()
-		}
-		d.turns++
-		if d.seen.n > maxSeen || d.failed.n > maxSeen {
-			d.over, d.end = true, gaveUp
-			return gaveUp, nil
-		}
-		if d.nodes >= limit {
-			return paused, nil
-		}
-		next, ok := int32(0), false
-		if d.back {
-			d.back = false // a plan was found: its last choice is taken back
-		} else if next, ok = d.visit(d.net); ok && next < 0 {
-			d.back = true
-			return found, nil
-		}
-		for !ok {
-			if d.f.over {
-				return gaveUp, ctx.Err()
-			}
-			if len(d.frames) == 0 {
-				if d.over, d.end = true, exhausted; d.cuts > 0 {
-					d.end = gaveUp
-				}
-				return d.end, nil
-			}
-			if next, ok = d.choose(); ok && next < 0 {
-				d.back = true
-				return found, nil
-			}
-		}
-		d.net = next
-	}
+	return d.Run(ctx, nodes)
 }
 
-// visit goes on with the first task of the network, and returns what remains; not ok is a dead end. A plan is complete where
-// -1 remains.
-func (d *dfs) visit(net int32) (next int32, ok bool) {
-	if n := len(d.frames); n > 0 {
-		depth := int32(0)
-		if net >= 0 {
-			depth = d.cells[net].depth
+// Advance goes on with the first task of the network.
+func (d *dfs) Advance() (backtrack.Step, backtrack.Choice) {
+	d.Nodes += (d.f.work - d.work) / workPerNode
+	d.work = d.f.work - (d.f.work-d.work)%workPerNode
+	if d.net < 0 {
+		if d.atGoal() {
+			return backtrack.Solved, backtrack.Choice{}
 		}
-		if d.frames[n-1].least > depth {
-			d.frames[n-1].least = depth
+		if d.why != nil {
+			d.why.missed(d.engine)
 		}
+		return backtrack.Dead, backtrack.Choice{}
 	}
-	if net < 0 {
-		if !d.atGoal() {
-			if d.why != nil {
-				d.why.missed(d.engine)
-			}
-			return 0, false
-		}
-		return -1, true
+	d.Nodes++
+	c := &d.cells[d.net]
+	if int(d.tasks.heads[c.task]) >= d.m.actions {
+		state := d.f.Hash
+		return backtrack.Choose, backtrack.Choice{Key: mix(state ^ c.hash), Task: mix(state + uint64(c.task)*0x9e3779b97f4a7c15 + 1), Depth: c.depth}
 	}
-	d.nodes++
-	c := &d.cells[net]
-	if int(d.tasks.heads[c.task]) < d.m.actions {
-		a := d.action(c.task)
-		if !d.applicable(a) {
-			if d.why != nil {
-				d.why.stuck(d, c)
-			}
-			return 0, false
+	a := d.action(c.task)
+	if !d.applicable(a) {
+		if d.why != nil {
+			d.why.stuck(d, c)
 		}
-		d.apply(a)
-		if c.next < 0 {
-			return d.visit(-1)
-		}
-		return c.next, true
+		return backtrack.Dead, backtrack.Choice{Depth: c.depth}
 	}
-	return d.open(net)
+	d.apply(a)
+	d.net = c.next
+	return backtrack.More, backtrack.Choice{Depth: c.depth}
 }
 
-// open begins to decompose a compound task.
-func (d *dfs) open(net int32) (next int32, ok bool) {
-	c := &d.cells[net]
-	state := d.f.hash
-	cut := func() (int32, bool) {
-		d.cuts++
-		if n := len(d.frames); n > 0 {
-			d.frames[n-1].cut = true
-		}
-		return 0, false
-	}
-	if len(d.frames) >= maxFrames {
-		return cut()
-	}
-	failKey := mix(state+uint64(c.task)*0x9e3779b97f4a7c15+1) &^ 3
-	if mark, known := d.failed.get(failKey); known && !d.set.all {
-		if mark&markCut != 0 {
-			return cut()
-		}
-		return 0, false
-	}
-	left := int32(1 << 30)
-	if n := len(d.frames); n > 0 {
-		left = d.frames[n-1].left
-	} else if d.set.limited > 0 {
-		left = int32(d.set.limited - 1)
-	}
-	key := mix(state ^ c.hash)
-	if d.set.limited > 0 {
-		key = mix(key + uint64(left))
-	}
-	key &^= 3
-	if mark, known := d.seen.get(key); known && !d.set.all {
-		if mark != markDone {
-			return cut() // open, or closed with something cut below
-		}
-		return 0, false
-	}
+// Open begins to decompose a compound task, unless it is below itself in the same state.
+func (d *dfs) Open() bool {
+	c, state := &d.cells[d.net], d.f.Hash
 	steps := 0
 	for by := c.by; by >= 0 && steps < 256; by = d.cells[d.frames[by].cell].by {
 		if f := &d.frames[by]; f.state == state && d.cells[f.cell].task == c.task {
 			if d.why != nil {
 				d.why.loop(d, c)
 			}
-			return cut()
+			return false
 		}
 		steps++
 	}
-	if !d.set.all {
-		d.seen.put(key, 0)
-	}
-	f := frame{cell: net, undo: int32(len(d.f.log)), cells: int32(len(d.cells)), bind: int32(len(d.binds)), cur: int32(len(d.curs)),
-		method: -1, least: 1 << 30, left: left, state: state, key: key}
-	d.frames = append(d.frames, f)
-	return 0, false // choose goes on
+	d.frames = append(d.frames, frame{cell: d.net, undo: d.f.Mark(), cells: int32(len(d.cells)), bind: int32(len(d.binds)),
+		cur: int32(len(d.curs)), method: -1, state: state})
+	return true
 }
 
-// choose takes the next alternative of the last choice, or takes the choice back.
-func (d *dfs) choose() (next int32, ok bool) {
+// Next decomposes the task of the last choice in another way.
+func (d *dfs) Next() bool {
 	fi := int32(len(d.frames) - 1)
 	f := &d.frames[fi]
-	d.f.undo(int(f.undo))
+	d.f.Back(f.undo)
 	d.cells = d.cells[:f.cells]
 	c := d.cells[f.cell]
-	head := d.tasks.heads[c.task]
-	for f.tried == 0 || f.left > 0 {
+	order := d.order[d.tasks.heads[c.task]]
+	for !d.f.over {
 		if f.method < 0 {
-			order := d.order[head]
 			if int(f.turn) == len(order) {
-				d.close(f)
-				return 0, false
+				return false
 			}
 			f.method, f.fresh = order[f.turn], true
 			f.turn++
@@ -284,29 +181,23 @@ func (d *dfs) choose() (next int32, ok bool) {
 		if d.why != nil && fresh {
 			watch = d.why.watch(f.method, c.task, d.binds[f.bind:])
 		}
-		if !d.joins[f.method].next(d.f, d.binds[f.bind:], d.curs[f.cur:], fresh, watch) {
-			if watch != nil {
-				d.why.failed(d.engine)
-			}
-			f.method = -1
-			continue
+		if d.joins[f.method].next(d.f, d.binds[f.bind:], d.curs[f.cur:], fresh, watch) {
+			d.net = d.push(f, fi, c)
+			return true
 		}
-		if f.tried++; f.tried == 2 {
-			f.left--
+		if watch != nil {
+			d.why.failed(d.engine)
 		}
-		next := d.push(f, fi, c)
-		if next < 0 { // an empty method of the last task
-			if _, ok := d.visit(-1); ok {
-				return -1, true
-			}
-			continue
-		}
-		return next, true
+		f.method = -1
 	}
-	f.cut = true // alternatives are left
-	d.cuts++
-	d.close(f)
-	return 0, false
+	return false
+}
+
+// Close takes the last choice back.
+func (d *dfs) Close(bool) {
+	f := &d.frames[len(d.frames)-1]
+	d.binds, d.curs = d.binds[:f.bind], d.curs[:f.cur]
+	d.frames = d.frames[:len(d.frames)-1]
 }
 
 // push puts the subtasks of the chosen method before what remained after its task.
@@ -334,55 +225,28 @@ func (d *dfs) cellHash(task, next int32) uint64 {
 	return mix(h*3 + uint64(task) + 0x9e3779b97f4a7c15)
 }
 
-// close takes a choice back: nothing is left to try.
-func (d *dfs) close(f *frame) {
-	c := &d.cells[f.cell]
-	mark := uint8(markDone)
-	if f.cut {
-		mark |= markCut
-	}
-	if !d.set.all {
-		d.seen.put(f.key, mark)
-	}
-	finished := f.least < c.depth
-	if !d.set.all && (d.set.cheap || !finished && !f.cut) {
-		failMark := mark
-		if finished {
-			failMark |= markCut
-		}
-		d.failed.put(mix(f.state+uint64(c.task)*0x9e3779b97f4a7c15+1)&^3, failMark)
-	}
-	if n := len(d.frames); n > 1 {
-		parent := &d.frames[n-2]
-		parent.cut = parent.cut || f.cut
-		parent.least = min(parent.least, f.least)
-	}
-	d.binds, d.curs = d.binds[:f.bind], d.curs[:f.cur]
-	d.frames = d.frames[:len(d.frames)-1]
-}
-
 // inOrder is the methods of a task in the order of the settings.
-func (d *dfs) inOrder(t int) []int32 {
+func (set dfsSettings) inOrder(from *model, t int) []int32 {
 	var out, later []int32
-	for _, i := range d.m.tasks[t].methods {
-		m := &d.m.methods[i]
+	for _, i := range from.tasks[t].methods {
+		m := &from.methods[i]
 		if m.dead {
 			continue
 		}
-		recursive := d.set.order != asWritten && d.m.recursive(t, m)
-		if recursive && d.set.order == simpleFirst || !recursive && d.set.order == recursiveFirst {
+		recursive := set.order != asWritten && from.recursive(t, m)
+		if recursive && set.order == simpleFirst || !recursive && set.order == recursiveFirst {
 			later = append(later, i)
 		} else {
 			out = append(out, i)
 		}
 	}
 	out = append(out, later...)
-	if d.set.order == backwards {
+	if set.order == backwards {
 		slices.Reverse(out)
 	}
-	if d.set.order == shuffled {
+	if set.order == shuffled {
 		for i := len(out) - 1; i > 0; i-- {
-			j := int(mix(d.set.spin+uint64(t)<<20+uint64(i)) % uint64(i+1))
+			j := int(mix(set.spin+uint64(t)<<20+uint64(i)) % uint64(i+1))
 			out[i], out[j] = out[j], out[i]
 		}
 	}
@@ -431,4 +295,4 @@ func (d *dfs) plan() *Plan {
 	return d.replay(out)
 }
 
-func (d *dfs) expanded() int { return d.nodes }
+func (d *dfs) expanded() int { return d.Nodes }

@@ -3,6 +3,8 @@ package htn
 import (
 	"math/bits"
 	"slices"
+
+	"github.com/jitos/jitos/planner/backtrack"
 )
 
 // table interns tuples of numbers: facts and ground tasks. A tuple is a head (a predicate, a task) and arguments; ids count
@@ -16,13 +18,7 @@ type table struct {
 
 func newTable() table { return table{start: []int32{0}, slots: make([]int32, 1024)} }
 
-func mix(x uint64) uint64 {
-	x ^= x >> 30
-	x *= 0xbf58476d1ce4e5b9
-	x ^= x >> 27
-	x *= 0x94d049bb133111eb
-	return x ^ x>>31
-}
+func mix(x uint64) uint64 { return backtrack.Mix(x) }
 
 func hashTuple(head int32, args []int32) uint64 {
 	h := uint64(uint32(head))*0x9e3779b97f4a7c15 + 0x1234567
@@ -90,15 +86,13 @@ func (t *table) grow() {
 	}
 }
 
-// facts holds a state: bits over interned facts, with an undo log, and indexes for joins. An index lists every fact that was
-// ever true: what is not true now is skipped by its bit, so that going back in time costs nothing.
+// facts holds a state over interned facts, and indexes for joins. An index lists every fact that was ever true: what is not
+// true now is skipped by its bit, so that going back in time costs nothing.
 type facts struct {
 	table
-	bits  []uint64
+	backtrack.State
 	ever  []uint64
 	rels  []relation
-	log   []int32 // changes: id<<1, and 1 where the fact became true
-	hash  uint64  // of the facts that are true
 	buf   []int32
 	rigid []bool
 	stop  func() bool // asked now and then by long joins; nil is never
@@ -126,7 +120,7 @@ func newFacts(m *model) *facts {
 	for _, e := range m.init {
 		f.set(f.ground(e.pred, e.args, nil), true)
 	}
-	f.log = f.log[:0]
+	f.Begin()
 	return f
 }
 
@@ -149,40 +143,19 @@ func (f *facts) holds(pred int32, args []term, b []int32) bool {
 	return id >= 0 && f.true(id)
 }
 
-func (f *facts) true(id int32) bool {
-	w := int(id >> 6)
-	return w < len(f.bits) && f.bits[w]&(1<<(id&63)) != 0
-}
+func (f *facts) true(id int32) bool { return f.Has(id) }
 
 func (f *facts) set(id int32, to bool) {
-	for int(id>>6) >= len(f.bits) {
-		f.bits, f.ever = append(f.bits, 0), append(f.ever, 0)
-	}
-	w, bit := id>>6, uint64(1)<<(id&63)
-	if (f.bits[w]&bit != 0) == to {
+	if !f.Set(id, to) || !to {
 		return
 	}
-	f.bits[w] ^= bit
-	f.hash ^= mix(uint64(id) + 0x51ed270b)
-	entry := id << 1
-	if to {
-		entry |= 1
-		if f.ever[w]&bit == 0 {
-			f.ever[w] |= bit
-			f.enter(id)
-		}
+	for int(id>>6) >= len(f.ever) {
+		f.ever = append(f.ever, 0)
 	}
-	f.log = append(f.log, entry)
-}
-
-// undo goes back to an earlier length of the log.
-func (f *facts) undo(length int) {
-	for i := len(f.log) - 1; i >= length; i-- {
-		id := f.log[i] >> 1
-		f.bits[id>>6] ^= 1 << (id & 63)
-		f.hash ^= mix(uint64(id) + 0x51ed270b)
+	if w, bit := id>>6, uint64(1)<<(id&63); f.ever[w]&bit == 0 {
+		f.ever[w] |= bit
+		f.enter(id)
 	}
-	f.log = f.log[:length]
 }
 
 // enter lists a fact that is true for the first time.
@@ -230,7 +203,7 @@ func (f *facts) spend() bool {
 
 // clone copies a state before anything was searched. Relations of rigid predicates never change: they are shared.
 func (f *facts) clone() *facts {
-	c := &facts{table: f.table.clone(), bits: slices.Clone(f.bits), ever: slices.Clone(f.ever), rels: slices.Clone(f.rels), hash: f.hash, rigid: f.rigid}
+	c := &facts{table: f.table.clone(), State: f.Clone(), ever: slices.Clone(f.ever), rels: slices.Clone(f.rels), rigid: f.rigid}
 	for p := range c.rels {
 		if f.rigid[p] {
 			continue

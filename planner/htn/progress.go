@@ -1,6 +1,10 @@
 package htn
 
-import "context"
+import (
+	"context"
+
+	"github.com/jitos/jitos/planner/backtrack"
+)
 
 // progression searches the ground problem best first. A node is a state and a network of steps; it goes on with a step that
 // nothing is ordered before: an action is executed, a compound task is decomposed. Of several compound tasks it suffices to
@@ -11,7 +15,7 @@ type progression struct {
 	set    progressionSettings
 	nodes  []*pnode // by number; nil once expanded
 	queue  intHeap
-	seen   seen
+	seen   backtrack.Seen
 	pruned bool // something was seen already
 	bytes  int  // what the queue holds, about
 	count  int  // expanded, with the work of estimates as nodes
@@ -71,7 +75,7 @@ type event struct {
 const maxForced = 10000
 
 func newProgression(p *groundProblem, r *relaxation, set progressionSettings) *progression {
-	return &progression{p: p, r: r, set: set, seen: newSeen(), behind: make([][][]int, len(p.e.m.methods))}
+	return &progression{p: p, r: r, set: set, seen: backtrack.NewSeen(), behind: make([][][]int, len(p.e.m.methods))}
 }
 
 // run searches as dfs.run does; goal is then the last node of the plan. The price of an estimate is counted in nodes too.
@@ -203,11 +207,11 @@ func (s *progression) offer(n *pnode) {
 		}
 	}
 	look = mix(look) &^ 3
-	if _, known := s.seen.get(look); known {
+	if _, known := s.seen.Get(look); known {
 		s.pruned = true
 		return
 	}
-	s.seen.put(look, markDone)
+	s.seen.Put(look, backtrack.MarkDone)
 	n.least = int32(len(s.list))
 	if n.parent != nil {
 		n.least = min(n.least, n.parent.least)

@@ -7,7 +7,7 @@
 //	facts.go          interned facts, the state and its undo log, indexes
 //	join.go           conditions as compiled joins
 //	engine.go         ground tasks and actions
-//	dfs.go            depth-first search for totally ordered plans; seen.go: what need not be searched again
+//	dfs.go            depth-first search for totally ordered plans, by package backtrack
 //	ground.go         what could ever be part of a plan, by Datalog; groundproblem.go: that, without variables
 //	relax.go          estimates by relaxed plans
 //	progress.go       best-first search on the ground problem, also for partial order
@@ -210,7 +210,7 @@ func (l *lifted) round(ctx context.Context, round, nodes int) answer {
 	var a answer
 	live := 3 // the first counts four times
 	for i, p := range portfolio {
-		if round >= p.round && (i >= len(l.searches) || !l.searches[i].over) {
+		if round >= p.round && (i >= len(l.searches) || !l.searches[i].Over()) {
 			live++
 		}
 	}
@@ -224,16 +224,16 @@ func (l *lifted) round(ctx context.Context, round, nodes int) answer {
 			l.searches = append(l.searches, newDFS(l.e.clone(), p.set))
 		}
 		s := l.searches[i]
-		if s.over {
+		if s.Over() {
 			continue
 		}
 		share := nodes / live
 		if i == 0 {
 			share *= 4
 		}
-		before := s.nodes
+		before := s.Nodes
 		end, err := s.run(ctx, share)
-		a.nodes += s.nodes - before
+		a.nodes += s.Nodes - before
 		a.by = p.name
 		switch {
 		case err != nil:

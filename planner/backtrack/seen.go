@@ -1,21 +1,22 @@
-package htn
+package backtrack
 
-// seen is a set of 64-bit keys, each with a mark. Keys are hashes, so two things may look as one: with ten million of them
+// Seen is a set of 64-bit keys, each with a mark. Keys are hashes, so two things may look as one: with ten million of them
 // the odds are one in a hundred thousand. The two lowest bits of a key must be 0.
-type seen struct {
+type Seen struct {
 	slots []uint64 // key | mark; 0 is empty
 	n     int
 }
 
 // The marks of a key: closed, and closed with something cut.
 const (
-	markDone = 1
-	markCut  = 2
+	MarkDone = 1
+	MarkCut  = 2
 )
 
-func newSeen() seen { return seen{slots: make([]uint64, 1<<10)} }
+// NewSeen returns an empty set.
+func NewSeen() Seen { return Seen{slots: make([]uint64, 1<<10)} }
 
-func (s *seen) find(key uint64) *uint64 {
+func (s *Seen) find(key uint64) *uint64 {
 	mask := uint64(len(s.slots) - 1)
 	for at := (key >> 2) & mask; ; at = (at + 1) & mask {
 		if p := &s.slots[at]; *p == 0 || *p&^3 == key {
@@ -24,7 +25,8 @@ func (s *seen) find(key uint64) *uint64 {
 	}
 }
 
-func (s *seen) get(key uint64) (mark uint8, known bool) {
+// Get returns the mark of a key, and whether it is there.
+func (s *Seen) Get(key uint64) (mark uint8, known bool) {
 	if key == 0 {
 		key = 4
 	}
@@ -32,7 +34,8 @@ func (s *seen) get(key uint64) (mark uint8, known bool) {
 	return uint8(*p & 3), *p != 0
 }
 
-func (s *seen) put(key uint64, mark uint8) {
+// Put adds a key, or gives it another mark.
+func (s *Seen) Put(key uint64, mark uint8) {
 	if key == 0 {
 		key = 4
 	}
