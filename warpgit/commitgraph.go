@@ -89,8 +89,11 @@ func (r *Repo) placeGraph(ctx context.Context, made, place string, sum []byte) e
 func (r *Repo) dropGraph() error {
 	place := filepath.Join(r.packs.objects, "info", "commit-graph")
 	mark, err := os.ReadFile(r.local("graph"))
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil // none of ours
+	}
+	if err != nil {
+		return err
 	}
 	if sum, err := graphSum(place); err != nil || !bytes.Equal(sum, mark) {
 		return nil

@@ -192,8 +192,11 @@ func (r *Repo) claimed() (map[string]bool, error) {
 			if err == nil {
 				lock.Close()
 			}
-			if !errors.Is(err, jitos.ErrBusy) {
+			if err == nil || errors.Is(err, fs.ErrNotExist) {
 				continue // its process is no more
+			}
+			if !errors.Is(err, jitos.ErrBusy) {
+				return nil, err
 			}
 		}
 		text, err := os.ReadFile(file)

@@ -135,10 +135,13 @@ func (r *Repo) living() ([]string, error) {
 	var list []string
 	for _, n := range names {
 		lock, err := lockFile(r.local("live", n.Name()))
-		if errors.Is(err, jitos.ErrBusy) {
+		switch {
+		case errors.Is(err, jitos.ErrBusy):
 			list = append(list, n.Name())
-		} else if err == nil {
+		case err == nil:
 			lock.Close()
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, fmt.Errorf("look for living processes: %w", err)
 		}
 	}
 	return list, nil

@@ -249,6 +249,9 @@ func (o *Objects) get(id plumbing.Hash) (rawObject, error) {
 		}
 		return r, fmt.Errorf("object %s: %w", id, jitos.ErrNotFound)
 	}
+	if isMachine(err) {
+		return r, fmt.Errorf("object %s: %w", id, err)
+	}
 	if err != nil {
 		return r, fmt.Errorf("object %s: %w: %v", id, jitos.ErrCorrupt, err)
 	}

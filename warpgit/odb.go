@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/go-git/go-git/v5/plumbing"
 )
@@ -27,7 +28,8 @@ type objectDirs struct {
 	packs   []*pack // the one used last comes first
 	midxs   []*midx
 	scanned bool
-	checked bool // see Repo.CheckObjects
+	unread  error // of the last scan: what the machine did not let it read; nil: all that is there was seen
+	checked bool  // see Repo.CheckObjects
 	bases   cache[packPlace, rawObject]
 	inflater
 }
@@ -111,6 +113,9 @@ func (d *objectDirs) readAgain(id plumbing.Hash, depth int) (rawObject, error) {
 // pack meanwhile.
 func (d *objectDirs) readOnce(id plumbing.Hash, depth int) (r rawObject, gone bool, err error) {
 	damage := plumbing.ErrObjectNotFound
+	if d.unread != nil {
+		damage = d.unread // the object may be there
+	}
 	try := func(place packPlace, err error) bool {
 		if err == nil {
 			r, err = d.at(place, depth)
@@ -303,7 +308,7 @@ func (f *inflater) decodeLoose(data []byte) (rawObject, error) {
 // can still be read where it was opened before.
 func (d *objectDirs) scan() bool {
 	came := false
-	d.scanned = true
+	d.scanned, d.unread = true, nil
 	known := map[string]bool{}
 	for _, p := range d.packs {
 		known[p.path] = true
@@ -312,6 +317,7 @@ func (d *objectDirs) scan() bool {
 		dir := filepath.Join(dir, "pack")
 		names, err := os.ReadDir(dir)
 		if err != nil {
+			d.note(err)
 			continue
 		}
 		indexed := map[string]bool{}
@@ -327,13 +333,29 @@ func (d *objectDirs) scan() bool {
 			if !ok || known[path] || indexed[name] {
 				continue
 			}
-			if p, err := openPack(path); err == nil {
-				d.packs = append(d.packs, p)
-				came = true
+			p, err := openPack(path)
+			if err != nil {
+				d.note(err)
+				continue
 			}
+			d.packs = append(d.packs, p)
+			came = true
 		}
 	}
 	return came
+}
+
+func (d *objectDirs) note(err error) {
+	if isMachine(err) {
+		d.unread = err
+	}
+}
+
+// isMachine tells whether an error is the machine's, that no descriptor is left or the disk is broken: it says nothing of what
+// is in a file, nor that there is none.
+func isMachine(err error) bool {
+	var errno syscall.Errno
+	return errors.As(err, &errno) && !errors.Is(err, fs.ErrNotExist) && !notDir(err)
 }
 
 // midxOf returns the multi-pack-index of a pack directory, nil where there is none that can be read, and whether it is new.
@@ -345,6 +367,7 @@ func (d *objectDirs) midxOf(dir string) (*midx, bool) {
 	}
 	m, err := openMidx(dir)
 	if err != nil {
+		d.note(err)
 		return nil, false
 	}
 	d.midxs = append([]*midx{m}, d.midxs...) // an older one may still lead to packs that are mapped

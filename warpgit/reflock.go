@@ -228,14 +228,18 @@ func freeLock(p *packWriter, twin string) (bool, error) {
 // and index.
 func lockFiles(common, objects string) ([]string, error) {
 	locks := []string{filepath.Join(objects, "info", "commit-graph.lock")}
-	for _, pattern := range []string{"*.lock", "worktrees/*/*.lock"} {
-		found, err := filepath.Glob(filepath.Join(common, pattern))
+	dirs, err := linkedDirs(common)
+	if err != nil {
+		return nil, err
+	}
+	for _, dir := range append(dirs, common) {
+		found, err := listed(dir, "", ".lock")
 		if err != nil {
 			return nil, err
 		}
 		locks = append(locks, found...)
 	}
-	err := filepath.WalkDir(filepath.Join(common, "refs"), func(path string, e fs.DirEntry, err error) error {
+	err = filepath.WalkDir(filepath.Join(common, "refs"), func(path string, e fs.DirEntry, err error) error {
 		if err == nil && strings.HasSuffix(path, ".lock") {
 			locks = append(locks, path)
 		}

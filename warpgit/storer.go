@@ -178,7 +178,7 @@ func (i *objectIter) Close() { i.ids = nil }
 func (r *Repo) allObjects() ([]plumbing.Hash, error) {
 	all := r.Store.Objects.stagedIDs()
 	for _, dir := range r.objects.dirs {
-		packs, err := filepath.Glob(filepath.Join(dir, "pack", "*.idx"))
+		packs, err := listed(filepath.Join(dir, "pack"), "", ".idx")
 		if err != nil {
 			return nil, err
 		}
@@ -193,14 +193,16 @@ func (r *Repo) allObjects() ([]plumbing.Hash, error) {
 			all = append(all, p.ids()...)
 			p.close()
 		}
-		loose, err := filepath.Glob(filepath.Join(dir, "[0-9a-f][0-9a-f]", "*"))
-		if err != nil {
-			return nil, err
-		}
-		for _, path := range loose {
-			hex := filepath.Base(filepath.Dir(path)) + filepath.Base(path)
-			if plumbing.IsHash(hex) {
-				all = append(all, plumbing.NewHash(hex))
+		for i := range 256 {
+			fan := fmt.Sprintf("%02x", i)
+			loose, err := listed(filepath.Join(dir, fan), "", "")
+			if err != nil {
+				return nil, err
+			}
+			for _, path := range loose {
+				if hex := fan + filepath.Base(path); plumbing.IsHash(hex) {
+					all = append(all, plumbing.NewHash(hex))
+				}
 			}
 		}
 	}

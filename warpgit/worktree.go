@@ -1,6 +1,7 @@
 package warpgit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
 
 	"github.com/jitos/jitos"
 )
@@ -22,35 +25,85 @@ type Worktree struct {
 	Gone   bool // its directory is not there any more
 }
 
-// Worktrees lists the working trees, the repository's own first.
+// Worktrees lists the working trees, the repository's own first. It reads what git worktree list reads, and not that command's
+// answer: git takes a HEAD that it cannot open for a detached one.
 func (r *Repo) Worktrees(ctx context.Context) ([]Worktree, error) {
-	out, err := r.Git(ctx, "worktree", "list", "--porcelain", "-z")
+	dirs, err := r.gitDirs()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("worktrees: %w", err)
 	}
 	var list []Worktree
-	for i, block := range strings.Split(strings.TrimRight(string(out), "\x00"), "\x00\x00") {
-		w := Worktree{Main: i == 0}
-		for _, line := range strings.Split(block, "\x00") {
-			key, value, _ := strings.Cut(line, " ")
-			switch key {
-			case "worktree":
-				w.Dir = value
-			case "HEAD":
-				if strings.Trim(value, "0") != "" {
-					w.Head = jitos.CommitID(value)
-				}
-			case "branch":
-				w.Branch = value
-			case "bare":
-				w.Bare = true
-			case "prunable":
-				w.Gone = true
-			}
+	for i, gitDir := range dirs {
+		w, err := r.worktreeAt(gitDir)
+		if (errors.Is(err, fs.ErrNotExist) || notDir(err)) && i > 0 {
+			continue // it was removed at this moment, or is none yet
+		}
+		if err != nil {
+			return nil, fmt.Errorf("worktrees: %w", err)
 		}
 		list = append(list, w)
 	}
-	return list, nil
+	return list, ctx.Err()
+}
+
+// worktreeAt describes the working tree of a git directory.
+func (r *Repo) worktreeAt(gitDir string) (Worktree, error) {
+	w := Worktree{Main: gitDir == r.Common}
+	var err error
+	if w.Main {
+		w.Dir, w.Bare, err = r.mainWorktree()
+	} else {
+		w.Dir, w.Gone, err = linkedWorktree(gitDir)
+	}
+	if err != nil {
+		return w, err
+	}
+	branch, tip, err := r.head(gitDir)
+	w.Branch, w.Head = branch, commitID(tip)
+	return w, err
+}
+
+// mainWorktree is where the repository's own working tree is.
+func (r *Repo) mainWorktree() (dir string, bare bool, err error) {
+	if r.GitDir == r.Common {
+		return cmp.Or(r.Worktree, r.Common), r.Worktree == "", nil
+	}
+	text, err := os.ReadFile(filepath.Join(r.Common, "config"))
+	if err != nil {
+		return "", false, err
+	}
+	settings, err := parseConfig(text)
+	if err != nil {
+		return "", false, err
+	}
+	if at := settings.value("core.worktree"); at != "" {
+		if !filepath.IsAbs(at) {
+			at = filepath.Join(r.Common, at)
+		}
+		return filepath.Clean(at), false, nil
+	}
+	set, ok := settings.last("core.bare")
+	if dir, found := strings.CutSuffix(r.Common, "/.git"); found && (!ok || set.isFalse()) {
+		return dir, false, nil
+	}
+	return r.Common, true, nil
+}
+
+// linkedWorktree is where the working tree of a linked git directory is; gone says that somebody deleted it.
+func linkedWorktree(gitDir string) (dir string, gone bool, err error) {
+	text, err := os.ReadFile(filepath.Join(gitDir, "gitdir"))
+	if err != nil {
+		return "", false, err
+	}
+	link := strings.TrimSpace(string(text))
+	if !filepath.IsAbs(link) {
+		link = filepath.Join(gitDir, link)
+	}
+	_, err = os.Lstat(link)
+	if gone = errors.Is(err, fs.ErrNotExist) || notDir(err); gone {
+		err = nil
+	}
+	return filepath.Dir(link), gone, err
 }
 
 // WorktreeAdd checks a branch (short name) out in a new linked worktree. The error Is jitos.ErrBusy where another worktree
@@ -136,19 +189,12 @@ func (r *Repo) linkedGitDir(dir string) (string, error) {
 		return "", err
 	}
 	for _, gitDir := range dirs[1:] {
-		text, err := os.ReadFile(filepath.Join(gitDir, "gitdir"))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return "", err
-		}
-		link := strings.TrimSpace(string(text))
-		if !filepath.IsAbs(link) {
-			link = filepath.Join(gitDir, link)
-		}
-		if filepath.Dir(link) == filepath.Clean(dir) {
+		at, _, err := linkedWorktree(gitDir)
+		if err == nil && at == filepath.Clean(dir) {
 			return gitDir, nil
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", err
 		}
 	}
 	return "", jitos.ErrNotFound
@@ -183,7 +229,7 @@ func (r *Repo) CheckedOut(ctx context.Context, ref jitos.Ref) (string, error) {
 		} else if !uses {
 			continue
 		}
-		dir, err := r.worktreeOf(ctx, gitDir)
+		dir, err := r.worktreeOf(gitDir)
 		if err != nil || dir != "" {
 			return dir, err
 		}
@@ -191,17 +237,15 @@ func (r *Repo) CheckedOut(ctx context.Context, ref jitos.Ref) (string, error) {
 	return "", nil
 }
 
-// gitDirs are the git directories of all worktrees.
+// gitDirs are the git directories of all worktrees, the repository's own first.
 func (r *Repo) gitDirs() ([]string, error) {
-	dirs := []string{r.Common}
-	linked, err := os.ReadDir(filepath.Join(r.Common, "worktrees"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	for _, d := range linked {
-		dirs = append(dirs, filepath.Join(r.Common, "worktrees", d.Name()))
-	}
-	return dirs, nil
+	linked, err := linkedDirs(r.Common)
+	return append([]string{r.Common}, linked...), err
+}
+
+// linkedDirs are the git directories of the linked worktrees of a repository.
+func linkedDirs(common string) ([]string, error) {
+	return listed(filepath.Join(common, "worktrees"), "", "")
 }
 
 func usesBranch(gitDir, ref string) (bool, error) {
@@ -224,29 +268,18 @@ func usesBranch(gitDir, ref string) (bool, error) {
 
 // worktreeOf is the directory of a worktree by its git directory, "" where there is none: a bare repository, or a directory
 // that was deleted.
-func (r *Repo) worktreeOf(ctx context.Context, gitDir string) (string, error) {
+func (r *Repo) worktreeOf(gitDir string) (string, error) {
 	if gitDir == r.GitDir && r.Worktree != "" {
 		return r.Worktree, nil
 	}
-	if gitDir != r.Common {
-		text, err := os.ReadFile(filepath.Join(gitDir, "gitdir"))
-		if err != nil {
-			return "", fmt.Errorf("worktrees: %w", err)
-		}
-		file := strings.TrimSpace(string(text))
-		if !filepath.IsAbs(file) {
-			file = filepath.Join(gitDir, file)
-		}
-		if !exists(file) {
-			return "", nil
-		}
-		return filepath.Dir(file), nil
+	w, err := r.worktreeAt(gitDir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("worktrees: %w", err)
 	}
-	list, err := r.Worktrees(ctx)
-	if err != nil || len(list) == 0 || list[0].Bare || list[0].Gone {
-		return "", err
+	if err != nil || w.Bare || w.Gone {
+		return "", nil
 	}
-	return list[0].Dir, nil
+	return w.Dir, nil
 }
 
 // gitDirOf is the git directory of a working tree.
@@ -256,7 +289,7 @@ func (r *Repo) gitDirOf(ctx context.Context, dir string) (string, error) {
 		return "", err
 	}
 	for _, gitDir := range dirs {
-		at, err := r.worktreeOf(ctx, gitDir)
+		at, err := r.worktreeOf(gitDir)
 		if err != nil {
 			return "", err
 		}
@@ -284,9 +317,21 @@ func (r *Repo) detach(ctx context.Context, dir string) error {
 	if err != nil || branch == "" || tip.IsZero() {
 		return err
 	}
+	return r.detachFrom(ctx, gitDir, branch, tip)
+}
+
+// detachFrom detaches a HEAD that was seen on a branch. Another process may have done it since: two that find the same
+// workspace ended both let go of its worktree.
+func (r *Repo) detachFrom(ctx context.Context, gitDir, branch string, tip plumbing.Hash) error {
 	log, err := r.reflogOf(ctx, "", gitDir, "jitos: detach")
 	if err != nil {
 		return err
 	}
-	return r.refs.moveHead(ctx, gitDir, "ref: "+branch, tip, tip, log)
+	err = r.refs.moveHead(ctx, gitDir, "ref: "+branch, tip, tip, log)
+	if errors.Is(err, jitos.ErrStale) {
+		if now, _, herr := r.head(gitDir); herr == nil && now != branch {
+			return nil
+		}
+	}
+	return err
 }
