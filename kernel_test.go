@@ -15,7 +15,6 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
-	"github.com/go-git/go-git/v5/plumbing/object"
 	"pgregory.net/rapid"
 
 	"github.com/jitos/jitos"
@@ -23,6 +22,7 @@ import (
 	"github.com/jitos/jitos/overlay"
 	"github.com/jitos/jitos/planner"
 	"github.com/jitos/jitos/warpgit"
+	"github.com/jitos/jitos/warpgit/object"
 )
 
 // fabric is a real repository with a kernel on it. It has no executor: these tests work by hand.

@@ -3,7 +3,8 @@ package overlay
 import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
-	"github.com/go-git/go-git/v5/plumbing/object"
+
+	"github.com/jitos/jitos/warpgit/object"
 )
 
 // draft is a merged file or directory. One that exists already has an id; the others are written only when all is merged,

@@ -12,11 +12,12 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
-	"github.com/go-git/go-git/v5/plumbing/object"
+	gitobject "github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/plumbing/storer"
 	"github.com/go-git/go-git/v5/storage/memory"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/warpgit/object"
 )
 
 // objects are git objects, in memory or of a repository, that count what is asked of them.
@@ -30,7 +31,7 @@ func newObjects() *objects { return &objects{EncodedObjectStorer: memory.NewStor
 
 func (o *objects) Blob(_ context.Context, id plumbing.Hash) ([]byte, error) {
 	o.read = append(o.read, id)
-	b, err := object.GetBlob(o, id)
+	b, err := gitobject.GetBlob(o, id)
 	if err != nil {
 		return nil, err
 	}
@@ -46,15 +47,24 @@ func (o *objects) Tree(_ context.Context, id plumbing.Hash) ([]object.TreeEntry,
 		return nil, nil
 	}
 	o.read = append(o.read, id)
-	t, err := object.GetTree(o, id)
+	t, err := gitobject.GetTree(o, id)
 	if err != nil {
 		return nil, err
 	}
-	return t.Entries, nil
+	var entries []object.TreeEntry
+	for _, e := range t.Entries {
+		entries = append(entries, object.TreeEntry(e))
+	}
+	return entries, nil
 }
 
 func (o *objects) Commit(_ context.Context, id plumbing.Hash) (*object.Commit, error) {
-	return object.GetCommit(o, id)
+	c, err := gitobject.GetCommit(o, id)
+	if err != nil {
+		return nil, err
+	}
+	return &object.Commit{TreeHash: c.TreeHash, ParentHashes: c.ParentHashes, Author: object.Signature(c.Author),
+		Committer: object.Signature(c.Committer), Encoding: string(c.Encoding), Message: c.Message}, nil
 }
 
 func (o *objects) PutBlob(data []byte) (plumbing.Hash, error) {
@@ -68,10 +78,13 @@ func (o *objects) PutBlob(data []byte) (plumbing.Hash, error) {
 
 func (o *objects) PutTree(entries []object.TreeEntry) (plumbing.Hash, error) {
 	o.written++
-	entries = slices.Clone(entries)
-	sort.Sort(object.TreeEntrySorter(entries))
+	tree := &gitobject.Tree{}
+	for _, e := range entries {
+		tree.Entries = append(tree.Entries, gitobject.TreeEntry(e))
+	}
+	sort.Sort(gitobject.TreeEntrySorter(tree.Entries))
 	e := &plumbing.MemoryObject{}
-	if err := (&object.Tree{Entries: entries}).Encode(e); err != nil {
+	if err := tree.Encode(e); err != nil {
 		return plumbing.ZeroHash, err
 	}
 	return o.SetEncodedObject(e)

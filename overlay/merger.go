@@ -6,9 +6,9 @@ import (
 	"iter"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/object"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/warpgit/object"
 )
 
 // Reader reads git objects. The tree of the zero hash is the empty one.

@@ -11,9 +11,9 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
-	"github.com/go-git/go-git/v5/plumbing/object"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/warpgit/object"
 )
 
 // A workspace that relied on something is stale where that has moved, though nothing clashes; and not otherwise.
@@ -195,7 +195,7 @@ func (f *fabric) plain(parent jitos.Snapshot, tree jitos.TreeID, nodes plumbing.
 		f.t.Fatal(err)
 	}
 	return f.commitLike(parent, func(c *object.Commit) {
-		c.Message, c.TreeHash, c.ParentHashes = "by hand\n", whole, []plumbing.Hash{c.Hash}
+		c.Message, c.TreeHash, c.ParentHashes = "by hand\n", whole, []plumbing.Hash{plumbing.NewHash(string(parent.Commit().ID))}
 	})
 }
 
@@ -240,7 +240,6 @@ func (f *fabric) commitLike(s jitos.Snapshot, edit func(*object.Commit)) jitos.C
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	c.Hash = plumbing.NewHash(string(s.Commit().ID))
 	edit(c)
 	id, err := f.store.Objects.PutCommit(c)
 	if err != nil {

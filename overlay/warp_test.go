@@ -10,11 +10,11 @@ import (
 	"testing"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/object"
 	"pgregory.net/rapid"
 
 	"github.com/jitos/jitos"
 	"github.com/jitos/jitos/warpgit"
+	"github.com/jitos/jitos/warpgit/object"
 )
 
 // fabric is a store in memory with a system line, and what counts the objects that a merge reads.

@@ -9,11 +9,11 @@ import (
 	"testing"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/object"
 	"pgregory.net/rapid"
 
 	"github.com/jitos/jitos"
 	"github.com/jitos/jitos/overlay"
+	"github.com/jitos/jitos/warpgit/object"
 )
 
 // past makes a history of file trees, given oldest first; the newest commit is the first of the result.

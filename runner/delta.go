@@ -14,7 +14,8 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
-	"github.com/go-git/go-git/v5/plumbing/object"
+
+	"github.com/jitos/jitos/warpgit/object"
 )
 
 // Bounds of what may differ between a layer and the wanted files: paths, and bytes of files. With more, a layer of their own

@@ -9,9 +9,9 @@ import (
 	"testing"
 
 	"github.com/go-git/go-git/v5/plumbing/filemode"
-	"github.com/go-git/go-git/v5/plumbing/object"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/warpgit/object"
 )
 
 func TestExecuteCaptures(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,9 +15,9 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
-	"github.com/go-git/go-git/v5/plumbing/object"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/warpgit/object"
 )
 
 // memory keeps objects in maps.
@@ -66,7 +66,7 @@ func (m *memory) PutBlob(data []byte) (plumbing.Hash, error) {
 
 func (m *memory) PutTree(entries []object.TreeEntry) (plumbing.Hash, error) {
 	entries = append([]object.TreeEntry(nil), entries...)
-	sort.Sort(object.TreeEntrySorter(entries))
+	slices.SortFunc(entries, func(a, b object.TreeEntry) int { return strings.Compare(gitOrder(a), gitOrder(b)) })
 	o := &plumbing.MemoryObject{}
 	var raw []byte
 	for _, e := range entries {
@@ -81,6 +81,14 @@ func (m *memory) PutTree(entries []object.TreeEntry) (plumbing.Hash, error) {
 	defer m.mu.Unlock()
 	m.trees[o.Hash()] = entries
 	return o.Hash(), nil
+}
+
+// gitOrder is what git sorts an entry by.
+func gitOrder(e object.TreeEntry) string {
+	if e.Mode == filemode.Dir {
+		return e.Name + "/"
+	}
+	return e.Name
 }
 
 // files is a file tree for tests: path → contents. A path may begin with a mode: "+x bin/run", "-> link" (the contents are
@@ -155,7 +163,7 @@ func (f files) String() string {
 	for p, c := range f {
 		lines = append(lines, fmt.Sprintf("%s: %.60q", p, c))
 	}
-	sort.Strings(lines)
+	slices.Sort(lines)
 	return strings.Join(lines, "\n")
 }
 

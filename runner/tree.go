@@ -9,9 +9,9 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
-	"github.com/go-git/go-git/v5/plumbing/object"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/warpgit/object"
 )
 
 // Objects are the git objects that jobs start from and the staging area for what they leave. Every method is safe for

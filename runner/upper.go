@@ -11,7 +11,8 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
-	"github.com/go-git/go-git/v5/plumbing/object"
+
+	"github.com/jitos/jitos/warpgit/object"
 )
 
 // upperCapture reads what a job left in an overlay: only the upper directory is walked, and only the trees of its

@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/object"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/warpgit/object"
 )
 
 // encodeCommit appends the bytes of a commit object as git writes it.
@@ -83,7 +83,7 @@ func decodeCommit(data []byte) (*object.Commit, error) {
 		case "committer":
 			c.Committer = decodeSignature(value)
 		case "encoding":
-			c.Encoding = object.MessageEncoding(value)
+			c.Encoding = string(value)
 		}
 	}
 	c.Message = string(data)

@@ -5,9 +5,9 @@ import (
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/object"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/warpgit/object"
 )
 
 // diffLeaves calls fn for each leaf in which two sharded directories differ; the absent one's hash is zero. Shards with equal

@@ -125,5 +125,5 @@
 // what was allowed here and of the clone's name.
 //
 // Two things were tried and left: go-git's reader of packs (see objectDirs) and its refs, which lose updates beside git. Its types
-// are used, its decoders are the oracle of ours in the tests, and its tools work on this store, see Repo.Storer.
+// are used, its decoders are the oracle of ours in the tests, and its tools work on this store, see package gogit.
 package warpgit

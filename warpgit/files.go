@@ -10,9 +10,9 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
-	"github.com/go-git/go-git/v5/plumbing/object"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/warpgit/object"
 )
 
 // Files reads a file tree on its own, without a commit. The tree need not exist before it is read.

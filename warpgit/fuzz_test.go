@@ -261,7 +261,7 @@ func TestObjects_againstGoGit(t *testing.T) {
 			}
 			mine, err := decodeCommit(got.data)
 			if err != nil || mine.Message != c.Message || mine.TreeHash != c.TreeHash || !reflect.DeepEqual(mine.ParentHashes, c.ParentHashes) ||
-				mine.Author.String() != c.Author.String() || !mine.Committer.When.Equal(c.Committer.When) {
+				signatureText(mine.Author) != c.Author.String() || !mine.Committer.When.Equal(c.Committer.When) {
 				t.Errorf("%s: commit %s: %v %v", layout, id, mine, err)
 			}
 			if again := encodeCommit(nil, mine); !bytes.Equal(again, data) {

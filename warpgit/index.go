@@ -11,9 +11,9 @@ import (
 	"sync"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/object"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/warpgit/object"
 )
 
 // graphIndex answers what the trees of a fabric do not tell without a walk: which edges point to a node, which names begin with a

@@ -8,9 +8,9 @@ import (
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/object"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/warpgit/object"
 )
 
 // Land implements jitos.Repository. The error Is jitos.ErrStale where the branch is not at old, jitos.ErrConflict where

@@ -2,14 +2,12 @@ package warpgit
 
 import (
 	"fmt"
-	"net/mail"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/go-git/go-git/v5/plumbing/object"
-
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/warpgit/object"
 )
 
 // Trailers of every commit of a fabric.
@@ -126,12 +124,12 @@ func parseMessage(text string) (subject, body string, trailers map[string]string
 	return subject, strings.TrimSpace(strings.TrimSuffix(body, last)), found
 }
 
-// person reads "name <address>"; a worker's bare name gets an address that nobody has.
+// person reads "name <address>", or an address alone; a worker's bare name gets an address that nobody has.
 func person(actor string) (name, address string) {
 	if i := strings.LastIndexByte(actor, '<'); i >= 0 && strings.HasSuffix(strings.TrimSpace(actor), ">") {
 		name, address = actor[:i], strings.TrimSuffix(strings.TrimSpace(actor[i+1:]), ">")
-	} else if a, err := mail.ParseAddress(actor); err == nil {
-		name, address = a.Name, a.Address
+	} else if at := strings.IndexByte(actor, '@'); at > 0 && at < len(actor)-1 && !strings.ContainsFunc(actor, unicode.IsSpace) {
+		address = actor
 	} else {
 		name = actor
 	}

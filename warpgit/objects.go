@@ -7,9 +7,9 @@ import (
 	"sync"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/object"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/warpgit/object"
 )
 
 // Objects are the git objects of one repository: everything it has, and what this process has staged.

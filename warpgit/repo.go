@@ -34,7 +34,7 @@ type Repo struct {
 	modes     bool // core.fileMode: the executable bit on the disk means something
 
 	modules sync.Mutex
-	opened  []*Repo // submodules that a storer opened
+	opened  []*Repo // submodules, see Raw.Module
 
 	identity sync.Mutex
 	ident    string // see who

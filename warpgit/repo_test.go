@@ -479,3 +479,21 @@ func TestSharedModes(t *testing.T) {
 		}
 	}
 }
+
+// An actor is "name <address>", an address, or a worker's bare name; git's own rules clean what is left.
+func TestPerson(t *testing.T) {
+	for actor, want := range map[string][2]string{
+		"Ada <ada@example.org>": {"Ada", "ada@example.org"},
+		"ada@example.org":       {"ada", "ada@example.org"},
+		"go-tests":              {"go-tests", "go-tests@jitos.invalid"},
+		"Big Model":             {"Big Model", "big-model@jitos.invalid"},
+		"at @ home":             {"at @ home", "at-@-home@jitos.invalid"},
+		"@x":                    {"@x", "@x@jitos.invalid"},
+		"<ada@example.org>":     {"ada", "ada@example.org"},
+		"":                      {"jitos", "jitos@jitos.invalid"},
+	} {
+		if name, address := person(actor); name != want[0] || address != want[1] {
+			t.Errorf("%q: %q <%s>", actor, name, address)
+		}
+	}
+}

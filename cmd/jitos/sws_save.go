@@ -7,11 +7,11 @@ import (
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/urfave/cli/v2"
 
 	"github.com/jitos/jitos"
 	"github.com/jitos/jitos/warpgit"
+	"github.com/jitos/jitos/warpgit/object"
 )
 
 func swsSaveCommand(a *app) *cli.Command {

@@ -1,4 +1,4 @@
-package warpgit
+package gogit
 
 import (
 	"errors"
@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	gogitlib "github.com/go-git/go-git/v5"
+	"github.com/go-git/go-git/v5"
 	gitconfig "github.com/go-git/go-git/v5/config"
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/transport"
@@ -46,7 +46,7 @@ func TestStorer_transports(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := newDir(t)
 			r := openDir(t, dir)
-			tip := appendMany(t, r, born(t, r.Store), 3)
+			tip := fabric(t, r, 3)
 			bare := filepath.Join(root, name+".git")
 			run(t, dir, "init", "-q", "--bare", "-b", "main", bare)
 			run(t, bare, "config", "http.receivepack", "true")
@@ -58,12 +58,12 @@ func TestStorer_transports(t *testing.T) {
 				t.Errorf("git sees the remote %s", got)
 			}
 			push := func() error {
-				return g.Push(&gogitlib.PushOptions{RemoteName: "origin", RefSpecs: []gitconfig.RefSpec{"refs/heads/*:refs/heads/*"}})
+				return g.Push(&git.PushOptions{RemoteName: "origin", RefSpecs: []gitconfig.RefSpec{"refs/heads/*:refs/heads/*"}})
 			}
 			if err := push(); err != nil {
 				t.Fatal(err)
 			}
-			if err := push(); !errors.Is(err, gogitlib.NoErrAlreadyUpToDate) {
+			if err := push(); !errors.Is(err, git.NoErrAlreadyUpToDate) {
 				t.Errorf("pushed twice: %v", err)
 			}
 			if got := run(t, bare, "rev-parse", "jitos/system"); got != string(tip) {
@@ -76,13 +76,13 @@ func TestStorer_transports(t *testing.T) {
 			write(t, other, "README.md", "from the other\n")
 			run(t, other, "commit", "-q", "-am", "other")
 			run(t, other, "push", "-q", "origin", "main")
-			if err := g.Fetch(&gogitlib.FetchOptions{RemoteName: "origin"}); err != nil {
+			if err := g.Fetch(&git.FetchOptions{RemoteName: "origin"}); err != nil {
 				t.Fatal(err)
 			}
 			if got, want := run(t, dir, "rev-parse", "origin/main"), run(t, other, "rev-parse", "main"); got != want {
 				t.Errorf("fetched %s, want %s", got, want)
 			}
-			if err := push(); err == nil || errors.Is(err, gogitlib.NoErrAlreadyUpToDate) {
+			if err := push(); err == nil || errors.Is(err, git.NoErrAlreadyUpToDate) {
 				t.Errorf("a push that loses what the remote has: %v", err)
 			}
 		})
@@ -93,14 +93,14 @@ func TestStorer_transports(t *testing.T) {
 func TestStorer_served(t *testing.T) {
 	dir := newDir(t)
 	r := openDir(t, dir)
-	tip := appendMany(t, r, born(t, r.Store), 3)
+	tip := fabric(t, r, 3)
 	at, err := transport.NewEndpoint("jitos-test://here/repo")
 	if err != nil {
 		t.Fatal(err)
 	}
-	client.InstallProtocol("jitos-test", server.NewServer(server.MapLoader{at.String(): r.Storer()}))
+	client.InstallProtocol("jitos-test", server.NewServer(server.MapLoader{at.String(): Storer(r)}))
 	defer client.InstallProtocol("jitos-test", nil)
-	clone, err := gogitlib.Clone(gomemory.NewStorage(), nil, &gogitlib.CloneOptions{URL: at.String()})
+	clone, err := git.Clone(gomemory.NewStorage(), nil, &git.CloneOptions{URL: at.String()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestStorer_served(t *testing.T) {
 	if err := clone.Storer.SetReference(plumbing.NewHashReference("refs/heads/pushed", next)); err != nil {
 		t.Fatal(err)
 	}
-	if err := clone.Push(&gogitlib.PushOptions{RefSpecs: []gitconfig.RefSpec{"refs/heads/pushed:refs/heads/pushed"}}); err != nil {
+	if err := clone.Push(&git.PushOptions{RefSpecs: []gitconfig.RefSpec{"refs/heads/pushed:refs/heads/pushed"}}); err != nil {
 		t.Fatal(err)
 	}
 	if got := run(t, dir, "rev-parse", "pushed"); got != next.String() {
@@ -128,16 +128,17 @@ func TestStorer_served(t *testing.T) {
 func TestStorer_packBesideGC(t *testing.T) {
 	dir := newDir(t)
 	r := openDir(t, dir)
-	from := openDir(t, newDir(t))
-	next := commitBy(t, from.Storer(), "in a pack")
-	if err := from.Storer().SetReference(plumbing.NewHashReference("refs/heads/x", next)); err != nil {
+	fromDir := newDir(t)
+	from := openDir(t, fromDir)
+	next := commitBy(t, Storer(from), "in a pack")
+	if err := Storer(from).SetReference(plumbing.NewHashReference("refs/heads/x", next)); err != nil {
 		t.Fatal(err)
 	}
-	pack, err := from.git(ctx, gitCommand{input: []byte(next.String() + "\n"), args: []string{"pack-objects", "--revs", "--stdout", "-q"}})
+	pack, err := packOf(fromDir, next)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := r.Storer().(*gogit)
+	s := Storer(r).(*adapter)
 	receive := func(pack []byte) error {
 		w, err := s.PackfileWriter()
 		if err != nil {
@@ -173,7 +174,7 @@ func TestStorer_besideUpdateRef(t *testing.T) {
 	for i := range 2 {
 		r := openDir(t, dir)
 		wg.Go(func() {
-			s := r.Storer()
+			s := Storer(r)
 			for n := 0; n < each; {
 				old, err := s.Reference(branch)
 				if err != nil {

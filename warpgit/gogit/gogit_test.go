@@ -1,4 +1,4 @@
-package warpgit
+package gogit
 
 import (
 	"errors"
@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/go-git/go-billy/v5/osfs"
-	gogitlib "github.com/go-git/go-git/v5"
+	"github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
 	gitcache "github.com/go-git/go-git/v5/plumbing/cache"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
@@ -19,12 +19,13 @@ import (
 	"github.com/go-git/go-git/v5/storage/filesystem"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/warpgit"
 )
 
 // openGogit opens a repository with go-git, on our storage.
-func openGogit(t testing.TB, r *Repo) *gogitlib.Repository {
+func openGogit(t testing.TB, r *warpgit.Repo) *git.Repository {
 	t.Helper()
-	g, err := gogitlib.Open(r.Storer(), nil)
+	g, err := git.Open(Storer(r), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +71,7 @@ func commitBy(t testing.TB, s storage.Storer, text string, parents ...plumbing.H
 func TestStorer_againstGogit(t *testing.T) {
 	dir := newDir(t)
 	r := openDir(t, dir)
-	appendMany(t, r, born(t, r.Store), 5)
+	fabric(t, r, 5)
 	for i := range 6 {
 		write(t, dir, "src/main.go", strings.Repeat(fmt.Sprintf("line %d\n", i), 40))
 		run(t, dir, "commit", "-q", "-am", fmt.Sprint("change ", i))
@@ -82,7 +83,7 @@ func TestStorer_againstGogit(t *testing.T) {
 	}
 	run(t, dir, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/heads/main")
 	run(t, dir, "update-ref", "refs/bisect/bad", "HEAD") // of this worktree alone
-	ours := openDir(t, dir).Storer()                     // another than r: that has staged objects which git has collected
+	ours := Storer(openDir(t, dir))                      // another than r: that has staged objects which git has collected
 	theirs := filesystem.NewStorage(osfs.New(filepath.Join(dir, ".git")), gitcache.NewObjectLRUDefault())
 	everything := func(s storage.Storer) map[string]string {
 		all := map[string]string{}
@@ -147,7 +148,7 @@ func TestStorer_linkedWorktree(t *testing.T) {
 	linked := filepath.Join(t.TempDir(), "linked")
 	run(t, dir, "worktree", "add", "-q", "-b", "side", linked)
 	run(t, linked, "update-ref", "refs/bisect/bad", "HEAD")
-	here, there := openDir(t, dir).Storer(), openDir(t, linked).Storer()
+	here, there := Storer(openDir(t, dir)), Storer(openDir(t, linked))
 	if head, err := there.Reference("HEAD"); err != nil || head.Target() != "refs/heads/side" {
 		t.Errorf("HEAD of the linked one: %v %v", head, err)
 	}
@@ -183,7 +184,7 @@ func TestStorer_tools(t *testing.T) {
 	if err != nil || head.Name() != "refs/heads/main" {
 		t.Fatalf("head %v %v", head, err)
 	}
-	log, err := g.Log(&gogitlib.LogOptions{From: head.Hash()})
+	log, err := g.Log(&git.LogOptions{From: head.Hash()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,18 +199,18 @@ func TestStorer_tools(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	blame, err := gogitlib.Blame(tip, "README.md")
+	blame, err := git.Blame(tip, "README.md")
 	if err != nil || len(blame.Lines) != 2 || blame.Lines[1].Hash != head.Hash() || blame.Lines[0].Hash == head.Hash() {
 		t.Errorf("blame %+v %v", blame, err)
 	}
-	if _, err := g.CreateTag("v1", head.Hash(), &gogitlib.CreateTagOptions{Tagger: &object.Signature{Name: "Ada", Email: "ada@example.org", When: pinned}, Message: "one"}); err != nil {
+	if _, err := g.CreateTag("v1", head.Hash(), &git.CreateTagOptions{Tagger: &object.Signature{Name: "Ada", Email: "ada@example.org", When: pinned}, Message: "one"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := g.CreateTag("v1", head.Hash(), nil); !errors.Is(err, gogitlib.ErrTagExists) {
+	if _, err := g.CreateTag("v1", head.Hash(), nil); !errors.Is(err, git.ErrTagExists) {
 		t.Errorf("a tag twice: %v", err)
 	}
 	run(t, dir, "cat-file", "-e", "v1^{tag}")
-	s := r.Storer()
+	s := Storer(r)
 	if err := s.SetReference(plumbing.NewSymbolicReference("HEAD", "refs/heads/side")); err != nil {
 		t.Fatal(err)
 	}
@@ -244,7 +245,7 @@ func TestStorer_tools(t *testing.T) {
 func TestStorer_tagOfStagedCommit(t *testing.T) {
 	dir := newDir(t)
 	r := openDir(t, dir)
-	s := r.Storer()
+	s := Storer(r)
 	first := plumbing.NewHash(run(t, dir, "rev-parse", "HEAD"))
 	c := commitBy(t, s, "reached by the tag alone")
 	if err := s.SetReference(plumbing.NewHashReference("refs/heads/other", first)); err != nil { // writes what is staged
@@ -272,7 +273,7 @@ func TestStorer_files(t *testing.T) {
 	run(t, dir, "config", "extensions.worktreeConfig", "true")
 	run(t, dir, "config", "core.repositoryFormatVersion", "1")
 	r := openDir(t, dir)
-	s := r.Storer()
+	s := Storer(r)
 	cfg, err := s.Config()
 	if err != nil {
 		t.Fatal(err)
@@ -310,7 +311,7 @@ func TestStorer_files(t *testing.T) {
 	if ids, err := s.Shallow(); err != nil || len(ids) != 1 || ids[0] != head {
 		t.Errorf("shallow %v %v", ids, err)
 	}
-	if err := s.SetShallow(nil); err != nil || exists(filepath.Join(dir, ".git/shallow")) {
+	if err := s.SetShallow(nil); err != nil || isThere(filepath.Join(dir, ".git/shallow")) {
 		t.Errorf("no longer shallow: %v", err)
 	}
 	write(t, dir, ".git/index.lock", "") // of a git that is at work
@@ -331,7 +332,7 @@ func TestStorer_modulesAndAlternates(t *testing.T) {
 	inner, dir := newDir(t), newDir(t)
 	run(t, dir, "-c", "protocol.file.allow=always", "submodule", "add", "-q", inner, "part")
 	run(t, dir, "commit", "-q", "-m", "with a part")
-	s := openDir(t, dir).Storer()
+	s := Storer(openDir(t, dir))
 	part, err := s.Module("part")
 	if err != nil {
 		t.Fatal(err)
@@ -348,13 +349,13 @@ func TestStorer_modulesAndAlternates(t *testing.T) {
 	empty := t.TempDir()
 	run(t, empty, "init", "-q")
 	for range 2 {
-		if err := openDir(t, empty).Storer().AddAlternate(filepath.Join(inner, ".git")); err != nil {
+		if err := Storer(openDir(t, empty)).AddAlternate(filepath.Join(inner, ".git")); err != nil {
 			t.Fatal(err)
 		}
 	}
 	head := run(t, inner, "rev-parse", "main")
 	run(t, empty, "cat-file", "-e", head)
-	if err := openDir(t, empty).Storer().HasEncodedObject(plumbing.NewHash(head)); err != nil {
+	if err := Storer(openDir(t, empty)).HasEncodedObject(plumbing.NewHash(head)); err != nil {
 		t.Errorf("through the alternate: %v", err)
 	}
 	if text := read(t, empty, ".git/objects/info/alternates"); strings.Count(text, "\n") != 1 {

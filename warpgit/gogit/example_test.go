@@ -1,4 +1,4 @@
-package warpgit_test
+package gogit_test
 
 import (
 	"fmt"
@@ -9,10 +9,11 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/object"
 
 	"github.com/jitos/jitos/warpgit"
+	"github.com/jitos/jitos/warpgit/gogit"
 )
 
 // go-git reads the history of a repository through the store.
-func ExampleRepo_Storer() {
+func ExampleStorer() {
 	dir, err := os.MkdirTemp("", "storer-")
 	if err != nil {
 		panic(err)
@@ -31,7 +32,7 @@ func ExampleRepo_Storer() {
 		panic(err)
 	}
 	defer repo.Close()
-	g, err := git.Open(repo.Storer(), nil)
+	g, err := git.Open(gogit.Storer(repo), nil)
 	if err != nil {
 		panic(err)
 	}
