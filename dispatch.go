@@ -2,6 +2,7 @@ package jitos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,7 +30,9 @@ func (k *Kernel) dispatch(ctx context.Context, p ProcessView, ws Snapshot, jobs 
 	}
 	action := Action{Process: p.ID, Job: j.id, Step: j.step, Tree: ws.Tree(), Grants: j.step.Needs}
 	if action.Args, o.err = arguments(j.step, jobs); o.err == nil {
-		o.result, o.err = k.Executor.Execute(ctx, action, &host{k: k, p: p, job: j.id})
+		tried := &probes{}
+		o.result, o.err = k.execute(ctx, action, &host{k: k, p: p, job: j.id, probes: tried})
+		o.err = errors.Join(o.err, k.keepProbes(context.WithoutCancel(ctx), p, ws, j, o.claim, tried))
 	}
 	if o.err == nil {
 		o.err = ctx.Err() // what a cancelled job returns is no result

@@ -9,9 +9,11 @@ import (
 
 // host is what a running job may ask of the kernel. It holds no more than the job's process.
 type host struct {
-	k   *Kernel
-	p   ProcessView
-	job JobID
+	k      *Kernel
+	p      ProcessView
+	job    JobID
+	seat   *seat   // the one that the job holds
+	probes *probes // of the claim, nil for a gate
 }
 
 var _ Host = (*host)(nil)
@@ -47,7 +49,12 @@ func (h *host) Try(ctx context.Context, tree TreeID, step Step) (Result, error) 
 	if err := Admit(step, h.k.grants(h.p), h.k.bounds(), h.k.Local.Allowed); err != nil {
 		return Result{}, err
 	}
-	return h.k.Executor.Execute(ctx, Action{Process: h.p.ID, Job: h.job, Step: step, Tree: tree, Args: step.Args, Grants: step.Needs}, h)
+	action := Action{Process: h.p.ID, Job: h.job, Step: step, Tree: tree, Args: step.Args, Grants: step.Needs}
+	r, err := h.k.execute(h.seat.lend(ctx), action, &host{k: h.k, p: h.p, job: h.job, probes: h.probes})
+	if err == nil {
+		h.probes.add(tree, step, r)
+	}
+	return r, err
 }
 
 func (h *host) Merge(ctx context.Context, base, ours, theirs TreeID) (TreeID, []Conflict, error) {
@@ -55,7 +62,7 @@ func (h *host) Merge(ctx context.Context, base, ours, theirs TreeID) (TreeID, []
 }
 
 func (h *host) Failing() *Report {
-	ctx := context.Background()
+	ctx := h.seat.lend(context.Background())
 	at, err := h.k.System(ctx)
 	if err != nil {
 		return nil

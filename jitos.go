@@ -13,6 +13,7 @@
 //	tick.go      one scheduler tick: choose, claim, dispatch, settle; dispatch.go what a job is handed
 //	collapse.go  the checked merge that ends the path, and the discard that ends it otherwise
 //	sws.go       workspaces: fork, extend, rebase
+//	probe.go     what a job tries on file trees of their own, and how many commands run side by side
 //	prove.go     gates: evidence for one tree, and what a collapse requires of it
 //	sync.go      absorb: the user's branch comes in; land.go: it goes out
 //	heal.go      what a crash or plain git left halfway
@@ -69,6 +70,8 @@ const (
 	KindConflict   = "conflict"   // Conflict
 	KindAttempt    = "attempt"    // Attempt, named as its process: an attempt that was discarded
 	KindCollapse   = "collapse"   // Collapse, named as its process
+	KindProbe      = "probe"      // Probe: on a commit of its own
+	KindBatch      = "batch"      // Batch, named as its claim
 	KindSync       = "sync"       // Sync; the one node is SyncNode
 	KindToolchain  = "toolchain"  // Toolchain: what the files are recognised as
 )
@@ -87,6 +90,7 @@ const (
 	LabelEvidence   = "evidence"   // settlement, or task → evidence
 	LabelFinding    = "finding"    // process → finding
 	LabelConflict   = "conflict"   // process → conflict
+	LabelBatch      = "batch"      // process → batch
 	LabelEnd        = "end"        // process → attempt or collapse
 )
 
@@ -188,9 +192,11 @@ const (
 	RuleDiscard  = "discard"  // k: a workspace is given up, with what it taught
 	RuleConflict = "conflict" // k: a collapse was refused; both sides are named
 	RuleMethod   = "method"   // k: the library of this fabric changes
+	RuleBatch    = "batch"    // k: a job tried something on many file trees
 	RuleCompile  = "compile"  // in an SWS: a plan becomes a DAG of jobs
 	RuleClaim    = "claim"    // in an SWS: jobs are about to run
 	RuleSettle   = "settle"   // in an SWS: the result of one claim
+	RuleProbe    = "probe"    // on an SWS, unnamed: one such try, or the commit that holds on to all of a claim
 	RuleRebase   = "rebase"   // in an SWS: the system line is merged in
 	RuleSave     = "save"     // in an SWS: a person's changes
 	RuleGraph    = "graph"    // in an SWS: nodes and edges of a user's
@@ -450,6 +456,29 @@ type Conflict struct {
 	By      []string  `json:"by,omitempty"` // commits of the rewrites that made the sides
 }
 
+// Probe is one run of a job's on a file tree of its own (Host.Try): an unnamed workspace. It is a commit with that tree, on
+// the workspace of its job, to which no ref leads: what all probes of one claim were is kept in one batch.
+type Probe struct {
+	Claim   string  `json:"claim"`
+	Number  int     `json:"number"` // in the order in which they ended, from 1
+	What    string  `json:"what"`   // in words: the title of its step
+	Verdict Verdict `json:"verdict"`
+	Reason  string  `json:"reason,omitempty"`
+	Millis  int64   `json:"millis"`
+}
+
+// Batch is all probes of one claim. Tip is a commit in the archive whose parents, beside the first, are the probes, in order
+// of their numbers.
+type Batch struct {
+	Process  ProcessID `json:"process"`
+	Job      JobID     `json:"job"`
+	Claim    string    `json:"claim"`
+	Tip      CommitID  `json:"tip"`
+	Passed   int       `json:"passed"`
+	Failed   int       `json:"failed"`
+	CouldNot int       `json:"could_not_run"`
+}
+
 // Attempt is a discarded process: what was tried, on what, and why it was given up.
 type Attempt struct {
 	Of      TaskID    `json:"of"`
@@ -634,7 +663,9 @@ type Host interface {
 	Say(line string)
 	// History yields the user's commits behind the snapshot, newest first along first parents.
 	History(ctx context.Context) iter.Seq2[Commit, error]
-	// Try runs the step on another file tree, without reuse of an earlier result.
+	// Try runs the step on another file tree, without reuse of an earlier result: a probe. It may be called by many goroutines
+	// at once; as many run side by side as the kernel may run jobs. What each came to is recorded when the job ends, all in one
+	// batch, under the title of its step.
 	Try(ctx context.Context, tree TreeID, step Step) (Result, error)
 	// Merge merges three file trees.
 	Merge(ctx context.Context, base, ours, theirs TreeID) (TreeID, []Conflict, error)

@@ -28,6 +28,7 @@ type Kernel struct {
 	policy  Policy          // of the system head that was opened last
 	pending []*pendingWrite // see record
 	turn    sync.Mutex      // held by who writes the system line
+	seats   chan struct{}   // see sit
 }
 
 // Request is an intent as given.

@@ -16,6 +16,7 @@ var storedTypes = map[string]any{
 	KindTask: Task{}, KindWithdrawal: Withdrawal{}, KindPlanning: Planning{}, KindSlap: Slap{}, KindProcess: Process{},
 	KindJob: Job{}, KindClaim: Claim{}, KindSettlement: Settlement{}, KindEvidence: Evidence{}, KindFinding: Finding{},
 	KindConflict: Conflict{}, KindAttempt: Attempt{}, KindCollapse: Collapse{}, KindSync: Sync{}, KindToolchain: Toolchain{},
+	KindProbe: Probe{}, KindBatch: Batch{},
 }
 
 func TestEveryKindHasAType(t *testing.T) {
@@ -90,6 +91,8 @@ func TestApplyChecksWhatARecordRestsOn(t *testing.T) {
 		{RuleCompile, node(JobID("j").Node(), Job{Process: "p"}), []NodeID{ProcessID("p").Node()}},
 		{RuleClaim, node(NodeID{KindClaim, "c"}, Claim{Job: "j"}), []NodeID{JobID("j").Node()}},
 		{RuleSettle, node(NodeID{KindSettlement, "c"}, Settlement{Claim: "c", Job: "j"}), []NodeID{{KindClaim, "c"}, JobID("j").Node()}},
+		{RuleProbe, node(NodeID{KindProbe, "c.1"}, Probe{Claim: "c"}), []NodeID{{KindClaim, "c"}}},
+		{RuleBatch, node(NodeID{KindBatch, "c"}, Batch{Process: "p"}), []NodeID{ProcessID("p").Node()}},
 		{RuleDiscard, node(NodeID{KindAttempt, "p"}, Attempt{Of: "t", Process: "p", Reason: "r"}), []NodeID{ProcessID("p").Node(), TaskID("t").Node()}},
 		{RuleCollapse, node(NodeID{KindCollapse, "p"}, Collapse{Task: "t", Process: "p"}), []NodeID{ProcessID("p").Node(), TaskID("t").Node()}},
 		{RuleWithdraw, node(NodeID{KindWithdrawal, "t"}, Withdrawal{Task: "t"}), []NodeID{TaskID("t").Node()}},

@@ -88,7 +88,7 @@ func (k *Kernel) measure(ctx context.Context, p ProcessView, tree TreeID, step S
 		return err
 	}
 	step.Gate = &GateRef{Gate: e.Gate} // what runs as a gate changes no file
-	r, err := k.Executor.Execute(ctx, Action{Process: p.ID, Step: step, Tree: tree, Args: step.Args, Grants: step.Needs}, &host{k: k, p: p})
+	r, err := k.execute(ctx, Action{Process: p.ID, Step: step, Tree: tree, Args: step.Args, Grants: step.Needs}, &host{k: k, p: p})
 	if err != nil {
 		return fmt.Errorf("gate %s: %w", e.Gate, err)
 	}

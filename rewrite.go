@@ -31,9 +31,11 @@ var rules = map[string]rule{
 	RuleDiscard:  {1, true, []string{KindAttempt, KindFinding, KindConflict, KindEvidence}, false},
 	RuleConflict: {1, true, []string{KindConflict}, false},
 	RuleMethod:   {1, true, nil, true},
+	RuleBatch:    {1, true, []string{KindBatch}, false},
 	RuleCompile:  {1, false, []string{KindJob}, false},
 	RuleClaim:    {1, false, []string{KindClaim}, false},
 	RuleSettle:   {1, false, []string{KindSettlement, KindFinding, KindEvidence, "*"}, false},
+	RuleProbe:    {1, false, []string{KindProbe}, false},
 	RuleRebase:   {1, false, []string{"**"}, true},
 	RuleSave:     {1, false, nil, false},
 	RuleGraph:    {1, false, []string{"*"}, false},
@@ -46,7 +48,7 @@ func RuleVersion(name string) int { return rules[name].version }
 func IsSystemRule(name string) bool { return rules[name].system }
 
 var kernelKinds = []string{KindTask, KindWithdrawal, KindPlanning, KindSlap, KindProcess, KindJob, KindClaim, KindSettlement,
-	KindEvidence, KindFinding, KindConflict, KindAttempt, KindCollapse, KindSync, KindToolchain}
+	KindEvidence, KindFinding, KindConflict, KindAttempt, KindCollapse, KindProbe, KindBatch, KindSync, KindToolchain}
 
 // IsKernelKind tells whether only the kernel writes nodes of a kind.
 func IsKernelKind(kind string) bool { return slices.Contains(kernelKinds, kind) }
@@ -179,6 +181,18 @@ func rests(ctx context.Context, at Graph, n Node) error {
 			return err
 		}
 		on = append(on, NodeID{KindClaim, s.Claim}, s.Job.Node())
+	case KindProbe:
+		var p Probe
+		if err := n.Decode(&p); err != nil {
+			return err
+		}
+		on = append(on, NodeID{KindClaim, p.Claim})
+	case KindBatch:
+		var b Batch
+		if err := n.Decode(&b); err != nil {
+			return err
+		}
+		on = append(on, b.Process.Node())
 	case KindAttempt:
 		var a Attempt
 		if err := n.Decode(&a); err != nil {

@@ -14,7 +14,8 @@
 //
 //	refs/heads/jitos/system              the system WARP
 //	refs/heads/jitos/sws/<name>          a workspace
-//	refs/heads/jitos/archive/<yyyy-mm>   commits with the empty tree, each with a given up tip as its second parent;
+//	refs/heads/jitos/archive/<yyyy-mm>   commits with the empty tree, each with a given up tip, or the one
+//	                                     that holds the probes of a job, as its second parent;
 //	                                     the chain's first commit has no parent
 //	refs/jitos/remote/<remote>/<name>    what refs/heads/jitos/<name> was on a remote when it was last fetched
 //

@@ -233,6 +233,13 @@ func (v *verifying) line(ctx context.Context, name string, tip jitos.CommitID) e
 				return err
 			}
 		}
+		if c.Record.Rule == jitos.RuleProbe {
+			for _, probe := range c.Parents[1:] {
+				if err := v.line(ctx, name, probe); err != nil || v.out.Bad != nil {
+					return err
+				}
+			}
+		}
 		ran, err := v.f.kernel.Rerun(ctx, c)
 		if err != nil {
 			return v.bad(ctx, name, c.ID, err)
