@@ -22,9 +22,22 @@ type candidate struct {
 // emit keeps the candidate that the log of the search describes, if it is among the best.
 func (s *search) emit() error {
 	root := s.log[0].item
-	c := candidate{vars: varsOf(root.method, root.bind.values)}
+	c := &candidate{vars: varsOf(root.method, root.bind.values)}
+	slap := jitos.Slap{By: "planner", Title: root.method.Title.Expand(root.bind.values), Cost: s.cost}
+	var values []any
+	walk(root, func(it *item) {
+		slap.Methods = append(slap.Methods, it.method.Name)
+		c.used = append(c.used, keyOf(it.method))
+		c.how = append(c.how, it.name+"="+it.method.Name)
+		values = append(values, it.bind.values)
+	})
+	c.slap = slap
+	if last, full := s.kept.Last(); full && better(last, c) < 0 {
+		s.loses(c)
+		return nil
+	}
 	after := s.order()
-	slap := jitos.Slap{By: "planner", Title: root.method.Title.Expand(root.bind.values), Cost: s.cost, Root: s.branch(root)}
+	slap.Root = s.branch(root)
 	var reads []jitos.Read
 	for i, e := range s.log {
 		reads = append(reads, e.looked...)
@@ -45,13 +58,6 @@ func (s *search) emit() error {
 		}
 		slap.Steps = append(slap.Steps, step)
 	}
-	var values []any
-	walk(root, func(it *item) {
-		slap.Methods = append(slap.Methods, it.method.Name)
-		c.used = append(c.used, keyOf(it.method))
-		c.how = append(c.how, it.name+"="+it.method.Name)
-		values = append(values, it.bind.values)
-	})
 	steps := map[string]jitos.Step{} // by name: that they were placed in another order makes no other plan
 	for _, step := range slap.Steps {
 		step.After = slices.Sorted(slices.Values(step.After))
@@ -60,48 +66,33 @@ func (s *search) emit() error {
 	c.key = jitos.HashOf([]any{c.how, values, steps})
 	slap.Reads = distinct(reads)
 	c.slap = slap
-	if slices.ContainsFunc(s.kept, func(k candidate) bool { return k.key == c.key }) {
-		return nil
-	}
-	at, _ := slices.BinarySearchFunc(s.kept, c, better)
-	s.kept = slices.Insert(s.kept, at, c)
-	if len(s.kept) > s.k {
-		last, _ := s.worst()
-		gone := s.kept[last]
-		s.kept = slices.Delete(s.kept, last, last+1)
-		for _, k := range gone.used {
-			s.outranked(&methods.Method{Task: k.task, Name: k.method}, gone.slap.Cost)
-		}
+	if gone, ok := s.kept.Offer(c); ok {
+		s.loses(gone)
 	}
 	return nil
 }
 
-// worst is the candidate that gives way to another: the last of those whose methods are those of a better one, else the
-// last. It tells whether there was such a one.
-func (s *search) worst() (at int, double bool) {
-	for i := len(s.kept) - 1; i > 0; i-- {
-		if slices.ContainsFunc(s.kept[:i], func(k candidate) bool { return slices.Equal(k.used, s.kept[i].used) }) {
-			return i, true
-		}
+// loses notes that the methods of a candidate were not good enough.
+func (s *search) loses(c *candidate) {
+	for _, k := range c.used {
+		s.outranked(k, c.slap.Cost)
 	}
-	return len(s.kept) - 1, false
 }
 
 // beaten tells whether no candidate of a cost would be kept.
 func (s *search) beaten(cost int) bool {
-	n := len(s.kept)
-	if n < s.k || cost <= s.kept[n-1].slap.Cost {
-		return false
-	}
-	_, double := s.worst()
-	return !double
+	last, full := s.kept.Last()
+	return full && cost > last.slap.Cost
 }
 
 // better orders candidates: by cost, then by the names of their methods, then by what they consist of.
-func better(a, b candidate) int {
+func better(a, b *candidate) int {
 	return cmp.Or(cmp.Compare(a.slap.Cost, b.slap.Cost), slices.Compare(a.slap.Methods, b.slap.Methods),
 		cmp.Compare(a.vars, b.vars), cmp.Compare(a.key, b.key))
 }
+
+// alike tells whether two candidates have the same methods.
+func alike(a, b *candidate) bool { return slices.Equal(a.used, b.used) }
 
 // varsOf lists what a method's variables are bound to.
 func varsOf(m *methods.Method, values map[string]string) string {

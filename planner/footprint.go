@@ -95,7 +95,9 @@ func (s *state) apply(j *methods.Job, values map[string]string) (questions []ask
 		for _, n := range nodes {
 			if q.matches(&n) {
 				changes = append(changes, change{n.ID, &n, nil})
-				s.set(f.Kind, n.ID.Name, nil)
+				if err := s.set(f.Kind, n.ID.Name, nil); err != nil {
+					return nil, nil, err
+				}
 			}
 		}
 	}
@@ -109,7 +111,9 @@ func (s *state) apply(j *methods.Job, values map[string]string) (questions []ask
 			return nil, nil, err
 		}
 		changes = append(changes, change{n.ID, before, n})
-		s.set(f.Kind, n.ID.Name, n)
+		if err := s.set(f.Kind, n.ID.Name, n); err != nil {
+			return nil, nil, err
+		}
 	}
 	return questions, changes, nil
 }

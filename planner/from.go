@@ -35,13 +35,16 @@ func (p *Planner) ParsePlan(ctx context.Context, at jitos.Snapshot, id jitos.Tas
 	method := &methods.Method{Task: task.Name, Name: "by-hand", Title: methods.ParseText("by hand"), Steps: plan.Steps, Origin: plan.Origin, Pos: plan.Pos}
 	root := &item{task: &methods.Task{Name: task.Name}, args: nil, method: method, bind: binding{values: values}}
 	s.log = append(s.log, event{item: root})
-	if err := s.adopt(root, root.expand(method, values), func(with []*item) []*item { return with }); err != nil {
+	s.agenda = []*item{root}
+	s.adopt(0, root, root.expand(method, values))
+	if err := s.run(); err != nil {
 		return jitos.Slap{}, err
 	}
-	if len(s.kept) == 0 {
-		return jitos.Slap{}, noStep(file, s.reasons[keyOf(method)].Reason)
+	if len(s.kept.List()) == 0 {
+		why, _ := s.reasons.Of(keyOf(method))
+		return jitos.Slap{}, noStep(file, why.Reason)
 	}
-	slap := s.kept[0].slap
+	slap := s.kept.List()[0].slap
 	slap.Task, slap.By, slap.Title, slap.Methods, slap.Root = id, "", plan.Title, nil, nil
 	for i, r := range slap.Reads {
 		if slap.Reads[i], err = s.facts.seen(r); err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jitos/jitos"
 	"github.com/jitos/jitos/methods"
+	"github.com/jitos/jitos/planner/backtrack"
 )
 
 // item is one thing to be done: the root task, a step of a method, or one of the steps that an `each` became.
@@ -14,6 +15,7 @@ type item struct {
 	name   string // of the step in the plan: "find.bisect"
 	step   *methods.Step
 	values map[string]string // of the method that the step stands in
+	sum    uint64            // of all this: equal items of different branches of the search have equal sums
 	scope  map[string]*item  // the steps of that method by name
 	parent *item
 	after  []*item
@@ -26,7 +28,7 @@ type item struct {
 	method   *methods.Method
 	bind     binding
 	children []*item
-	state    string // key of the state in which it was decomposed
+	state    uint64 // hash of the state in which it was decomposed
 }
 
 // binding is one way in which all conditions of a list hold.
@@ -79,8 +81,10 @@ func join(prefix, name string) string {
 // leaves a choice, as written.
 func (it *item) expand(m *methods.Method, values map[string]string) []*item {
 	scope := make(map[string]*item, len(m.Steps))
+	sum := sumOf(values) + textSum(m.Task)*3 + textSum(m.Name)*5
 	for _, s := range m.Steps {
-		scope[s.Name] = &item{name: join(it.name, s.Name), step: s, values: values, scope: scope, parent: it}
+		name := join(it.name, s.Name)
+		scope[s.Name] = &item{name: name, step: s, values: values, sum: backtrack.Mix(sum + textSum(name)), scope: scope, parent: it}
 	}
 	var list []*item
 	placed := map[string]bool{}
@@ -118,7 +122,8 @@ func (it *item) copies(answers []answer, variable string) []*item {
 			name = fmt.Sprintf("%s-%d", nameOf(a.values[variable]), n)
 		}
 		taken[name] = true
-		list = append(list, &item{name: join(it.name, name), step: &single, values: a.values, scope: it.scope, parent: it})
+		sum := backtrack.Mix(it.sum + sumOf(a.values)*3 + textSum(name))
+		list = append(list, &item{name: join(it.name, name), step: &single, values: a.values, sum: sum, scope: it.scope, parent: it})
 	}
 	return list
 }
@@ -138,4 +143,21 @@ func nameOf(value string) string {
 		return "x"
 	}
 	return name[:min(len(name), 40)]
+}
+
+// textSum is a hash of a text (FNV-1a).
+func textSum(s string) uint64 {
+	h := uint64(14695981039346656037)
+	for i := range len(s) {
+		h = (h ^ uint64(s[i])) * 1099511628211
+	}
+	return h
+}
+
+// sumOf is a hash of values by name.
+func sumOf(values map[string]string) (sum uint64) {
+	for name, value := range values {
+		sum += backtrack.Mix(textSum(name)*3 + textSum(value))
+	}
+	return sum
 }

@@ -63,7 +63,7 @@ func (s *search) order() [][]string {
 				direct.add(at)
 			}
 		}
-		if !s.lib.static {
+		if len(s.lib.fluent) > 0 {
 			for j := range i {
 				if e.meddles(&s.log[j]) {
 					direct.add(j)

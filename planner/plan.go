@@ -2,12 +2,12 @@ package planner
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/jitos/jitos"
 	"github.com/jitos/jitos/methods"
+	"github.com/jitos/jitos/planner/backtrack"
 )
 
 // Plan returns the candidates for a task, best first, and for each method that is in none of them why. The same snapshot,
@@ -32,15 +32,17 @@ func (p *Planner) plan(ctx context.Context, lib *library, at jitos.Snapshot, id 
 		return nil, planning, fmt.Errorf("task %s: %w", t.Name, err)
 	}
 	s := p.search(newFacts(ctx, at), lib, id)
-	if err := s.run([]*item{{task: t, args: args}}); err != nil && !errors.Is(err, errSpent) {
+	s.agenda = []*item{{task: t, args: args}}
+	if err := s.run(); err != nil {
 		return nil, planning, err
 	}
 	planning.Bound = s.bound(t)
 	if err := s.rank(); err != nil {
 		return nil, planning, err
 	}
-	slaps := make([]jitos.Slap, len(s.kept))
-	for i, c := range s.kept {
+	kept := s.kept.List()
+	slaps := make([]jitos.Slap, len(kept))
+	for i, c := range kept {
 		c.slap.Task = id
 		for j, r := range c.slap.Reads {
 			if c.slap.Reads[j], err = s.facts.seen(r); err != nil {
@@ -49,14 +51,14 @@ func (p *Planner) plan(ctx context.Context, lib *library, at jitos.Snapshot, id 
 		}
 		slaps[i] = c.slap
 	}
-	tellApart(slaps, s.kept)
+	tellApart(slaps, kept)
 	planning.WhyNot = s.whyNot(t)
-	planning.Expanded, planning.Truncated = min(s.expanded, s.budget), s.truncated
+	planning.Expanded, planning.Truncated = min(s.Nodes, s.budget), s.truncated
 	return slaps, planning, nil
 }
 
 func (p *Planner) search(f *facts, lib *library, id jitos.TaskID) *search {
-	s := &search{asker: asker{f, newState(f)}, lib: lib, k: p.K, budget: p.Budget, reasons: map[methodKey]reason{},
+	s := &search{asker: asker{f, newState(f)}, lib: lib, k: p.K, budget: p.Budget, known: map[question]verdict{}, deadEnds: map[uint64]trouble{},
 		always: map[string]string{"task": string(id), "snapshot": string(f.at.Tree())}}
 	if s.k <= 0 {
 		s.k = defaultK
@@ -64,19 +66,20 @@ func (p *Planner) search(f *facts, lib *library, id jitos.TaskID) *search {
 	if s.budget <= 0 {
 		s.budget = defaultBudget
 	}
+	s.kept = backtrack.Best[*candidate]{K: s.k, Compare: better, Alike: alike}
 	return s
 }
 
 // bound is a cost that no plan for the task is below: that of the cheapest where all were looked at.
 func (s *search) bound(root *methods.Task) int {
-	if len(s.kept) > 0 && !s.truncated {
-		return s.kept[0].slap.Cost
+	if kept := s.kept.List(); len(kept) > 0 && !s.truncated {
+		return kept[0].slap.Cost
 	}
 	return min(s.lib.least[root.Name], maxCost)
 }
 
 // tellApart adds to equal titles what differs: the variables of the outermost method, else the methods below it.
-func tellApart(slaps []jitos.Slap, from []candidate) {
+func tellApart(slaps []jitos.Slap, from []*candidate) {
 	count := func() map[string]int {
 		n := map[string]int{}
 		for _, s := range slaps {

@@ -70,7 +70,7 @@ import (
 )
 
 // Version names the planner in every planning. It changes when the same input may give another answer.
-const Version = "jitos-htn/2"
+const Version = "jitos-htn/3"
 
 // Planner plans with the library that is built in and what the fabric at the snapshot adds. It is safe for concurrent use.
 type Planner struct {
@@ -91,14 +91,6 @@ var (
 
 // Best returns a planner that gives at most k candidates.
 func (p *Planner) Best(k int) jitos.Planner { return &Planner{K: k, Budget: p.Budget} }
-
-// library is a loaded library and what was worked out about it.
-type library struct {
-	*methods.Library
-	touched map[string]touch // by task
-	least   map[string]int   // by task: a plan for it costs no less
-	static  bool             // no job has effects
-}
 
 // maxLoaded bounds how many libraries are kept: a process sees one or two.
 const maxLoaded = 8

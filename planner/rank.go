@@ -75,14 +75,14 @@ func (p *Planner) Rank(ctx context.Context, at jitos.Snapshot, slaps []jitos.Sla
 
 // rank puts the candidates that were kept into their order.
 func (s *search) rank() error {
-	if len(s.kept) < 2 {
+	if len(s.kept.List()) < 2 {
 		return nil
 	}
 	records, err := s.facts.records()
 	if err != nil {
 		return err
 	}
-	slices.SortStableFunc(s.kept, func(a, b candidate) int {
+	slices.SortStableFunc(s.kept.List(), func(a, b *candidate) int {
 		_, ra := records.of(a.used)
 		_, rb := records.of(b.used)
 		an, ad := ra.expected(a.slap.Cost)

@@ -2,7 +2,6 @@ package planner
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -91,14 +90,15 @@ func (p *Planner) Repair(ctx context.Context, at jitos.Snapshot, id jitos.TaskID
 		s := p.search(f, lib, id)
 		s.repair = &repair{stays: map[string]*jitos.Branch{}, begun: map[string]bool{}, lowest: lowest, tried: tried}
 		s.repair.stay(broken.Root, anew, b.Settled, false)
-		if err := s.run([]*item{{task: t, args: args}}); err != nil && !errors.Is(err, errSpent) {
+		s.agenda = []*item{{task: t, args: args}}
+		if err := s.run(); err != nil {
 			return jitos.Repaired{}, err
 		}
-		done.Expanded += min(s.expanded, s.budget)
+		done.Expanded += min(s.Nodes, s.budget)
 		if err := s.rank(); err != nil {
 			return jitos.Repaired{}, err
 		}
-		for _, c := range s.kept {
+		for _, c := range s.kept.List() {
 			if c.slap.Keeps = keeps(broken.Steps, c.slap.Steps, b.Settled, b.Steps); len(c.slap.Keeps) == 0 {
 				continue
 			}

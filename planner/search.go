@@ -2,11 +2,9 @@ package planner
 
 import (
 	"errors"
-	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/jitos/jitos/methods"
+	"github.com/jitos/jitos/planner/backtrack"
 )
 
 const (
@@ -18,85 +16,77 @@ const (
 // errSpent ends a search whose budget is spent.
 var errSpent = errors.New("budget spent")
 
-// search looks for candidates depth first. What a decision changes is taken back after it, so nothing is copied.
+// search looks for all candidates, depth first (see package backtrack): a node of it is the state with the agenda.
 type search struct {
 	asker
+	backtrack.Search
 	lib       *library
 	k, budget int
 	always    map[string]string // $task and $snapshot
 
-	log       []event
-	finished  []*item // in the order in which they were done
-	cost      int     // of the methods chosen
-	rest      int     // what the tasks that wait cost at least
-	expanded  int
+	agenda   []*item // what remains
+	ready    []int   // items of it that are to be tried first
+	key      uint64  // of the state and the agenda
+	choices  []choice
+	log      []event
+	finished []*item // in the order in which they were done
+	cost     int     // of the methods chosen
+	rest     int     // what the tasks that wait cost at least
+
 	truncated bool
-	kept      []candidate
+	kept      backtrack.Best[*candidate]
 	repair    *repair // what a repair demands, nil for a plan from scratch
-	reasons   map[methodKey]reason
+	reasons   backtrack.Reasons[methodKey]
+	known     map[question]verdict // of conditions that no step can change
+	deadEnds  map[uint64]trouble   // what is wrong with each, by its key
 }
 
-// run plans the items of the agenda, in all orders that matter. It returns an error only to end the whole search.
-func (s *search) run(agenda []*item) error {
-	if len(agenda) == 0 {
-		return s.emit()
-	}
-	for _, i := range s.choices(agenda) {
-		it := agenda[i]
-		if s.expanded++; s.expanded > s.budget {
-			s.truncated = true
-			return errSpent
-		}
-		if err := s.facts.ctx.Err(); err != nil {
-			return err
-		}
-		replace := func(with []*item) []*item {
-			rest := make([]*item, 0, len(agenda)-1+len(with))
-			return append(append(append(rest, agenda[:i]...), with...), agenda[i+1:]...)
-		}
-		mark := s.mark()
-		var err error
-		switch {
-		case it.isGroup():
-			err = s.spread(it, replace)
-		case it.isTask():
-			err = s.decompose(it, replace)
-		default:
-			err = s.place(it, replace)
-		}
-		s.back(mark)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
+// choice is what may come next: one of the ready items, and of a task each method in each way in which its conditions hold.
+type choice struct {
+	mark   mark
+	agenda []*item
+	ready  []int // those that are left
+	key    uint64
+	worst  trouble // the deepest that came below
 
-// choices says which items of the agenda to try first: those that wait for nothing; and only the first of them where its
-// place among the others cannot matter.
-func (s *search) choices(agenda []*item) []int {
-	var ready []int
-	for i, it := range agenda {
-		if it.ready() {
-			if ready = append(ready, i); s.lib.static {
-				return ready
-			}
-		}
-	}
-	first := s.lib.touch(agenda[ready[0]])
-	for i, it := range agenda {
-		if i != ready[0] && first.conflicts(s.lib.touch(it)) {
-			return ready
-		}
-	}
-	return ready[:1]
+	at     int               // of the item being tried
+	task   *item             // the same, where it is a task
+	left   []*methods.Method // of the task, not tried yet
+	method *methods.Method   // being tried
+	ways   []binding         // of it, not tried yet
+	fits   bool              // some method did
+	unfit  string            // why the first did not
 }
 
 // mark is a point to which the search can go back.
-type mark struct{ log, finished, trail, cost, rest int }
+type mark struct{ log, finished, state, cost, rest int }
+
+// run looks for candidates until all were found or the budget is spent.
+func (s *search) run() error {
+	s.Start(s, backtrack.Settings{All: true})
+	for {
+		end, err := s.Run(s.facts.ctx, s.budget-s.Nodes)
+		if end == backtrack.Paused || errors.Is(err, errSpent) {
+			s.truncated = true
+			return nil
+		}
+		if err != nil || end != backtrack.Found {
+			return err
+		}
+	}
+}
+
+// expand counts a decision. Where the budget is spent it ends the search.
+func (s *search) expand() bool {
+	if s.Nodes++; s.Nodes > s.budget {
+		s.Stop(errSpent)
+		return false
+	}
+	return true
+}
 
 func (s *search) mark() mark {
-	return mark{len(s.log), len(s.finished), len(s.state.trail), s.cost, s.rest}
+	return mark{len(s.log), len(s.finished), s.state.Mark(), s.cost, s.rest}
 }
 
 func (s *search) back(m mark) {
@@ -108,8 +98,127 @@ func (s *search) back(m mark) {
 		}
 	}
 	s.log = s.log[:m.log]
-	s.state.back(m.trail)
+	s.state.Back(m.state)
 	s.cost, s.rest = m.cost, m.rest
+}
+
+// Advance does what is ready where there is nothing to choose.
+func (s *search) Advance() (backtrack.Step, backtrack.Choice) {
+	if len(s.agenda) == 0 {
+		if err := s.emit(); err != nil {
+			s.Stop(err)
+		}
+		return backtrack.Solved, backtrack.Choice{}
+	}
+	s.ready = s.lib.choices(s.agenda)
+	if it := s.agenda[s.ready[0]]; len(s.ready) > 1 || it.isTask() && !it.isGroup() {
+		s.key = s.nodeKey()
+		return backtrack.Choose, backtrack.Choice{Key: s.key}
+	}
+	if s.expand() && s.do(s.ready[0]) {
+		return backtrack.More, backtrack.Choice{}
+	}
+	return backtrack.Dead, backtrack.Choice{}
+}
+
+// nodeKey is equal for equal states and agendas: the same steps of the same methods with the same values, waiting for the same.
+func (s *search) nodeKey() uint64 {
+	h := s.state.Hash
+	for _, it := range s.agenda {
+		h = backtrack.Mix(h*3 + it.sum)
+		for _, b := range it.after {
+			if h *= 5; b.done {
+				h++
+			}
+		}
+	}
+	return h &^ 3
+}
+
+// Open begins a choice.
+func (s *search) Open() bool {
+	s.choices = append(s.choices, choice{mark: s.mark(), agenda: s.agenda, ready: s.ready, key: s.key})
+	return true
+}
+
+// Next takes the next alternative of the last choice.
+func (s *search) Next() bool {
+	c := &s.choices[len(s.choices)-1]
+	for {
+		s.back(c.mark)
+		s.agenda = c.agenda
+		switch {
+		case len(c.ways) > 0:
+			b := c.ways[0]
+			c.ways = c.ways[1:]
+			s.decompose(c.at, c.task, c.method, b)
+			return true
+		case len(c.left) > 0:
+			c.method, c.left = c.left[0], c.left[1:]
+			ways, unfit, err := s.ways(c.task, c.method)
+			if err != nil {
+				s.Stop(err)
+				return false
+			}
+			c.ways = ways
+			if c.fits = c.fits || unfit == ""; c.unfit == "" {
+				c.unfit = unfit
+			}
+			continue
+		case c.task != nil:
+			if !c.fits {
+				s.blame(c.task, backtrack.NoneFits(c.task.task.Name, c.unfit))
+			}
+			c.task = nil
+		}
+		if len(c.ready) == 0 || !s.expand() {
+			return false
+		}
+		c.at, c.ready = c.ready[0], c.ready[1:]
+		it := s.agenda[c.at]
+		if !it.isTask() || it.isGroup() {
+			if s.do(c.at) {
+				return true
+			}
+		} else if s.begin(it) {
+			c.task, c.left, c.fits, c.unfit = it, it.task.Methods, false, ""
+		}
+	}
+}
+
+// Close ends the last choice. What is wrong with a dead end is kept, to be told of other ways that lead to it.
+func (s *search) Close(dead bool) {
+	top := len(s.choices) - 1
+	c := s.choices[top]
+	s.choices = s.choices[:top]
+	if top > 0 {
+		s.choices[top-1].worst.deepen(c.worst)
+	}
+	if dead {
+		s.deadEnds[c.key] = c.worst.within(c.agenda, c.mark.log)
+	}
+}
+
+// Known notes that what was chosen leads to a dead end, as something else did.
+func (s *search) Known(key uint64) {
+	if t := s.deadEnds[key]; t.under != nil {
+		s.trouble(trouble{s.agenda[t.at], t.at, t.step, t.why, len(s.log) + t.depth})
+	}
+}
+
+// do does an item that there is one way to do, a step with `each` or a primitive one; it tells whether that can be done.
+func (s *search) do(at int) bool {
+	it, ok := s.agenda[at], true
+	var err error
+	if it.isGroup() {
+		err = s.spread(at, it)
+	} else {
+		ok, err = s.place(at, it)
+	}
+	if err != nil {
+		s.Stop(err)
+	}
+	return ok && err == nil
 }
 
 // finish marks an item as done, and what it was the last part of.
@@ -123,8 +232,8 @@ func (s *search) finish(it *item) {
 	}
 }
 
-// adopt makes the children of an item and goes on with them in its place.
-func (s *search) adopt(it *item, children []*item, replace func([]*item) []*item) error {
+// adopt puts the children of an item into its place on the agenda.
+func (s *search) adopt(at int, it *item, children []*item) {
 	it.children, it.open = children, len(children)
 	for _, c := range children {
 		s.rest += s.lib.leastOf(c.step)
@@ -132,228 +241,10 @@ func (s *search) adopt(it *item, children []*item, replace func([]*item) []*item
 	if len(children) == 0 {
 		s.finish(it)
 	}
-	return s.run(replace(children))
+	s.replace(at, children)
 }
 
-// spread turns a step with `each` into one step for each answer, in the state of this moment. No answer: no step.
-func (s *search) spread(it *item, replace func([]*item) []*item) error {
-	v, err := s.ask(it.step.Each, it.values)
-	if err != nil {
-		return err
-	}
-	s.log = append(s.log, event{item: it, asked: whole(it.step.Each, it.values), looked: v.reads})
-	return s.adopt(it, it.copies(v.answers, it.step.Each.Binds(it.values)), replace)
-}
-
-// decompose tries the methods of a task, cheapest first.
-func (s *search) decompose(it *item, replace func([]*item) []*item) error {
-	if it.step != nil {
-		task, ok := s.lib.Task(it.step.Task)
-		if !ok {
-			s.blame(it, "there is no task "+it.step.Task)
-			return nil
-		}
-		args, err := methods.Bind(task.Params, expand(it.step.Args, it.values))
-		if err != nil {
-			s.blame(it, err.Error())
-			return nil
-		}
-		it.task, it.args = task, args
-	}
-	state, err := s.state.key()
-	if err != nil {
-		return err
-	}
-	it.state = state
-	depth := 0
-	for a := it.parent; a != nil; a = a.parent {
-		if depth++; a.task == it.task && a.state == it.state && maps.Equal(a.args, it.args) {
-			s.blame(it, "task "+it.task.Name+" would come up again with the same arguments in the same state")
-			return nil
-		}
-	}
-	if depth > maxDepth {
-		s.truncated = true
-		s.blame(it, fmt.Sprintf("tasks would be nested more than %d deep", maxDepth))
-		return nil
-	}
-	values := maps.Clone(s.always)
-	maps.Copy(values, it.args)
-	fits, why := false, ""
-	for _, m := range it.task.Methods {
-		unfit, err := s.try(it, m, values, replace)
-		if err != nil {
-			return err
-		}
-		if fits = fits || unfit == ""; why == "" {
-			why = unfit
-		}
-	}
-	if !fits {
-		s.blame(it, "task "+it.task.Name+": no method fits: "+why)
-	}
-	return nil
-}
-
-// try decomposes a task by one method, in each way in which its conditions hold. Where there is none it says why.
-func (s *search) try(it *item, m *methods.Method, values map[string]string, replace func([]*item) []*item) (unfit string, err error) {
-	if least := s.cost + m.Cost + s.rest - s.lib.leastOf(it.step) + s.lib.leastBelow(m); s.beaten(least) {
-		s.outranked(m, least)
-		return "", nil
-	}
-	bindings, unfit, err := s.satisfy(m, values)
-	if err != nil {
-		return "", err
-	}
-	if s.repair != nil {
-		bindings, unfit = s.repair.allow(it, m, values, bindings, unfit)
-	}
-	for _, b := range bindings {
-		mark := s.mark()
-		it.method, it.bind = m, b
-		s.log = append(s.log, event{item: it, asked: b.rests, looked: b.reads})
-		s.cost += m.Cost
-		s.rest -= s.lib.leastOf(it.step)
-		err := s.adopt(it, it.expand(m, b.values), replace)
-		s.back(mark)
-		if err != nil {
-			return "", err
-		}
-	}
-	return unfit, nil
-}
-
-// satisfy binds the variables of a method in each way in which its conditions hold. Where there is none it says why, and
-// notes how far it came.
-func (s *search) satisfy(m *methods.Method, values map[string]string) (list []binding, unfit string, err error) {
-	list = []binding{{values: values}}
-	for i := range m.When {
-		c := &m.When[i]
-		var next []binding
-		var best verdict // of the binding that came nearest
-		var farthest binding
-		for _, b := range list {
-			if s.expanded++; s.expanded > s.budget {
-				s.truncated = true
-				return nil, "", errSpent
-			}
-			v, err := s.ask(c, b.values)
-			if err != nil {
-				return nil, "", fmt.Errorf("method %s: %w", m.Name, err)
-			}
-			for _, a := range v.answers {
-				next = append(next, binding{a.values, append(slices.Clone(b.because), a.because), append(slices.Clone(b.reads), v.reads...),
-					append(slices.Clone(b.rests), a.rests...)})
-			}
-			if best.reason == "" || v.hits > best.hits {
-				best, farthest = v, b
-			}
-		}
-		if len(next) == 0 {
-			s.failed(m, i, farthest.values, best)
-			return nil, best.reason, nil
-		}
-		list = next
-	}
-	return list, "", nil
-}
-
-// place puts a job, a gate or a command into the plan, and predicts its effects.
-func (s *search) place(it *item, replace func([]*item) []*item) error {
-	e, why, err := s.primitive(it)
-	if err != nil {
-		return err
-	}
-	if why != "" {
-		s.blame(it, why)
-		return nil
-	}
-	if job, ok := s.lib.Job(it.step.Job); ok {
-		asked, changes, err := s.state.apply(job, s.jobValues(it, job))
-		if err != nil {
-			return err
-		}
-		e.asked, e.changes = append(e.asked, asked...), changes
-	}
-	s.log = append(s.log, e)
-	s.finish(it)
-	return s.run(replace(nil))
-}
-
-// touch is the kinds of nodes that something may read and write.
-type touch struct{ reads, writes map[string]bool }
-
-func (t touch) conflicts(o touch) bool { return meet(t.writes, o) || meet(o.writes, t) }
-
-func meet(writes map[string]bool, o touch) bool {
-	for kind := range writes {
-		if o.reads[kind] || o.writes[kind] {
-			return true
-		}
-	}
-	return false
-}
-
-// kindsOf adds the kinds of nodes that a condition asks about.
-func kindsOf(into map[string]bool, c *methods.Condition) {
-	for ; c != nil; c = c.Not {
-		if c.Node != nil {
-			into[c.Node.Kind] = true
-		}
-	}
-}
-
-// newLibrary works out what each task of a library may touch, whatever methods are chosen.
-func newLibrary(l *methods.Library) *library {
-	lib := &library{Library: l, touched: map[string]touch{}, least: leastCosts(l), static: true}
-	for _, j := range l.Jobs() {
-		lib.static = lib.static && len(j.Adds)+len(j.Deletes) == 0
-	}
-	for _, t := range l.Tasks() {
-		lib.touched[t.Name] = touch{map[string]bool{}, map[string]bool{}}
-	}
-	for changed := !lib.static; changed; {
-		changed = false
-		for _, t := range l.Tasks() {
-			own := lib.touched[t.Name]
-			before := len(own.reads) + len(own.writes)
-			for _, m := range t.Methods {
-				for i := range m.When {
-					kindsOf(own.reads, &m.When[i])
-				}
-				for _, step := range m.Steps {
-					of := lib.stepTouch(step)
-					maps.Copy(own.reads, of.reads)
-					maps.Copy(own.writes, of.writes)
-				}
-			}
-			changed = changed || len(own.reads)+len(own.writes) > before
-		}
-	}
-	return lib
-}
-
-func (l *library) touch(it *item) touch { return l.stepTouch(it.step) }
-
-func (l *library) stepTouch(step *methods.Step) touch {
-	t := touch{map[string]bool{}, map[string]bool{}}
-	if step == nil {
-		return t
-	}
-	kindsOf(t.reads, step.Each)
-	if below, ok := l.touched[step.Task]; ok {
-		maps.Copy(t.reads, below.reads)
-		maps.Copy(t.writes, below.writes)
-	}
-	if j, ok := l.Job(step.Job); ok {
-		for i := range j.When {
-			kindsOf(t.reads, &j.When[i])
-		}
-		for _, facts := range [][]methods.Fact{j.Deletes, j.Adds} {
-			for _, f := range facts {
-				t.writes[f.Kind] = true
-			}
-		}
-	}
-	return t
+func (s *search) replace(at int, with []*item) {
+	agenda := make([]*item, 0, len(s.agenda)-1+len(with))
+	s.agenda = append(append(append(agenda, s.agenda[:at]...), with...), s.agenda[at+1:]...)
 }

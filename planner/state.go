@@ -6,44 +6,98 @@ import (
 
 	"github.com/jitos/jitos"
 	"github.com/jitos/jitos/methods"
+	"github.com/jitos/jitos/planner/backtrack"
 )
 
-// state is the facts of the snapshot under the predictions of the steps placed so far. It is changed in place and taken
-// back, never copied.
+// state is the facts of the snapshot under the predictions of the steps placed so far. A fact of it is that a node is as it
+// was predicted, and not as in the snapshot.
 type state struct {
-	facts *facts
-	over  map[string]map[string]*jitos.Node // kind, name: the predicted node, nil where it is deleted
-	trail []undo
+	backtrack.State
+	facts    *facts
+	versions map[string]map[string][]version // by kind and name: what was ever predicted
+	made     int32
 }
 
-type undo struct {
-	kind, name string
-	node       *jitos.Node
-	was        bool
+// version is what a node was predicted to be.
+type version struct {
+	fact int32
+	node *jitos.Node // nil where it is deleted
+	text string      // of its fields, to know it again
 }
 
-func newState(f *facts) *state { return &state{facts: f, over: map[string]map[string]*jitos.Node{}} }
+func newState(f *facts) *state { return &state{facts: f, versions: map[string]map[string][]version{}} }
+
+// predicted is the prediction that stands for a node; nil where it is as in the snapshot.
+func (s *state) predicted(versions []version) *version {
+	for i := range versions {
+		if s.Has(versions[i].fact) {
+			return &versions[i]
+		}
+	}
+	return nil
+}
+
+// set predicts a node, nil for none. What is there anyway is no prediction.
+func (s *state) set(kind, name string, node *jitos.Node) error {
+	there, err := s.facts.node(jitos.NodeID{Kind: kind, Name: name})
+	if err != nil {
+		return err
+	}
+	if s.versions[kind] == nil {
+		s.versions[kind] = map[string][]version{}
+	}
+	list := s.versions[kind][name]
+	if v := s.predicted(list); v != nil {
+		s.Set(v.fact, false)
+	}
+	text := fieldsText(node)
+	if text == fieldsText(there) {
+		return nil
+	}
+	at := slices.IndexFunc(list, func(v version) bool { return v.text == text })
+	if at < 0 {
+		at, list = len(list), append(list, version{s.made, node, text})
+		s.versions[kind][name] = list
+		s.made++
+	}
+	s.Set(list[at].fact, true)
+	return nil
+}
+
+func fieldsText(n *jitos.Node) string {
+	if n == nil {
+		return ""
+	}
+	return jitos.HashOf(n.Fields)
+}
 
 // nodes lists the nodes of a kind by name.
 func (s *state) nodes(kind string) ([]jitos.Node, error) {
 	base, err := s.facts.nodes(kind)
-	over := s.over[kind]
-	if err != nil || len(over) == 0 {
-		return base, err
+	return s.over(kind, base), err
+}
+
+// over puts what is predicted over some nodes of a kind, which are listed by name; so is what it returns.
+func (s *state) over(kind string, base []jitos.Node) []jitos.Node {
+	var made []jitos.Node
+	gone := map[string]bool{}
+	for name, versions := range s.versions[kind] {
+		if v := s.predicted(versions); v != nil {
+			if gone[name] = true; v.node != nil {
+				made = append(made, *v.node)
+			}
+		}
 	}
-	var list []jitos.Node
+	if len(gone) == 0 {
+		return base
+	}
 	for _, n := range base {
-		if _, changed := over[n.ID.Name]; !changed {
-			list = append(list, n)
+		if !gone[n.ID.Name] {
+			made = append(made, n)
 		}
 	}
-	for _, n := range over {
-		if n != nil {
-			list = append(list, *n)
-		}
-	}
-	sort.Slice(list, func(i, j int) bool { return list[i].ID.Name < list[j].ID.Name })
-	return list, nil
+	sort.Slice(made, func(i, j int) bool { return made[i].ID.Name < made[j].ID.Name })
+	return made
 }
 
 // candidates lists the nodes that may answer a question: one, or all of a kind.
@@ -58,88 +112,29 @@ func (s *state) candidates(kind, name string, named bool) ([]jitos.Node, error) 
 	return []jitos.Node{*n}, nil
 }
 
-// near lists some nodes of a kind, by name, beside those that were found: what a question came nearest to is looked for
-// among them.
+// near lists some nodes of a kind, by name, and those that were found: what a question came nearest to is looked for among them.
 func (s *state) near(kind string, found []jitos.Node) ([]jitos.Node, error) {
 	base, err := s.facts.some(kind)
 	if err != nil {
 		return nil, err
 	}
-	over := s.over[kind]
-	list := slices.Clone(found)
-	known := map[string]bool{}
+	list := s.over(kind, base)
 	for _, n := range found {
-		known[n.ID.Name] = true
-	}
-	for _, n := range base {
-		if _, changed := over[n.ID.Name]; !changed && !known[n.ID.Name] {
-			list = append(list, n)
+		if !slices.ContainsFunc(list, func(o jitos.Node) bool { return o.ID == n.ID }) {
+			list = append(slices.Clip(list), n)
 		}
 	}
-	for _, n := range over {
-		if n != nil && !known[n.ID.Name] {
-			list = append(list, *n)
-		}
-	}
+	list = slices.Clone(list)
 	sort.Slice(list, func(i, j int) bool { return list[i].ID.Name < list[j].ID.Name })
 	return list, nil
 }
 
 // node returns one node, nil where there is none.
 func (s *state) node(id jitos.NodeID) (*jitos.Node, error) {
-	if n, changed := s.over[id.Kind][id.Name]; changed {
-		return n, nil
+	if v := s.predicted(s.versions[id.Kind][id.Name]); v != nil {
+		return v.node, nil
 	}
 	return s.facts.node(id)
-}
-
-func (s *state) set(kind, name string, node *jitos.Node) {
-	if s.over[kind] == nil {
-		s.over[kind] = map[string]*jitos.Node{}
-	}
-	before, was := s.over[kind][name]
-	s.trail = append(s.trail, undo{kind, name, before, was})
-	s.over[kind][name] = node
-}
-
-// back takes changes back until n are left.
-func (s *state) back(n int) {
-	for len(s.trail) > n {
-		u := s.trail[len(s.trail)-1]
-		s.trail = s.trail[:len(s.trail)-1]
-		if u.was {
-			s.over[u.kind][u.name] = u.node
-		} else {
-			delete(s.over[u.kind], u.name)
-		}
-	}
-}
-
-// key names the state among those of one search: equal facts, equal key. A prediction of what is there anyway is none.
-func (s *state) key() (string, error) {
-	predicted := map[string]any{}
-	for kind, names := range s.over {
-		for name, n := range names {
-			there, err := s.facts.node(jitos.NodeID{Kind: kind, Name: name})
-			if err != nil {
-				return "", err
-			}
-			is, was := "", ""
-			if n != nil {
-				is = jitos.HashOf(n.Fields)
-			}
-			if there != nil {
-				was = jitos.HashOf(there.Fields)
-			}
-			if is != was {
-				predicted[kind+"/"+name] = is
-			}
-		}
-	}
-	if len(predicted) == 0 {
-		return "", nil
-	}
-	return jitos.HashOf(predicted), nil
 }
 
 func expand(texts map[string]methods.Text, values map[string]string) map[string]string {

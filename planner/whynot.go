@@ -1,39 +1,21 @@
 package planner
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/jitos/jitos"
 	"github.com/jitos/jitos/methods"
+	"github.com/jitos/jitos/planner/backtrack"
 )
 
 type methodKey struct{ task, method string }
 
 func keyOf(m *methods.Method) methodKey { return methodKey{m.Task, m.Name} }
 
-// reason is why a method led to no candidate. Of several the one that came farthest is told.
-type reason struct {
-	rank, progress int
-	jitos.WhyNot
-}
-
-// Ranks of reasons, by how far the method came.
-const (
-	rankCondition = iota + 1 // progress: conditions that held
-	rankOther                // its conditions held, but something beside it could not be planned
-	rankStep                 // a step below it could not be planned; progress: decisions before
-	rankBetter               // it gave a candidate, or would have, and others were better
-)
-
-func (s *search) note(m *methods.Method, rank, progress int, w jitos.WhyNot) {
-	old, ok := s.reasons[keyOf(m)]
-	if ok && (old.rank > rank || old.rank == rank && old.progress >= progress) {
-		return
-	}
-	w.Task, w.Method = m.Task, m.Name
-	s.reasons[keyOf(m)] = reason{rank, progress, w}
+func (s *search) note(m methodKey, rank backtrack.Rank, progress int, w jitos.WhyNot) {
+	w.Task, w.Method = m.task, m.method
+	s.reasons.Note(m, rank, progress, w)
 }
 
 // failed notes the condition that stopped a method.
@@ -47,35 +29,63 @@ func (s *search) failed(m *methods.Method, at int, values map[string]string, v v
 	if len(binding) == 0 {
 		binding = nil
 	}
-	s.note(m, rankCondition, at, jitos.WhyNot{Condition: m.When[at].Text, Reason: v.reason, Binding: binding, Nearest: v.nearest})
+	s.note(keyOf(m), backtrack.AtCondition, at, jitos.WhyNot{Condition: m.When[at].Text, Reason: v.reason, Binding: binding, Nearest: v.nearest})
+}
+
+// trouble is an item that could not be planned.
+type trouble struct {
+	under     *item // the item, or one above it
+	at        int   // of a dead end: where on the agenda the one above it stands
+	step, why string
+	depth     int // decisions before; of a dead end: from there on
+}
+
+// deepen keeps the one of two that came after more decisions.
+func (t *trouble) deepen(o trouble) {
+	if o.under != nil && (t.under == nil || t.depth < o.depth) {
+		*t = o
+	}
+}
+
+// within is the trouble as seen from a node of the search.
+func (t trouble) within(agenda []*item, log int) trouble {
+	t.at = slices.IndexFunc(agenda, func(it *item) bool { return t.under != nil && t.under.within(it) })
+	t.depth -= log
+	return t
 }
 
 // blame notes, for every method chosen so far, that this item could not be planned.
-func (s *search) blame(it *item, why string) {
-	where := "step " + it.name
-	if it.name == "" {
-		where = "the task itself"
+func (s *search) blame(it *item, why string) { s.trouble(trouble{it, 0, it.name, why, len(s.log)}) }
+
+func (s *search) trouble(t trouble) {
+	if n := len(s.choices); n > 0 {
+		s.choices[n-1].worst.deepen(t)
 	}
 	for _, e := range s.log {
 		if e.step != nil || e.item.method == nil {
 			continue
 		}
-		if it.within(e.item) {
-			s.note(e.item.method, rankStep, len(s.log), jitos.WhyNot{Reason: where + ": " + why})
-		} else {
-			s.note(e.item.method, rankOther, len(s.log), jitos.WhyNot{Reason: "beside it, " + where + ": " + why})
+		m, rank, words := keyOf(e.item.method), backtrack.AtOther, backtrack.OtherFails
+		if t.under.within(e.item) {
+			rank, words = backtrack.AtStep, backtrack.StepFails
+		}
+		if s.reasons.Farther(m, rank, t.depth) {
+			s.note(m, rank, t.depth, jitos.WhyNot{Reason: words(t.step, t.why)})
 		}
 	}
 }
 
-func (s *search) outranked(m *methods.Method, cost int) {
-	s.note(m, rankBetter, 0, jitos.WhyNot{Reason: fmt.Sprintf("it would cost %d, and there are %d candidates that cost less or come first", cost, s.k)})
+func (s *search) outranked(m methodKey, cost int) {
+	if !s.reasons.Farther(m, backtrack.AtEnd, 0) {
+		return
+	}
+	s.note(m, backtrack.AtEnd, 0, jitos.WhyNot{Reason: backtrack.Outranked(cost, s.k)})
 }
 
 // whyNot explains each method that could have played a part in the task and is in no candidate.
 func (s *search) whyNot(root *methods.Task) []jitos.WhyNot {
 	used := map[methodKey]bool{}
-	for _, c := range s.kept {
+	for _, c := range s.kept.List() {
 		for _, k := range c.used {
 			used[k] = true
 		}
@@ -86,13 +96,13 @@ func (s *search) whyNot(root *methods.Task) []jitos.WhyNot {
 			if used[keyOf(m)] {
 				continue
 			}
-			if r, ok := s.reasons[keyOf(m)]; ok {
-				list = append(list, r.WhyNot)
+			if why, ok := s.reasons.Of(keyOf(m)); ok {
+				list = append(list, why)
 				continue
 			}
-			w := jitos.WhyNot{Task: t.Name, Method: m.Name, Reason: "no method that was tried led to task " + t.Name}
+			w := jitos.WhyNot{Task: t.Name, Method: m.Name, Reason: backtrack.NothingLed(t.Name)}
 			if s.truncated {
-				w.Reason = fmt.Sprintf("the search ended after %d decisions, before it was tried", s.budget)
+				w.Reason = backtrack.Spent(s.budget)
 			}
 			list = append(list, w)
 		}

@@ -192,7 +192,7 @@ func TestWhyNot_budget(t *testing.T) {
 		t.Fatalf("%+v, %v", planning, err)
 	}
 	for _, why := range planning.WhyNot {
-		if why.Reason != "the search ended after 1 decisions, before it was tried" {
+		if why.Reason != "the search ended after 1 decision, before it was tried" {
 			t.Errorf("%s: %s", why.Method, why.Reason)
 		}
 	}
