@@ -1,7 +1,10 @@
 // Command bench plans every problem below a folder of HDDL domains and prints a table: for each domain how many plans were
 // found within 1, 10 and 60 seconds, the median time, nodes and memory. Every plan is checked by the verifier.
 //
-//	go run ./planner/bench [-time 60s] [-jobs 2] [-csv FILE] [-match TEXT] DIR
+//	go run ./planner/bench [-time 60s] [-nodes N] [-jobs 2] [-csv FILE] [-match TEXT] DIR
+//	go run ./planner/bench -families DIR
+//
+// The second form writes problems of our own below a folder: see package families.
 //
 // Each problem is planned in a process of its own, so that its time is what a user waits and its memory is its own.
 package main
@@ -24,6 +27,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jitos/jitos/planner/bench/families"
 	"github.com/jitos/jitos/planner/hddl"
 	"github.com/jitos/jitos/planner/htn"
 	"github.com/jitos/jitos/planner/verifier"
@@ -47,17 +51,21 @@ var byCPU bool
 
 func main() {
 	limit := flag.Duration("time", 60*time.Second, "the time for each problem")
+	nodes := flag.Int("nodes", 0, "the nodes for each problem; 0 is no bound but the time. For results that do not depend on the machine")
 	jobs := flag.Int("jobs", 2, "problems at a time")
 	out := flag.String("csv", "", "write one line a problem to this `file`")
 	match := flag.String("match", "", "only problems whose path contains this `text`")
 	one := flag.Bool("one", false, "plan one DOMAIN PROBLEM and print JSON (what bench starts for each)")
 	flag.BoolVar(&byCPU, "cpu", false, "count seconds of the processor and not of the wall: for a machine that others use too")
+	own := flag.Bool("families", false, "write problems of our own below DIR, and plan nothing")
 	flag.Parse()
 	var err error
-	if *one {
-		err = planOne(flag.Arg(0), flag.Arg(1), *limit)
+	if *own {
+		err = families.Write(flag.Arg(0))
+	} else if *one {
+		err = planOne(flag.Arg(0), flag.Arg(1), *limit, *nodes)
 	} else {
-		err = bench(flag.Arg(0), *match, *limit, *jobs, *out)
+		err = bench(flag.Arg(0), *match, *limit, *nodes, *jobs, *out)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -66,7 +74,7 @@ func main() {
 }
 
 // planOne plans one problem and checks the plan. The time is that of planning, process start included.
-func planOne(domain, problem string, limit time.Duration) error {
+func planOne(domain, problem string, limit time.Duration, nodes int) error {
 	start := time.Now()
 	ctx, stop := context.WithTimeout(context.Background(), limit)
 	defer stop()
@@ -75,7 +83,7 @@ func planOne(domain, problem string, limit time.Duration) error {
 	if err != nil {
 		return err
 	}
-	res, err := htn.Solve(ctx, d, p, htn.Options{})
+	res, err := htn.Solve(ctx, d, p, htn.Options{Budget: nodes})
 	if err != nil {
 		return err
 	}
@@ -98,7 +106,7 @@ func planOne(domain, problem string, limit time.Duration) error {
 	return json.NewEncoder(os.Stdout).Encode(r)
 }
 
-func bench(dir, match string, limit time.Duration, jobs int, out string) error {
+func bench(dir, match string, limit time.Duration, nodes, jobs int, out string) error {
 	pairs, err := hddl.Pairs(dir)
 	if err != nil {
 		return err
@@ -115,7 +123,7 @@ func bench(dir, match string, limit time.Duration, jobs int, out string) error {
 		go func() {
 			defer wait.Done()
 			for i := range next {
-				runs[i] = start(pairs[i], limit)
+				runs[i] = start(pairs[i], limit, nodes)
 				fmt.Fprintf(os.Stderr, "%s/%s %s %.2fs (cpu %.2f) %d nodes %d MB %s %s\n", runs[i].Domain, runs[i].Problem, runs[i].Outcome, runs[i].Seconds, runs[i].CPU, runs[i].Nodes, runs[i].MB, runs[i].By, runs[i].Why)
 			}
 		}()
@@ -135,7 +143,7 @@ func bench(dir, match string, limit time.Duration, jobs int, out string) error {
 }
 
 // start plans one problem in a process of its own.
-func start(pair [2]string, limit time.Duration) run {
+func start(pair [2]string, limit time.Duration, nodes int) run {
 	r := run{Domain: filepath.Base(filepath.Dir(pair[1])), Problem: filepath.Base(pair[1]), Outcome: "failed"}
 	self, err := os.Executable()
 	if err != nil {
@@ -144,7 +152,7 @@ func start(pair [2]string, limit time.Duration) run {
 	}
 	ctx, stop := context.WithTimeout(context.Background(), limit+30*time.Second)
 	defer stop()
-	cmd := exec.CommandContext(ctx, self, "-one", "-time", limit.String(), pair[0], pair[1])
+	cmd := exec.CommandContext(ctx, self, "-one", "-time", limit.String(), "-nodes", strconv.Itoa(nodes), pair[0], pair[1])
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err = cmd.Run()

@@ -3,20 +3,22 @@ package hddl
 // scope is what names stand for while a file is checked.
 type scope struct {
 	file
-	domain  *Domain
-	preds   map[string]int // by name: how many arguments
-	tasks   map[string]int // compound and primitive
-	objects map[string]bool
-	vars    map[string]bool
+	domain   *Domain
+	preds    map[string]int // by name: how many arguments
+	tasks    map[string]int // compound and primitive
+	compound map[string]bool
+	objects  map[string]bool
+	vars     map[string]bool
 }
 
 func newScope(f file, d *Domain) *scope {
-	s := &scope{file: f, domain: d, preds: map[string]int{}, tasks: map[string]int{}, objects: map[string]bool{}, vars: map[string]bool{}}
+	s := &scope{file: f, domain: d, preds: map[string]int{}, tasks: map[string]int{}, compound: map[string]bool{}, objects: map[string]bool{}, vars: map[string]bool{}}
 	for _, p := range d.Predicates {
 		s.preds[p.Name.Key] = len(p.Params)
 	}
 	for _, t := range d.Tasks {
 		s.tasks[t.Name.Key] = len(t.Params)
+		s.compound[t.Name.Key] = true
 	}
 	for _, a := range d.Actions {
 		s.tasks[a.Name.Key] = len(a.Params)
@@ -96,11 +98,7 @@ func (s *scope) method(m Method) error {
 	if err := s.enter(m.Params); err != nil {
 		return err
 	}
-	compound := false
-	for _, t := range s.domain.Tasks {
-		compound = compound || t.Name.Key == m.Task.Name.Key
-	}
-	if !compound {
+	if !s.compound[m.Task.Name.Key] {
 		return s.errorf(m.Task.Name.Pos, "%s is not a compound task", m.Task.Name.Text)
 	}
 	if err := s.atom(m.Task, s.tasks, "task"); err != nil {

@@ -15,6 +15,29 @@ func (b bitset) union(o bitset) {
 	}
 }
 
+// covers tells whether all of a set of the same size are in this one.
+func (b bitset) covers(o bitset) bool {
+	for i, w := range o {
+		if w&^b[i] != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// with is the union of two sets of the same size. It is one of them where that has all, else a copy.
+func (b bitset) with(o bitset) bitset {
+	switch {
+	case b.covers(o):
+		return b
+	case o.covers(b):
+		return o
+	}
+	out := append(bitset(nil), b...)
+	out.union(o)
+	return out
+}
+
 // intHeap is a heap of numbers, the least first.
 type intHeap []int64
 

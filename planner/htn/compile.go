@@ -79,6 +79,7 @@ func compile(d *hddl.Domain, p *hddl.Problem) (*model, error) {
 	if err := c.condition(p.Goal, nil, &c.goal); err != nil {
 		return nil, err
 	}
+	c.hierarchy()
 	lift(&c.model)
 	return &c.model, nil
 }
@@ -270,6 +271,17 @@ func ordered(n int, pairs [][2]int) (before []bitset, line []int, total bool) {
 			}
 		}
 	}
+	total = true
+	direct := map[[2]int]bool{}
+	for _, p := range pairs {
+		direct[p] = true
+	}
+	for k := 1; k < n; k++ {
+		total = total && direct[[2]int{line[k-1], line[k]}]
+	}
+	if total {
+		return nil, line, true
+	}
 	before = make([]bitset, n)
 	for _, i := range slices.Backward(line) {
 		before[i] = newBitset(n)
@@ -277,10 +289,6 @@ func ordered(n int, pairs [][2]int) (before []bitset, line []int, total bool) {
 			before[i].set(j)
 			before[i].union(before[j])
 		}
-	}
-	total = true
-	for k := 1; k < n; k++ {
-		total = total && before[line[k-1]].has(line[k])
 	}
 	return before, line, total
 }

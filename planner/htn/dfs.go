@@ -233,7 +233,7 @@ func (set dfsSettings) inOrder(from *model, t int) []int32 {
 		if m.dead {
 			continue
 		}
-		recursive := set.order != asWritten && from.recursive(t, m)
+		recursive := set.order != asWritten && from.recursive(m)
 		if recursive && set.order == simpleFirst || !recursive && set.order == recursiveFirst {
 			later = append(later, i)
 		} else {
@@ -251,30 +251,6 @@ func (set dfsSettings) inOrder(from *model, t int) []int32 {
 		}
 	}
 	return out
-}
-
-// recursive tells whether a method has its own task below it.
-func (m *model) recursive(t int, me *method) bool {
-	seen := map[int32]bool{}
-	var walk func(me *method) bool
-	walk = func(me *method) bool {
-		for _, s := range me.subs {
-			if int(s.task) == t {
-				return true
-			}
-			if seen[s.task] {
-				continue
-			}
-			seen[s.task] = true
-			for _, mi := range m.tasks[s.task].methods {
-				if walk(&m.methods[mi]) {
-					return true
-				}
-			}
-		}
-		return false
-	}
-	return walk(me)
 }
 
 func grow[T any](s []T, n int) []T {

@@ -69,16 +69,7 @@ func ground(ctx context.Context, e *engine, limit int) (*groundProblem, bool, er
 	}
 	g.reach(m.top, nil)
 	g.f.stop = func() bool { return ctx.Err() != nil || g.f.work > limit*groundWork }
-	for len(g.queue) > 0 {
-		if g.f.over {
-			return nil, false, ctx.Err()
-		}
-		if g.work++; g.work&255 == 0 && ctx.Err() != nil {
-			return nil, false, ctx.Err()
-		}
-		if len(g.made.heads) > g.limit {
-			return nil, false, nil
-		}
+	for len(g.queue) > 0 && !g.cut(ctx) {
 		id := g.queue[len(g.queue)-1]
 		g.queue = g.queue[:len(g.queue)-1]
 		if g.f.true(id) {
@@ -89,7 +80,17 @@ func ground(ctx context.Context, e *engine, limit int) (*groundProblem, bool, er
 			g.fire(u, id)
 		}
 	}
-	return g.build(e), true, nil
+	if g.cut(ctx) { // perhaps by the very last fact
+		return nil, false, ctx.Err()
+	}
+	p := g.build(ctx, e)
+	return p, p != nil, ctx.Err()
+}
+
+// cut tells whether to stop before everything is found.
+func (g *grounder) cut(ctx context.Context) bool {
+	g.work++
+	return g.f.over || len(g.made.heads) > g.limit || g.work&255 == 0 && ctx.Err() != nil
 }
 
 // rule compiles one rule: for each literal of its body that may become true, the join of the others.
@@ -192,8 +193,8 @@ func (g *grounder) fire(u use, id int32) {
 	}
 }
 
-// build turns the instances into a ground problem without what can never be.
-func (g *grounder) build(e *engine) *groundProblem {
+// build turns the instances into a ground problem without what can never be, nil where the time ends first.
+func (g *grounder) build(ctx context.Context, e *engine) *groundProblem {
 	m := g.m
 	p := &groundProblem{e: e, po: !m.linear}
 	b := &builder{p: p, g: g, facts: map[int32]int32{}, nots: map[int32]int32{}, nodes: map[int32]int32{}}
@@ -222,10 +223,17 @@ func (g *grounder) build(e *engine) *groundProblem {
 	}
 	top := b.node(int32(len(m.preds))+m.top, nil)
 	for i := range g.made.heads {
+		if i&1023 == 0 && ctx.Err() != nil {
+			return nil
+		}
 		b.instance(&g.rules[g.made.heads[i]], g.made.tuple(int32(i)))
 	}
 	p.possible = b.goal()
 	p.top = top
 	b.finish()
+	if !p.prune(ctx, b.has) {
+		return nil
+	}
+	p.aims()
 	return p
 }

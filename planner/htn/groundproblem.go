@@ -1,5 +1,7 @@
 package htn
 
+import "context"
+
 // groundProblem is a problem without variables: facts, actions and method instances by number. Negated conditions have facts of
 // their own, which are true where the fact is not.
 type groundProblem struct {
@@ -12,6 +14,7 @@ type groundProblem struct {
 	nodes    []groundTask
 	methods  []groundMethod
 	top      int32
+	adds     []bitset // by task: the parts of the goal, by their place in it, that something below it can make true
 }
 
 // groundTask is a task by number: an action, or a compound task with its method instances.
@@ -41,6 +44,7 @@ type builder struct {
 	initial []int32
 	isInit  map[int32]bool
 	effects []pendingEffect
+	has     []bool // by task of the ground problem: it is an action that may be executed
 }
 
 type pendingEffect struct {
@@ -160,10 +164,10 @@ func (b *builder) goal() bool {
 // finish resolves effects, now that it is known which facts are asked for, and drops what can never be.
 func (b *builder) finish() {
 	p := b.p
-	has := make([]bool, len(p.nodes))
+	b.has = make([]bool, len(p.nodes))
 	for _, e := range b.effects {
 		n := &p.nodes[e.node]
-		has[e.node] = true
+		b.has[e.node] = true
 		for _, id := range e.add {
 			if f, asked := b.facts[id]; asked {
 				n.add = append(n.add, f)
@@ -198,16 +202,18 @@ func (b *builder) finish() {
 			p.init.set(int(f))
 		}
 	}
-	p.prune(has)
 }
 
-// prune drops actions and methods that no relaxed plan from the top can use, until nothing changes.
-func (p *groundProblem) prune(has []bool) {
+// prune drops actions and methods that no relaxed plan from the top can use, until nothing changes; false: the time ended.
+func (p *groundProblem) prune(ctx context.Context, has []bool) bool {
 	keep := make([]bool, len(p.methods))
 	for i := range keep {
 		keep[i] = true
 	}
 	for {
+		if ctx.Err() != nil {
+			return false
+		}
 		possible := p.relaxed(has, keep)
 		reached := make([]bool, len(p.nodes))
 		changed := false
@@ -265,6 +271,45 @@ func (p *groundProblem) prune(has []bool) {
 	for n := range p.nodes {
 		if p.nodes[n].action && !has[n] {
 			p.nodes[n].pre = []int32{int32(p.facts)} // a fact that never holds
+		}
+	}
+	return true
+}
+
+// aims computes what each task can add to the goal.
+func (p *groundProblem) aims() {
+	place := map[int32][]int{}
+	for i, f := range p.goal {
+		place[f] = append(place[f], i)
+	}
+	p.adds = make([]bitset, len(p.nodes))
+	above := make([][]int32, len(p.nodes))
+	var todo []int32
+	for n := range p.nodes {
+		t := &p.nodes[n]
+		p.adds[n] = newBitset(len(p.goal))
+		for _, f := range t.add {
+			for _, i := range place[f] {
+				p.adds[n].set(i)
+			}
+		}
+		if t.action {
+			todo = append(todo, int32(n))
+		}
+	}
+	for _, m := range p.methods {
+		for _, s := range m.subs {
+			above[s] = append(above[s], m.task)
+		}
+	}
+	for len(todo) > 0 {
+		n := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		for _, t := range above[n] {
+			if !p.adds[t].covers(p.adds[n]) {
+				p.adds[t].union(p.adds[n])
+				todo = append(todo, t)
+			}
 		}
 	}
 }

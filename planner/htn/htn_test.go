@@ -232,3 +232,53 @@ func TestSolve_waitsForAll(t *testing.T) {
 		t.Errorf("no plan: %+v", res)
 	}
 }
+
+// TestGround_limit: a grounding that was cut off, even by its very last instance, is not taken for a whole one. It was, and
+// what it lacked was then proved to be impossible.
+func TestGround_limit(t *testing.T) {
+	d, p := parse(t, `(define (domain d) (:types n) (:predicates (at ?x - n) (next ?x ?y - n) (end))
+		(:task go) (:method on :parameters (?x ?y - n) :task (go) :precondition (at ?x) :ordered-subtasks (and (step ?x ?y) (go)))
+		(:method stop :parameters () :task (go) :subtasks (finish))
+		(:action step :parameters (?x ?y - n) :precondition (and (at ?x) (next ?x ?y)) :effect (and (not (at ?x)) (at ?y)))
+		(:action finish :precondition (at e) :effect (end)) (:constants a b c d e - n))`,
+		`(define (problem p) (:htn :ordered-subtasks (go)) (:init (at a) (next a b) (next b c) (next c d) (next d e)) (:goal (end)))`)
+	m, err := compile(d, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := false
+	for limit := 1; limit < 40; limit++ {
+		g, ok, err := ground(context.Background(), newEngine(m), limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if whole = ok; ok && !g.possible {
+			t.Fatalf("with %d instances at most there is no plan", limit)
+		}
+	}
+	if !whole {
+		t.Error("40 instances are not enough")
+	}
+}
+
+// TestSolve_large: what grows with the square or worse, in the number of tasks of a network or of methods, would not end here.
+func TestSolve_large(t *testing.T) {
+	const n = 4000
+	var d strings.Builder
+	d.WriteString("(define (domain d) (:predicates (p))")
+	for i := range n {
+		fmt.Fprintf(&d, "(:task t%d) (:method m%d :parameters () :task (t%d) :precondition (p) :ordered-subtasks (t%d))\n", i, i, i, i+1)
+	}
+	fmt.Fprintf(&d, "(:task two) (:method two :parameters () :task (two) :ordered-subtasks (and (t%d) (t%d)))", n, n)
+	fmt.Fprintf(&d, "(:action t%d :precondition (p)))", n)
+	many := "(and " + strings.Repeat("(two)", n) + ")"
+	for _, network := range []struct {
+		text  string
+		steps int
+	}{{":subtasks (t0)", 1}, {":ordered-subtasks " + many, 2 * n}, {":subtasks " + many, 2 * n}} {
+		dom, p := parse(t, d.String(), "(define (problem p) (:htn "+network.text+") (:init (p)))")
+		if res := solve(t, dom, p, Options{Budget: 500_000}); len(res.Plans) != 1 || res.Plans[0].Steps() != network.steps {
+			t.Errorf("%.40s: %d plans", network.text, len(res.Plans))
+		}
+	}
+}

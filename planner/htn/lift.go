@@ -32,12 +32,22 @@ func liftBy(m *model, line bool) [][]literal {
 	for i := range m.tasks[:m.actions] {
 		l.need[i], l.known[i] = m.tasks[i].pre.lits, true
 	}
-	// A compound task is unknown until one of its methods has only known subtasks; from then on what it needs only shrinks.
-	for changed := true; changed; {
-		changed = false
-		for t := m.actions; t < len(m.tasks); t++ {
-			if need, known := l.common(t); known && (!l.known[t] || len(need) < len(l.need[t])) {
-				l.need[t], l.known[t], changed = need, true, true
+	// A compound task is unknown until one of its methods has only known subtasks; from then on what it needs only shrinks. Each
+	// is looked at again when what is below it has changed, the lowest first.
+	wait := make([]bool, len(m.tasks))
+	todo := slices.Clone(m.upwards)
+	for _, t := range todo {
+		wait[t] = true
+	}
+	for len(todo) > 0 {
+		t := todo[0]
+		todo, wait[t] = todo[1:], false
+		if need, known := l.common(int(t)); known && (!l.known[t] || len(need) < len(l.need[t])) {
+			l.need[t], l.known[t] = need, true
+			for _, up := range m.above[t] {
+				if !wait[up] {
+					wait[up], todo = true, append(todo, up)
+				}
 			}
 		}
 	}
@@ -52,6 +62,10 @@ func liftBy(m *model, line bool) [][]literal {
 	}
 	return out
 }
+
+// maxLifted is from how many subtasks of a method its needs are lifted: to look through all that may come before them takes
+// time that grows with the square.
+const maxLifted = 128
 
 type lifter struct {
 	*model
@@ -71,17 +85,21 @@ func (l *lifter) reach() {
 			l.below[t][t>>6] |= 1 << (t & 63)
 		}
 	}
-	for changed := true; changed; {
-		changed = false
-		for _, m := range l.methods {
-			to := l.below[m.task]
-			for _, s := range m.subs {
-				for w, bits := range l.below[s.task] {
-					if bits&^to[w] != 0 {
-						to[w] |= bits
-						changed = true
-					}
-				}
+	todo := slices.Clone(l.upwards)
+	for a := range l.actions {
+		todo = append(todo, int32(a))
+	}
+	for len(todo) > 0 {
+		t := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		for _, up := range l.above[t] {
+			to, more := l.below[up], false
+			for w, bits := range l.below[t] {
+				more = more || bits&^to[w] != 0
+				to[w] |= bits
+			}
+			if more {
+				todo = append(todo, up)
 			}
 		}
 	}
@@ -153,6 +171,12 @@ func (l *lifter) method(m *method) (out []literal, known bool) {
 		have[litKey(lit)] = true
 	}
 	for k, i := range m.line {
+		if sub := m.subs[i].task; k >= maxLifted {
+			if known = l.known[sub]; !known {
+				return nil, false
+			}
+			continue
+		}
 		sub := m.subs[i]
 		if !l.known[sub.task] {
 			return nil, false
@@ -181,6 +205,9 @@ func (l *lifter) method(m *method) (out []literal, known bool) {
 func (l *lifter) needed(m *method, k int, lit literal) bool {
 	if l.line || lit.pred == equal || l.rigid[lit.pred] {
 		return !l.provided(m, lit, m.line[:k])
+	}
+	if m.total {
+		return k == 0
 	}
 	for _, j := range m.line[1:] {
 		if !m.before[m.line[0]].has(j) {

@@ -89,7 +89,7 @@ type method struct {
 	vars   []*typeset
 	pre    conjunction
 	subs   []call
-	before []bitset // before[i] has j: subtask i ends before j begins; closed under transitivity
+	before []bitset // before[i] has j: subtask i ends before j begins; closed under transitivity; nil where total
 	line   []int    // a linear order of the subtasks: the only one where total
 	total  bool
 
@@ -114,8 +114,11 @@ type model struct {
 	tasks   []task
 	actions int // tasks[:actions] are primitive
 	methods []method
-	top     int32 // the compound task that stands for the whole problem
-	linear  bool  // every network is totally ordered
+	above   [][]int32 // by task: the compound tasks with a method that has it
+	group   []int32   // by task: tasks of the same group can come below each other
+	upwards []int32   // the compound tasks, those that are below others first
+	top     int32     // the compound task that stands for the whole problem
+	linear  bool      // every network is totally ordered
 	init    []effect
 	goal    conjunction
 	costs   bool // some action does not cost 1

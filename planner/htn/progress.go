@@ -34,6 +34,9 @@ type progression struct {
 
 	behind [][][]int // by method: for each subtask those directly behind it
 	list   []int32   // the tasks of the network being looked at
+	steps  []*pstep  // and their steps
+	wants  []int32   // the part of the goal to estimate
+	none   bitset    // no part of the goal
 	mark   int32
 }
 
@@ -51,6 +54,7 @@ type pstep struct {
 	hash uint64
 	next []*pstep // what is ordered directly behind it; of these none is ordered before another
 	mark int32
+	adds bitset // the parts of the goal that it, or what is behind it, can still make true
 }
 
 // pnode is a node of the search.
@@ -75,7 +79,7 @@ type event struct {
 const maxForced = 10000
 
 func newProgression(p *groundProblem, r *relaxation, set progressionSettings) *progression {
-	return &progression{p: p, r: r, set: set, seen: backtrack.NewSeen(), behind: make([][][]int, len(p.e.m.methods))}
+	return &progression{p: p, r: r, set: set, seen: backtrack.NewSeen(), behind: make([][][]int, len(p.e.m.methods)), none: newBitset(len(p.goal))}
 }
 
 // run searches as dfs.run does; goal is then the last node of the plan. The price of an estimate is counted in nodes too.
@@ -92,7 +96,7 @@ func (s *progression) run(ctx context.Context, nodes int) (outcome, error) {
 		if !s.p.possible {
 			return finish(exhausted)
 		}
-		root := &pnode{state: append(bitset(nil), s.p.init...), open: []*pstep{newStep(s.p.top, nil)}}
+		root := &pnode{state: append(bitset(nil), s.p.init...), open: []*pstep{s.step(s.p.top, nil)}}
 		s.offer(root)
 	}
 	for {
@@ -136,12 +140,34 @@ const maxQueueBytes = 150 << 20
 
 func (n *pnode) size() int { return 200 + 8*len(n.state) + 8*len(n.open) + 100*len(n.events) }
 
-func newStep(node int32, next []*pstep) *pstep {
+func (s *progression) step(node int32, next []*pstep) *pstep {
 	h := uint64(uint32(node)) + 0x632be59bd9b4e019
+	adds := s.none
+	if node >= 0 {
+		adds = s.p.adds[node]
+	}
 	for _, n := range next {
 		h += mix(n.hash)
+		adds = adds.with(n.adds)
 	}
-	return &pstep{node: node, next: next, hash: mix(h)}
+	return &pstep{node: node, next: next, hash: mix(h), adds: adds}
+}
+
+// lost tells whether a part of the goal does not hold and nothing that remains can make it hold.
+func (s *progression) lost(n *pnode) bool {
+	for i, f := range s.p.goal {
+		if n.state.has(int(f)) {
+			continue
+		}
+		hope := false
+		for _, st := range n.open {
+			hope = hope || st.adds.has(i)
+		}
+		if !hope {
+			return true
+		}
+	}
+	return false
 }
 
 // offer takes a new node: it goes on as long as there is no choice, and then into the queue, unless it was seen or is dead.
@@ -189,6 +215,9 @@ func (s *progression) offer(n *pnode) {
 		}
 		return
 	}
+	if s.lost(n) {
+		return
+	}
 	look := uint64(0)
 	for _, w := range n.state {
 		look = mix(look*3 + w + 1)
@@ -197,7 +226,7 @@ func (s *progression) offer(n *pnode) {
 		look += mix(st.hash + 99)
 	}
 	s.mark++
-	s.list = s.list[:0]
+	s.list, s.steps = s.list[:0], s.steps[:0]
 	for _, st := range n.open {
 		s.collect(st)
 	}
@@ -293,7 +322,15 @@ func (s *progression) estimate(n *pnode) int32 {
 	s.evals++
 	list, goal := s.list, s.p.goal
 	if s.set.serial && !s.p.po && n.least > 1 && (n.parent == nil || n.least == n.parent.least) {
-		list, goal = list[:int32(len(list))-n.least+1], nil
+		at := int32(len(list)) - n.least + 1
+		later := s.steps[at]
+		s.wants = s.wants[:0]
+		for i, f := range goal {
+			if !later.adds.has(i) {
+				s.wants = append(s.wants, f)
+			}
+		}
+		list, goal = list[:at], s.wants
 	}
 	work := s.r.work
 	add, ff := s.r.estimate(n.state, list, goal)
@@ -311,7 +348,7 @@ func (s *progression) collect(st *pstep) {
 		}
 		st.mark = s.mark
 		if st.node >= 0 {
-			s.list = append(s.list, st.node)
+			s.list, s.steps = append(s.list, st.node), append(s.steps, st)
 		}
 		if len(st.next) != 1 {
 			break
@@ -337,7 +374,7 @@ func (s *progression) expand(n *pnode) {
 	s.count++
 	if s.set.lazy {
 		s.mark++
-		s.list = s.list[:0]
+		s.list, s.steps = s.list[:0], s.steps[:0]
 		for _, st := range n.open {
 			s.collect(st)
 		}
@@ -444,10 +481,7 @@ func (s *progression) decompose(n *pnode, st *pstep, mi int32) {
 		s.pass(n, st)
 		return
 	}
-	first := make([]bool, len(g.subs))
-	for i := range first {
-		first[i] = true
-	}
+	first := m.sources(behind)
 	for k := len(m.line) - 1; k >= 0; k-- {
 		i := m.line[k]
 		next := st.next
@@ -457,12 +491,7 @@ func (s *progression) decompose(n *pnode, st *pstep, mi int32) {
 				next[k] = made[j]
 			}
 		}
-		made[i] = newStep(g.subs[i], next)
-		for j := range first {
-			if m.before[i].has(j) {
-				first[j] = false
-			}
-		}
+		made[i] = s.step(g.subs[i], next)
 	}
 	var sources []*pstep
 	for i, f := range first {
@@ -474,7 +503,7 @@ func (s *progression) decompose(n *pnode, st *pstep, mi int32) {
 		if len(sources) == 0 {
 			sources = st.next
 		}
-		sources = []*pstep{newStep(^mi, sources)}
+		sources = []*pstep{s.step(^mi, sources)}
 	}
 	open := n.open[:0:0]
 	for _, o := range n.open {
@@ -484,25 +513,6 @@ func (s *progression) decompose(n *pnode, st *pstep, mi int32) {
 	}
 	n.open = append(open, sources...)
 	n.events = append(n.events, event{st, mi, made})
-}
-
-// behind lists for each subtask those that are ordered directly behind it.
-func (m *method) behind() [][]int {
-	out := make([][]int, len(m.subs))
-	for i := range m.subs {
-		later := newBitset(len(m.subs)) // behind something that is behind i
-		for j := range m.subs {
-			if m.before[i].has(j) {
-				later.union(m.before[j])
-			}
-		}
-		for j := range m.subs {
-			if m.before[i].has(j) && !later.has(j) {
-				out[i] = append(out[i], j)
-			}
-		}
-	}
-	return out
 }
 
 // plan builds the tree of the plan that was found.

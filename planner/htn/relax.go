@@ -5,7 +5,7 @@ import "math/bits"
 // relaxation estimates what remains by a relaxed plan: nothing is ever deleted, an action can be inserted wherever it is
 // needed, and every task of the network must be done. Methods are actions too: one whose facts hold and whose subtasks are
 // done makes its task done (Höller, Bercher, Behnke and Biundo, "A generic method to guide HTN progression search with
-// classical heuristics", ICAPS 2018).
+// classical heuristics", ICAPS 2018). As there, what no method below the network leads to any more cannot be inserted.
 type relaxation struct {
 	p *groundProblem
 	// Elements are facts, then tasks. Operators are actions and method instances.
@@ -16,10 +16,13 @@ type relaxation struct {
 	makes   []int32
 	pre     []int32 // of operators, in needs
 	needs   []int32
-	free    []int32 // operators that need nothing
 
 	work int // operators and elements looked at
 
+	live  []int32 // of operators: the last round in which the network could lead to them
+	told  []int32 // of tasks: the last round in which their operators were taken in
+	free  []int32 // live operators that need nothing
+	set   []int32 // elements whose distance was set
 	dist  []int32
 	by    []int32 // the operator that made an element at the least cost, -1 for none
 	wait  []int32
@@ -32,6 +35,7 @@ type relaxation struct {
 
 	actions int     // operators before this are actions, the others method instances
 	node    []int32 // of an action's operator: its task
+	op      []int32 // of an action's task: its operator
 	used    []int32 // the operators of the last relaxed plan
 }
 
@@ -46,8 +50,10 @@ func newRelaxation(p *groundProblem) *relaxation {
 	elements := p.facts + 1 + len(p.nodes)
 	base := int32(p.facts + 1)
 	var pres, effs [][]int32
+	r.op = make([]int32, len(p.nodes))
 	for n, t := range p.nodes {
 		if t.action {
+			r.op[n] = int32(len(pres))
 			pres, effs = append(pres, t.pre), append(effs, append([]int32{base + int32(n)}, t.add...))
 			r.node = append(r.node, int32(n))
 		}
@@ -67,9 +73,6 @@ func newRelaxation(p *groundProblem) *relaxation {
 		r.effects = append(r.effects, int32(len(r.makes)))
 		r.makes = append(r.makes, effs[o]...)
 		r.waits = append(r.waits, int32(len(pre)))
-		if len(pre) == 0 {
-			r.free = append(r.free, int32(o))
-		}
 		for _, e := range pre {
 			count[e+1]++
 		}
@@ -87,21 +90,55 @@ func newRelaxation(p *groundProblem) *relaxation {
 		}
 	}
 	r.dist, r.by, r.stamp = make([]int32, elements), make([]int32, elements), make([]int32, elements)
-	r.wait, r.cost = make([]int32, len(pres)), make([]int32, len(pres))
+	r.wait, r.cost, r.live, r.told = make([]int32, len(pres)), make([]int32, len(pres)), make([]int32, len(pres)), make([]int32, len(p.nodes))
+	for e := range r.dist {
+		r.dist[e] = unreachable
+	}
 	return r
+}
+
+// reach takes in the operators that some tasks can lead to.
+func (r *relaxation) reach(tasks []int32) {
+	take := func(o int32) {
+		r.live[o], r.wait[o], r.cost[o] = r.round, r.waits[o], 0
+		if r.waits[o] == 0 {
+			r.free = append(r.free, o)
+		}
+	}
+	r.free, r.stack = r.free[:0], r.stack[:0]
+	tell := func(tasks []int32) {
+		for _, t := range tasks {
+			if r.told[t] != r.round {
+				r.told[t] = r.round
+				r.stack = append(r.stack, t)
+			}
+		}
+	}
+	for tell(tasks); len(r.stack) > 0; {
+		t := r.stack[len(r.stack)-1]
+		r.stack = r.stack[:len(r.stack)-1]
+		if r.p.nodes[t].action {
+			take(r.op[t])
+			continue
+		}
+		r.work += len(r.p.nodes[t].methods)
+		for _, mi := range r.p.nodes[t].methods {
+			take(int32(r.actions) + mi)
+			tell(r.p.methods[mi].subs)
+		}
+	}
 }
 
 // estimate returns the estimate for a state and the tasks of a network and the goal, unreachable for a dead end. One task may stand in the
 // list several times.
 func (r *relaxation) estimate(state bitset, tasks, goal []int32) (add, ff int32) {
-	r.work += (len(r.wait) + len(r.dist)) / 8
-	copy(r.wait, r.waits)
-	clear(r.cost)
-	for i := range r.dist {
-		r.dist[i] = unreachable
+	for _, e := range r.set {
+		r.dist[e] = unreachable
 	}
+	r.set = r.set[:0]
 	base := int32(r.p.facts + 1)
 	r.round++
+	r.reach(tasks)
 	left := 0
 	r.want = r.want[:0]
 	wanted := func(e int32) {
@@ -122,6 +159,7 @@ func (r *relaxation) estimate(state bitset, tasks, goal []int32) (add, ff int32)
 		for ; word != 0; word &= word - 1 {
 			f := int32(w<<6 + bits.TrailingZeros64(word))
 			r.dist[f], r.by[f] = 0, -1
+			r.set = append(r.set, f)
 			r.queue.push(0, f)
 		}
 	}
@@ -144,6 +182,9 @@ func (r *relaxation) estimate(state bitset, tasks, goal []int32) (add, ff int32)
 		}
 		r.work += 1 + int(r.start[e+1]-r.start[e])
 		for _, o := range r.needed[r.start[e]:r.start[e+1]] {
+			if r.live[o] != r.round {
+				continue
+			}
 			r.cost[o] = min(r.cost[o]+d, unreachable-2)
 			if r.wait[o]--; r.wait[o] == 0 {
 				r.fire(o)
@@ -163,6 +204,9 @@ func (r *relaxation) fire(o int32) {
 	d := r.cost[o] + 1
 	for _, e := range r.makes[r.effects[o]:r.effects[o+1]] {
 		if d < r.dist[e] {
+			if r.dist[e] == unreachable {
+				r.set = append(r.set, e)
+			}
 			r.dist[e], r.by[e] = d, o
 			r.queue.push(d, e)
 		}

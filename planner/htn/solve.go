@@ -3,6 +3,7 @@
 //
 //	model.go          domain and problem, compiled: numbers for names
 //	compile.go        what was read to a model
+//	hierarchy.go      which tasks are below which
 //	lift.go           what later steps need, asked when the method is chosen
 //	facts.go          interned facts, the state and its undo log, indexes
 //	join.go           conditions as compiled joins

@@ -95,7 +95,7 @@ type reading struct {
 	c     *checker
 	n     *Node
 	m     *hddl.Method
-	order [][]bool
+	order relation
 	b     binding
 	from  int
 	of    []*Node // by index of the method's subtask
@@ -155,9 +155,9 @@ func (r *reading) match(i int) bool {
 func (r *reading) outOfOrder(i int) error {
 	for j := range i {
 		a, b := r.of[i], r.of[j]
-		if r.order[j][i] {
+		if r.order.has(j, i) {
 			a, b = b, a
-		} else if !r.order[i][j] {
+		} else if !r.order.has(i, j) {
 			continue
 		}
 		if a.first <= a.last && b.first <= b.last && a.last >= b.first {
@@ -307,64 +307,87 @@ func (r *reading) bound(f hddl.Formula) bool {
 
 // below checks the subtasks, given the moment of the method's own condition.
 func (r *reading) below(moment int) bool {
-	ends := make([]int, len(r.of))
-	done := make([]bool, len(r.of))
+	n := len(r.of)
+	waits, after := make([]int, n), make([][]int, n) // what is ordered directly before and behind each
+	for _, o := range r.m.Network.Order {
+		waits[o[1]]++
+		after[o[0]] = append(after[o[0]], o[1])
+	}
+	from := make([]int, n)
+	ready := make([]int, 0, n) // in the order of the list
+	for i := range r.of {
+		if from[i] = moment; waits[i] == 0 {
+			ready = append(ready, i)
+		}
+	}
 	r.end = max(moment, r.n.last+1)
-	for range r.of {
-		next := -1
-		for i := range r.of {
-			ready := !done[i]
-			for j := range r.of {
-				ready = ready && (!r.order[j][i] || done[j])
-			}
-			if ready {
-				next = i
-				break
-			}
-		}
-		from := moment
-		for j := range r.of {
-			if r.order[j][next] {
-				from = max(from, ends[j])
-			}
-		}
+	for len(ready) > 0 {
+		next := ready[0]
+		ready = ready[1:]
 		sub := r.of[next]
 		if sub.compound() {
-			end, err := r.c.decomposition(sub, r.c.methods[key(sub.Method)], from)
+			end, err := r.c.decomposition(sub, r.c.methods[key(sub.Method)], from[next])
 			if err != nil {
 				if r.err == nil {
 					r.err = err
 				}
 				return false
 			}
-			ends[next] = end
+			r.ended(after[next], end, from)
+			r.end = max(r.end, end)
 		} else {
-			if sub.first < from {
+			if sub.first < from[next] {
 				return r.refuse(sub.Line, "%v comes before a condition that must hold before it", sub)
 			}
-			ends[next] = sub.last + 1
+			r.ended(after[next], sub.last+1, from)
+			r.end = max(r.end, sub.last+1)
 		}
-		done[next] = true
-		r.end = max(r.end, ends[next])
+		for _, i := range after[next] {
+			if waits[i]--; waits[i] == 0 {
+				at, _ := slices.BinarySearch(ready, i)
+				ready = slices.Insert(ready, at, i)
+			}
+		}
 	}
 	return true
 }
 
-// closure is the transitive closure of an order.
-func closure(n int, order [][2]int) [][]bool {
-	out := make([][]bool, n)
-	for i := range out {
-		out[i] = make([]bool, n)
+// ended notes that what is ordered directly behind a subtask cannot begin before its end.
+func (r *reading) ended(after []int, end int, from []int) {
+	for _, i := range after {
+		from[i] = max(from[i], end)
 	}
+}
+
+// relation is a relation of small numbers, by rows of bits.
+type relation [][]uint64
+
+func (r relation) has(i, j int) bool { return r[i][j>>6]&(1<<(j&63)) != 0 }
+
+// closure is the transitive closure of an order, which has no cycle.
+func closure(n int, order [][2]int) relation {
+	waits, before := make([]int, n), make([][]int, n)
 	for _, o := range order {
-		out[o[0]][o[1]] = true
+		waits[o[0]]++
+		before[o[1]] = append(before[o[1]], o[0])
 	}
-	for k := range n {
-		for i := range n {
-			if out[i][k] {
-				for j := range n {
-					out[i][j] = out[i][j] || out[k][j]
-				}
+	out := make(relation, n)
+	var last []int // everything behind them is in its row already
+	for i := range out {
+		if out[i] = make([]uint64, (n+63)/64); waits[i] == 0 {
+			last = append(last, i)
+		}
+	}
+	for len(last) > 0 {
+		j := last[len(last)-1]
+		last = last[:len(last)-1]
+		for _, i := range before[j] {
+			out[i][j>>6] |= 1 << (j & 63)
+			for w, bits := range out[j] {
+				out[i][w] |= bits
+			}
+			if waits[i]--; waits[i] == 0 {
+				last = append(last, i)
 			}
 		}
 	}

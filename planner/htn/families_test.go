@@ -1,0 +1,23 @@
+package htn
+
+import (
+	"testing"
+
+	"github.com/jitos/jitos/planner/bench/families"
+)
+
+// families that the planner must do up to a number, within two million nodes: the smallest of each, and further where what
+// solves it would be lost unseen. Without asking what of the goal can still be reached, joinery ends at its second problem.
+var doable = map[string]int{"arms": 4, "courier": 3, "haul": 8, "joinery": 6, "mason": 2, "patience": 6, "rescue-all-seen": 8, "rescue-some-seen": 2, "wires": 4, "works": 8}
+
+func TestFamilies(t *testing.T) {
+	for _, i := range families.All() {
+		if i.Number > doable[i.Family] || i.Number%2 != 0 && i.Number > 2 {
+			continue
+		}
+		d, p := parse(t, i.Domain, i.Problem)
+		if res := solve(t, d, p, Options{Budget: 2_000_000}); len(res.Plans) == 0 {
+			t.Errorf("%s %d: no plan in %d nodes", i.Family, i.Number, res.Nodes)
+		}
+	}
+}

@@ -1,0 +1,118 @@
+package htn
+
+import "slices"
+
+// hierarchy computes which tasks are above which, and which can come below each other: the strongly connected components of
+// the graph of tasks (Tarjan, "Depth-first search and linear graph algorithms", 1972), on a stack of its own.
+func (m *model) hierarchy() {
+	n := len(m.tasks)
+	below := make([][]int32, n)
+	for i := range m.methods {
+		for _, s := range m.methods[i].subs {
+			below[m.methods[i].task] = append(below[m.methods[i].task], s.task)
+		}
+	}
+	m.above = make([][]int32, n)
+	for t := range below {
+		slices.Sort(below[t])
+		below[t] = slices.Compact(below[t])
+		for _, s := range below[t] {
+			m.above[s] = append(m.above[s], int32(t))
+		}
+	}
+	m.group, m.upwards = make([]int32, n), nil
+	type frame struct{ task, next int32 }
+	number, low := make([]int32, n), make([]int32, n) // from 1; 0 is not visited
+	var count int32
+	var open []int32
+	for root := range n {
+		if number[root] > 0 {
+			continue
+		}
+		frames := []frame{{int32(root), 0}}
+		for len(frames) > 0 {
+			f := &frames[len(frames)-1]
+			t := f.task
+			if f.next == 0 {
+				count++
+				number[t], low[t] = count, count
+				m.group[t] = -1 // open
+				open = append(open, t)
+			}
+			if int(f.next) < len(below[t]) {
+				s := below[t][f.next]
+				f.next++
+				if number[s] == 0 {
+					frames = append(frames, frame{s, 0})
+				} else if m.group[s] < 0 {
+					low[t] = min(low[t], number[s])
+				}
+				continue
+			}
+			frames = frames[:len(frames)-1]
+			if len(frames) > 0 {
+				up := frames[len(frames)-1].task
+				low[up] = min(low[up], low[t])
+			}
+			if int(t) >= m.actions {
+				m.upwards = append(m.upwards, t)
+			}
+			if low[t] == number[t] {
+				for s := int32(-1); s != t; {
+					s = open[len(open)-1]
+					open = open[:len(open)-1]
+					m.group[s] = t
+				}
+			}
+		}
+	}
+}
+
+// recursive tells whether a method can have its own task below it.
+func (m *model) recursive(me *method) bool {
+	for _, s := range me.subs {
+		if m.group[s.task] == m.group[me.task] {
+			return true
+		}
+	}
+	return false
+}
+
+// behind lists for each subtask of a method those that are ordered directly behind it.
+func (m *method) behind() [][]int {
+	out := make([][]int, len(m.subs))
+	if m.total {
+		for k, i := range m.line[:max(len(m.line)-1, 0)] {
+			out[i] = m.line[k+1 : k+2]
+		}
+		return out
+	}
+	for i := range m.subs {
+		later := newBitset(len(m.subs)) // behind something that is behind i
+		for j := range m.subs {
+			if m.before[i].has(j) {
+				later.union(m.before[j])
+			}
+		}
+		for j := range m.subs {
+			if m.before[i].has(j) && !later.has(j) {
+				out[i] = append(out[i], j)
+			}
+		}
+	}
+	return out
+}
+
+// sources marks the subtasks that none is ordered before.
+func (m *method) sources(behind [][]int) []bool {
+	out := make([]bool, len(m.subs))
+	for i := range out {
+		out[i] = true
+	}
+	for _, list := range behind {
+		for _, j := range list {
+			out[j] = false
+		}
+	}
+	return out
+}
