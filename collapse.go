@@ -23,12 +23,14 @@ type Collapsed struct {
 	Rewrite   Rewrite  // against the system line as it was
 	Conflicts []Conflict
 	Evidence  []Evidence
+	Approved  []string // the answers that it needed
 }
 
 // Collapse merges a workspace into the system WARP, all or nothing: the merge is made against the system line as it is,
 // the gates are proven on exactly the tree that it gives, and the line is moved by compare-and-swap; where the line moved
 // meanwhile, all of that is done again. A merge that conflicts gives a *ConflictError and a record of both sides, a gate
-// that does not hold a *jobFailed; nothing else changes then.
+// that does not hold a *jobFailed; nothing else changes then. What a person must approve first is asked, on exactly the tree
+// that the merge gives: the error Is ErrWaiting.
 func (k *Kernel) Collapse(ctx context.Context, p ProcessView, o CollapseOptions) (Collapsed, error) {
 	for {
 		done, at, ws, err := k.merge(ctx, p)
@@ -57,6 +59,9 @@ func (k *Kernel) Collapse(ctx context.Context, p ProcessView, o CollapseOptions)
 		}
 		if pr.missed != nil {
 			return done, pr.missed
+		}
+		if done.Approved, err = k.approved(ctx, at, p, ws, done, pr.open); err != nil {
+			return done, err
 		}
 		after, err := k.collapse(ctx, p, at, ws, done, o)
 		if errors.Is(err, ErrStale) && ctx.Err() == nil {
@@ -131,7 +136,8 @@ func (k *Kernel) collapse(ctx context.Context, p ProcessView, at, ws Snapshot, d
 		rw := k.rule(RuleCollapse, p.Process.Task, p.ID, collapseWords(p, done.Files))
 		rw.Set, rw.Edges, rw.Drop, rw.Fabric, rw.Tree = done.Rewrite.Set, done.Rewrite.Edges, done.Rewrite.Drop, done.Rewrite.Fabric, done.Rewrite.Tree
 		rw.Parents = []CommitID{ws.Commit().ID}
-		end := Collapse{Task: p.Process.Task, Process: p.ID, Tip: ws.Commit().ID, Tree: rw.Tree, NoGate: o.NoGate}
+		end := Collapse{Task: p.Process.Task, Process: p.ID, Tip: ws.Commit().ID, Tree: rw.Tree, NoGate: o.NoGate,
+			Approved: done.Approved}
 		id := NodeID{KindCollapse, string(p.ID)}
 		for _, e := range done.Evidence {
 			if e.Verdict == CouldNot {
@@ -146,6 +152,13 @@ func (k *Kernel) collapse(ctx context.Context, p ProcessView, at, ws Snapshot, d
 			rw.Edges = append(rw.Edges, Edge{From: id, Label: LabelEvidence, To: NodeID{KindEvidence, e.Name()}})
 		}
 		rw.Why = proofWords(done.Evidence, rw.Tree, o.NoGate)
+		for _, name := range done.Approved {
+			a, err := Get[Answer](ctx, now, NodeID{KindAnswer, name})
+			if err != nil {
+				return nil, err
+			}
+			rw.Why = strings.TrimSpace(rw.Why + "\n" + "Question " + name + ": " + firstLine(a.words()) + ".")
+		}
 		rw.Edges = append(rw.Edges, Edge{From: p.ID.Node(), Label: LabelEnd, To: id})
 		return rw.with(id, end)
 	})

@@ -69,6 +69,18 @@ func (k *Kernel) dispatchGate(ctx context.Context, p ProcessView, ws Snapshot, s
 	if err != nil {
 		return Result{}, nil, "", err
 	}
+	if pr.missed == nil && len(pr.open) > 0 {
+		a, err := k.answerTo(ctx, at, pr.open[0])
+		if err == nil && a == nil {
+			err = k.ask(ctx, p, pr.open[0], pr.evidence)
+		}
+		if err != nil {
+			return Result{}, nil, "", err
+		}
+		if a.Decision != Approved {
+			pr.missed = &jobFailed{step: step.Name, kind: "gate", reason: pr.open[0].Text + "; " + a.words()}
+		}
+	}
 	e := pr.evidence[0]
 	r := Result{Tree: ws.Tree(), Verdict: Pass, Report: e.Report, Output: e.Output}
 	if pr.missed != nil {

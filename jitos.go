@@ -20,6 +20,8 @@
 //	verify.go    deterministic rules run again; why.go: from a change back to its intent
 //	rewrite.go   Apply: what each rule may write, and what must be there before it
 //	policy.go    Admit: capabilities and content that was allowed
+//	park.go      questions that only a person can answer: an attempt parks, and goes on when one did
+//	inbox.go     what waits for a person, and the answers
 //	status.go    Status: a fold over the graph; nothing is ever stored as a status
 //	pattern.go   what a rewrite relied on, and whether that still holds
 //	canon.go     names, ids and canonical JSON
@@ -74,6 +76,8 @@ const (
 	KindBatch      = "batch"      // Batch, named as its claim
 	KindSync       = "sync"       // Sync; the one node is SyncNode
 	KindToolchain  = "toolchain"  // Toolchain: what the files are recognised as
+	KindQuestion   = "question"   // Question: what only a person can decide
+	KindAnswer     = "answer"     // Answer, named as its question
 )
 
 // Labels of the edges that the kernel writes, each stored under the node that came first in time.
@@ -87,11 +91,13 @@ const (
 	LabelThen       = "then"       // job → job that comes after it
 	LabelClaim      = "claim"      // job → claim
 	LabelSettlement = "settlement" // claim → settlement
-	LabelEvidence   = "evidence"   // settlement, or task → evidence
+	LabelEvidence   = "evidence"   // settlement, task or question → evidence
 	LabelFinding    = "finding"    // process → finding
 	LabelConflict   = "conflict"   // process → conflict
 	LabelBatch      = "batch"      // process → batch
 	LabelEnd        = "end"        // process → attempt or collapse
+	LabelQuestion   = "question"   // process → question
+	LabelAnswer     = "answer"     // question → answer
 )
 
 // SyncNode records the user's commit last synced with the system line.
@@ -193,6 +199,8 @@ const (
 	RuleConflict = "conflict" // k: a collapse was refused; both sides are named
 	RuleMethod   = "method"   // k: the library of this fabric changes
 	RuleBatch    = "batch"    // k: a job tried something on many file trees
+	RuleAsk      = "ask"      // k: an attempt waits for a person
+	RuleAnswer   = "answer"   // k: a person has decided
 	RuleCompile  = "compile"  // in an SWS: a plan becomes a DAG of jobs
 	RuleClaim    = "claim"    // in an SWS: jobs are about to run
 	RuleSettle   = "settle"   // in an SWS: the result of one claim
@@ -487,7 +495,7 @@ type Attempt struct {
 	Method  []string  `json:"method,omitempty"`
 	At      TreeID    `json:"at"` // file tree of the snapshot
 	Tip     CommitID  `json:"tip"`
-	Kind    string    `json:"because"` // "gate", "job", "conflict", "denied", "person", …
+	Kind    string    `json:"because"` // "gate", "job", "conflict", "denied", "person", "outrun", …
 	Reason  string    `json:"reason"`
 }
 
@@ -498,8 +506,52 @@ type Collapse struct {
 	Tip      CommitID  `json:"tip"`
 	Tree     TreeID    `json:"tree"` // the file tree that the gates proved
 	Evidence []string  `json:"evidence,omitempty"`
-	NoGate   string    `json:"no_gate,omitempty"` // why it was merged without a gate
+	NoGate   string    `json:"no_gate,omitempty"`  // why it was merged without a gate
+	Approved []string  `json:"approved,omitempty"` // the answers that let it through
 }
+
+// Question is what only a person can decide about an attempt. It waits as long as there is no answer of its name, its
+// process is open and it has not expired; an approval, as long as the workspace has the files that are shown, too.
+type Question struct {
+	Task    TaskID    `json:"task"`
+	Process ProcessID `json:"process"`
+	Job     JobID     `json:"job,omitempty"`
+	Step    string    `json:"step,omitempty"`
+	Claim   string    `json:"claim,omitempty"` // whose outcome is unknown
+	About   string    `json:"about"`           // see AskText
+	Text    string    `json:"text"`
+	Tree    TreeID    `json:"tree"`            // the file tree that is shown
+	Paths   []string  `json:"paths,omitempty"` // that need the approval
+	By      []string  `json:"by,omitempty"`    // who may answer, see Approval; none: anybody
+	Until   int64     `json:"until,omitempty"` // seconds since 1970; unanswered then, it counts as rejected
+}
+
+// What questions are about. All but AskText are approved or rejected, and hold for the file tree that was shown alone.
+const (
+	AskText     = "text"     // a job wants words: Answered
+	AskApproval = "approval" // a job wants an approval
+	AskTests    = "tests"    // a gate holds but for tests that were removed, skipped or edited
+	AskPaths    = "paths"    // the policy wants an approval of what is to be collapsed
+	AskOutcome  = "outcome"  // an interrupted job may have acted: Approved runs it again, Answered takes it for done
+)
+
+// Answer is what a person decided.
+type Answer struct {
+	Question string   `json:"question"`
+	Decision Decision `json:"decision"`
+	Text     string   `json:"text,omitempty"`
+	Tree     TreeID   `json:"tree"` // that was shown
+	Actor    string   `json:"actor"`
+}
+
+// Decision of a person.
+type Decision string
+
+const (
+	Answered Decision = "answered" // by words
+	Approved Decision = "approved"
+	Rejected Decision = "rejected"
+)
 
 // Sync is where the system line and the user's branch last met.
 type Sync struct {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Kernel decides; everything else is mechanism that it is lent. Its methods are safe for concurrent use, and several
@@ -23,6 +24,7 @@ type Kernel struct {
 	Actor       string // "name <address>": whoever gives the commands
 	Jobs        int    // run side by side; 0 means 2
 	Notify      func(Event)
+	Now         func() time.Time // by which questions expire; nil means time.Now
 
 	mu      sync.Mutex
 	policy  Policy          // of the system head that was opened last
@@ -53,6 +55,7 @@ type Outcome struct {
 	Reason   string         `json:"reason,omitempty"`
 	Nearest  []string       `json:"nearest,omitempty"`
 	Landed   CommitID       `json:"landed,omitempty"`
+	Waiting  []Waiting      `json:"waiting,omitempty"` // questions that it leaves to a person
 }
 
 // AttemptEnd is one attempt of an Outcome.
@@ -321,6 +324,9 @@ func (k *Kernel) run(ctx context.Context, id TaskID, o RunOptions, out *Outcome)
 				if done, err := k.attempt(ctx, p, out); done || err != nil {
 					return err
 				}
+				if out.parked() {
+					continue
+				}
 				if s, err := k.repair(ctx, p); err != nil {
 					return err
 				} else if s != "" {
@@ -378,6 +384,9 @@ func (k *Kernel) tryPlan(ctx context.Context, s SlapID, o RunOptions, out *Outco
 		if done, err := k.attempt(ctx, p, out); done || err != nil {
 			return done, false, err
 		}
+		if out.parked() {
+			return false, false, nil
+		}
 		again = out.Attempts[len(out.Attempts)-1].Outcome == "conflict"
 		if o.Slap != "" {
 			return false, again, nil // this one only
@@ -430,8 +439,9 @@ func mayDiffer(p ProcessView, out *Outcome) bool {
 	return !now && (p.Attempt.Kind == "denied" || p.Attempt.Kind == "could-not-run")
 }
 
-// attempt runs one process to its end: collapsed (true), or discarded (false) so that the next candidate may be tried. An
-// error leaves it open, to be resumed.
+// attempt runs one process to its end: collapsed (true), or discarded (false) so that the next candidate may be tried. One
+// whose gates hold but for tests that a person must look at stays open (false) while others are tried. An error leaves it
+// open, to be resumed.
 func (k *Kernel) attempt(ctx context.Context, p ProcessView, out *Outcome) (bool, error) {
 	release, err := k.Local.Hold(p.ID)
 	if err != nil {
@@ -451,11 +461,19 @@ func (k *Kernel) attempt(ctx context.Context, p ProcessView, out *Outcome) (bool
 	commit, err := k.finish(ctx, p, out)
 	var failed *jobFailed
 	var conflict *ConflictError
+	var waits *parked
 	switch {
 	case err == nil:
 		out.Outcome, out.Process, out.Commit, out.Slap = "collapsed", p.ID, commit, p.Process.Slap
-		out.Attempts = append(out.Attempts, end)
-		return true, nil
+		out.Attempts, out.Waiting = append(out.Attempts, end), nil
+		return true, k.outrun(ctx, p.Process.Task, p.ID)
+	case errors.As(err, &waits):
+		end.Outcome, end.Reason = "waiting", waits.q.Text
+		out.Attempts, out.Waiting = append(out.Attempts, end), append(out.Waiting, waiting(waits.id, waits.q, p.Process.SWS))
+		if waits.q.About == AskTests {
+			return false, nil
+		}
+		return false, err
 	case errors.As(err, &failed):
 		end.Outcome, end.Reason = failed.kind, failed.Error()
 	case errors.As(err, &conflict):
@@ -465,6 +483,12 @@ func (k *Kernel) attempt(ctx context.Context, p ProcessView, out *Outcome) (bool
 	}
 	out.Attempts = append(out.Attempts, end)
 	return false, k.Discard(context.WithoutCancel(ctx), p, end.Outcome, end.Reason)
+}
+
+// parked tells whether the last attempt waits for a person.
+func (o *Outcome) parked() bool {
+	n := len(o.Attempts)
+	return n > 0 && o.Attempts[n-1].Outcome == "waiting"
 }
 
 // finish runs the jobs and collapses; where the collapse finds that something a job read has moved, the workspace is

@@ -17,6 +17,7 @@ var storedTypes = map[string]any{
 	KindJob: Job{}, KindClaim: Claim{}, KindSettlement: Settlement{}, KindEvidence: Evidence{}, KindFinding: Finding{},
 	KindConflict: Conflict{}, KindAttempt: Attempt{}, KindCollapse: Collapse{}, KindSync: Sync{}, KindToolchain: Toolchain{},
 	KindProbe: Probe{}, KindBatch: Batch{},
+	KindQuestion: Question{}, KindAnswer: Answer{},
 }
 
 func TestEveryKindHasAType(t *testing.T) {
@@ -95,6 +96,8 @@ func TestApplyChecksWhatARecordRestsOn(t *testing.T) {
 		{RuleBatch, node(NodeID{KindBatch, "c"}, Batch{Process: "p"}), []NodeID{ProcessID("p").Node()}},
 		{RuleDiscard, node(NodeID{KindAttempt, "p"}, Attempt{Of: "t", Process: "p", Reason: "r"}), []NodeID{ProcessID("p").Node(), TaskID("t").Node()}},
 		{RuleCollapse, node(NodeID{KindCollapse, "p"}, Collapse{Task: "t", Process: "p"}), []NodeID{ProcessID("p").Node(), TaskID("t").Node()}},
+		{RuleAsk, node(NodeID{KindQuestion, "q"}, Question{Task: "t", Process: "p"}), []NodeID{ProcessID("p").Node(), TaskID("t").Node()}},
+		{RuleAnswer, node(NodeID{KindAnswer, "q"}, Answer{Question: "q"}), []NodeID{{KindQuestion, "q"}}},
 		{RuleWithdraw, node(NodeID{KindWithdrawal, "t"}, Withdrawal{Task: "t"}), []NodeID{TaskID("t").Node()}},
 	}
 	for _, tt := range tests {
@@ -184,8 +187,8 @@ func TestWorse(t *testing.T) {
 		{"could never run", false, Evidence{Verdict: CouldNot}, Evidence{Verdict: CouldNot}, ""},
 	}
 	for _, tt := range tests {
-		got, err := k.worse(context.Background(), noToolchain{}, demand{goal: tt.goal}, tt.before, tt.after)
-		if err != nil || !strings.HasPrefix(got, tt.want) || tt.want == "" && got != "" {
+		got, person, err := k.worse(context.Background(), noToolchain{}, demand{goal: tt.goal}, tt.before, tt.after)
+		if err != nil || !strings.HasPrefix(got, tt.want) || tt.want == "" && got != "" || person != strings.HasPrefix(tt.want, "no longer run") {
 			t.Errorf("%s: %q, %v, want %q", tt.name, got, err, tt.want)
 		}
 	}

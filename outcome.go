@@ -127,6 +127,10 @@ func (k *Kernel) noMore(ctx context.Context, id TaskID, out *Outcome) error {
 		return Hint(fmt.Errorf("%w for %q: the task %s is kept", ErrNoPlan, v.Task.Intent, id),
 			"`jitos plan %s --explain` says why; `jitos plan %s --from FILE` takes a plan of yours", id, id)
 	}
+	if n := len(out.Waiting); n > 0 {
+		return Hint(fmt.Errorf("%w: %s for this to be made real; the first: %s", ErrWaiting, plural(n, "answer"), out.Waiting[0].Why),
+			"`jitos inbox` shows what waits; approve or reject it, then `jitos run %s`", id)
+	}
 	last := lastAttempt(v, out)
 	switch last.Outcome {
 	case "denied":

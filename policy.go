@@ -17,6 +17,15 @@ type Policy struct {
 	Gates []GateRef `json:"gates,omitempty" yaml:"gates"`
 	// Quota bounds each process.
 	Quota Quota `json:"quota" yaml:"quota"`
+	// Approvals are wanted of people before a collapse.
+	Approvals []Approval `json:"approvals,omitempty" yaml:"approvals"`
+}
+
+// Approval says that what a collapse changes at these paths is to be approved first, on exactly the files that it makes.
+type Approval struct {
+	Paths []string `json:"paths"`         // patterns of MatchPath
+	By    []string `json:"by,omitempty"`  // who may, each a name or an address as in Actor; none: anybody
+	Why   string   `json:"why,omitempty"` // told with the question
 }
 
 // DefaultPolicy holds where the fabric has none of its own.

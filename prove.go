@@ -134,6 +134,7 @@ func (k *Kernel) environment(ctx context.Context, steps []Step) (string, error) 
 type proof struct {
 	evidence []Evidence
 	missed   *jobFailed // the first gate that does not hold
+	open     []Question // what a person must approve for the gates to hold
 }
 
 // satisfy proves a tree against every demand on a process. at resolves gates and knows evidence. It runs each gate on the
@@ -159,8 +160,13 @@ func (k *Kernel) satisfy(ctx context.Context, at Snapshot, p ProcessView, tree T
 				return pr, err
 			}
 			pr.evidence = append(pr.evidence, before)
-			if reason, err = k.worse(ctx, at, d, before, after); err != nil {
+			person := false
+			if reason, person, err = k.worse(ctx, at, d, before, after); err != nil {
 				return pr, err
+			}
+			if person {
+				pr.open = append(pr.open, question(p, AskTests, d.gate.words()+": "+reason, tree))
+				reason = ""
 			}
 		}
 		if reason != "" {
@@ -177,13 +183,13 @@ func (k *Kernel) satisfy(ctx context.Context, at Snapshot, p ProcessView, tree T
 
 // worse compares a gate's verdicts before and after an attempt, and returns in words what the attempt made worse, "" for
 // nothing. A test that ran before must run again. Where tests were red and turning them green is the goal, the attempt may
-// not have touched a test file: only a person may decide that a test was wrong.
-func (k *Kernel) worse(ctx context.Context, at Snapshot, d demand, before, after Evidence) (string, error) {
+// not have touched a test file. The bool tells that a person may let it through: only people decide that a test was wrong.
+func (k *Kernel) worse(ctx context.Context, at Snapshot, d demand, before, after Evidence) (string, bool, error) {
 	if before.Verdict == CouldNot && !d.goal {
-		return "", nil // nothing was known, so nothing got worse
+		return "", false, nil // nothing was known, so nothing got worse
 	}
 	if after.Verdict == CouldNot {
-		return failing(after), nil
+		return failing(after), false, nil
 	}
 	var b, a Report
 	if before.Report != nil {
@@ -196,22 +202,22 @@ func (k *Kernel) worse(ctx context.Context, at Snapshot, d demand, before, after
 		fresh := minus(a.Failed, b.Failed)
 		if before.Verdict == Pass || len(fresh) > 0 || len(a.Failed) == 0 {
 			if len(fresh) == 0 {
-				return failing(after), nil
+				return failing(after), false, nil
 			}
-			return "newly failing: " + few(fresh), nil
+			return "newly failing: " + few(fresh), false, nil
 		}
 	}
 	if gone := minus(append(slices.Clone(b.Passed), b.Failed...), append(slices.Clone(a.Passed), a.Failed...)); len(gone) > 0 {
-		return "no longer run: " + few(gone) + "; a test may be removed or skipped by a person only", nil
+		return "no longer run: " + few(gone) + "; a test may be removed or skipped by a person only", true, nil
 	}
 	if d.goal && before.Verdict == Fail && after.Report != nil {
 		edited, err := k.editedTests(ctx, at, before.Tree, after.Tree)
 		if err != nil || len(edited) == 0 {
-			return "", err
+			return "", false, err
 		}
-		return "edited tests: " + few(edited) + "; a person must decide whether a test was wrong", nil
+		return "edited tests: " + few(edited) + "; a person must decide whether a test was wrong", true, nil
 	}
-	return "", nil
+	return "", false, nil
 }
 
 // editedTests lists the test files, by the patterns of the recognised toolchains, that at holds and that differ now.

@@ -108,7 +108,7 @@ func (k *Kernel) breakdown(ctx context.Context, at Snapshot, p ProcessView) (Bre
 // carry makes the first rewrites of a repaired plan's workspace: for each step that the plan keeps, a claim and a
 // settlement with the result that the step had in the last attempt at the plan's parent, and its change of the files. A step
 // whose reads have moved since, whose change conflicts, or that comes after a step that is not carried, is left to run. The
-// verdict of a gate is carried only to the files that it is of. Equal snapshots give equal rewrites.
+// verdict of a gate, or of a person, is carried only to the files that it is of. Equal snapshots give equal rewrites.
 func (k *Kernel) carry(ctx context.Context, p ProcessView, at Snapshot) ([]Rewrite, error) {
 	slap, err := Get[Slap](ctx, at, p.Process.Slap.Node())
 	if err != nil || len(slap.Keeps) == 0 {
@@ -135,7 +135,7 @@ func (k *Kernel) carry(ctx context.Context, p ProcessView, at Snapshot) ([]Rewri
 	for _, c := range changes {
 		j := jobOfClaim(jobs, c.claim)
 		if j == nil || !j.passed() || j.last().name != c.claim || !slices.Contains(slap.Keeps, j.step.Name) ||
-			slices.ContainsFunc(j.step.After, func(dep string) bool { return !carried[dep] }) || j.step.Gate != nil && c.after != tree {
+			slices.ContainsFunc(j.step.After, func(dep string) bool { return !carried[dep] }) || (j.step.Gate != nil || j.step.approves()) && c.after != tree {
 			continue
 		}
 		moved, err := Moved(ctx, base, at, c.reads)
@@ -220,7 +220,11 @@ func (k *Kernel) wasTried(ctx context.Context, id SlapID, out *Outcome) (bool, e
 		return false, err
 	}
 	for _, p := range v.Processes {
-		if p.Attempt == nil || p.Attempt.At != at.Tree() || mayDiffer(p, out) || p.Process.Slap == id {
+		switch {
+		case p.Open() && p.Process.Slap == id:
+			return true, nil // it waits for a person
+		case p.Open() && p.Process.Tree == at.Tree():
+		case p.Attempt == nil || p.Attempt.At != at.Tree() || mayDiffer(p, out) || p.Process.Slap == id:
 			continue // the plan itself: candidates left it out unless it was asked for
 		}
 		other, err := Get[Slap](ctx, at, p.Process.Slap.Node())

@@ -32,6 +32,8 @@ var rules = map[string]rule{
 	RuleConflict: {1, true, []string{KindConflict}, false},
 	RuleMethod:   {1, true, nil, true},
 	RuleBatch:    {1, true, []string{KindBatch}, false},
+	RuleAsk:      {1, true, []string{KindQuestion, KindEvidence}, false},
+	RuleAnswer:   {1, true, []string{KindQuestion, KindAnswer}, false},
 	RuleCompile:  {1, false, []string{KindJob}, false},
 	RuleClaim:    {1, false, []string{KindClaim}, false},
 	RuleSettle:   {1, false, []string{KindSettlement, KindFinding, KindEvidence, "*"}, false},
@@ -48,7 +50,8 @@ func RuleVersion(name string) int { return rules[name].version }
 func IsSystemRule(name string) bool { return rules[name].system }
 
 var kernelKinds = []string{KindTask, KindWithdrawal, KindPlanning, KindSlap, KindProcess, KindJob, KindClaim, KindSettlement,
-	KindEvidence, KindFinding, KindConflict, KindAttempt, KindCollapse, KindProbe, KindBatch, KindSync, KindToolchain}
+	KindEvidence, KindFinding, KindConflict, KindAttempt, KindCollapse, KindProbe, KindBatch, KindSync, KindToolchain,
+	KindQuestion, KindAnswer}
 
 // IsKernelKind tells whether only the kernel writes nodes of a kind.
 func IsKernelKind(kind string) bool { return slices.Contains(kernelKinds, kind) }
@@ -208,6 +211,14 @@ func rests(ctx context.Context, at Graph, n Node) error {
 			return err
 		}
 		on = append(on, c.Process.Node(), c.Task.Node())
+	case KindQuestion:
+		var q Question
+		if err := n.Decode(&q); err != nil {
+			return err
+		}
+		on = append(on, q.Process.Node(), q.Task.Node())
+	case KindAnswer:
+		on = append(on, NodeID{KindQuestion, n.ID.Name})
 	}
 	for _, id := range on {
 		ok, err := Has(ctx, at, id)

@@ -286,7 +286,7 @@ func (k *Kernel) handPlan(ctx context.Context, name, intent string) (SlapID, err
 		intent = "work by hand in " + name
 	}
 	task := TaskID(NewName(intent))
-	s := Slap{Task: task, By: k.Actor, Title: "by hand", Steps: []Step{{Name: "work", Title: "work by hand in " + name, Worker: "human"}}}
+	s := Slap{Task: task, By: k.Actor, Title: "by hand", Steps: []Step{{Name: "work", Title: "work by hand in " + name, Worker: humanWorker}}}
 	slap := SlapID(DerivedName(name, string(task), HashOf(s)))
 	_, err := k.record(ctx, func(at Snapshot) ([]Rewrite, error) {
 		declare := k.rule(RuleTask, task, "", intent)
@@ -305,7 +305,7 @@ func (k *Kernel) handPlan(ctx context.Context, name, intent string) (SlapID, err
 
 // isHand tells whether a plan is one step of a person's.
 func isHand(s Slap) bool {
-	return len(s.Steps) == 1 && s.Steps[0].Worker == "human" && s.By != "planner"
+	return len(s.Steps) == 1 && s.Steps[0].Worker == humanWorker && len(s.Steps[0].Args) == 0 && s.By != "planner"
 }
 
 // Save commits a person's file tree to their workspace.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -140,6 +142,7 @@ type outcome struct {
 	result Result
 	proof  *Evidence
 	from   string
+	again  bool // it is to be claimed anew
 	err    error
 }
 
@@ -150,7 +153,8 @@ func (k *Kernel) advance(ctx context.Context, p ProcessView) error {
 	running := map[JobID]bool{}
 	results := make(chan outcome)
 	keep := context.WithoutCancel(ctx)
-	spent := map[JobID]bool{} // claims made by this call
+	spent := map[JobID]bool{}  // claims made by this call
+	waits := map[JobID]error{} // gates that only a person can let through
 	for {
 		ws, err := k.workspace(keep, p)
 		if err != nil {
@@ -165,10 +169,20 @@ func (k *Kernel) advance(ctx context.Context, p ProcessView) error {
 			stop = spentQuota(p.Process.Quota, jobs, running)
 		}
 		if stop == nil {
-			if err := k.parked(jobs, spent); err != nil && len(running) == 0 {
-				return err
+			batch := runnable(chosen(jobs, running, len(jobs)), spent, waits)
+			batch = batch[:min(len(batch), room(p.Process.Quota, jobs, k.sideBySide()-len(running)))]
+			idle := len(running) == 0 && len(batch) == 0
+			if went, err := k.consult(keep, p, ws, jobs, running, spent, idle); went || err != nil {
+				if err != nil {
+					return errors.Join(err, drain(results, running))
+				}
+				continue
 			}
-			batch := runnable(chosen(jobs, running, room(p.Process.Quota, jobs, k.sideBySide()-len(running))), spent)
+			if idle {
+				for _, err := range waits {
+					return err
+				}
+			}
 			if len(batch) > 0 {
 				if ws, err = k.claim(keep, p, ws, batch); err != nil {
 					return err
@@ -191,6 +205,13 @@ func (k *Kernel) advance(ctx context.Context, p ProcessView) error {
 				more = false
 			}
 		}
+		done = slices.DeleteFunc(done, func(o outcome) bool {
+			if errors.Is(o.err, ErrWaiting) {
+				waits[o.job.id] = o.err
+				delete(running, o.job.id)
+			}
+			return errors.Is(o.err, ErrWaiting)
+		})
 		if err := k.settle(keep, ctx, p, done, running); err != nil {
 			return errors.Join(err, drain(results, running))
 		}
@@ -253,8 +274,18 @@ func spentQuota(q Quota, jobs []jobState, running map[JobID]bool) error {
 	return nil
 }
 
+// reads are the paths that a step depends on. An approval is of all files.
+func (s Step) reads() []string {
+	if s.approves() {
+		return []string{"**"}
+	}
+	return s.Reads
+}
+
 func failureKind(step Step, s Settlement) string {
 	switch {
+	case s.Exit == exitRejected:
+		return "person"
 	case s.Verdict == CouldNot:
 		return "could-not-run"
 	case s.Exit == exitDenied:
@@ -280,24 +311,11 @@ func finished(stop error, jobs []jobState) error {
 	return nil
 }
 
-// parked says which job only a person can take further.
-func (k *Kernel) parked(jobs []jobState, spent map[JobID]bool) error {
-	for _, j := range chosen(jobs, nil, len(jobs)) {
-		if j.step.Worker == "human" {
-			return fmt.Errorf("step %s: %w: %s", j.step.Name, ErrWaiting, j.step.Title)
-		}
-		if c := j.interrupted(); c != nil && !spent[j.id] && unsafeToRepeat(j.step) {
-			return Hint(fmt.Errorf("step %s: %w: it was interrupted and may have acted on the network, so it is not run again by itself",
-				j.step.Name, ErrWaiting), "look at what it did, then discard the workspace and run the task again")
-		}
-	}
-	return nil
-}
-
-func runnable(jobs []jobState, spent map[JobID]bool) []jobState {
+// runnable leaves out what only a person can take further.
+func runnable(jobs []jobState, spent map[JobID]bool, waits map[JobID]error) []jobState {
 	var out []jobState
 	for _, j := range jobs {
-		if j.step.Worker == "human" || j.interrupted() != nil && !spent[j.id] && unsafeToRepeat(j.step) {
+		if waits[j.id] != nil || j.step.Worker == humanWorker || j.interrupted() != nil && !spent[j.id] && unsafeToRepeat(j.step) {
 			continue
 		}
 		out = append(out, j)
@@ -381,7 +399,7 @@ func (k *Kernel) settlement(ctx context.Context, p ProcessView, ws Snapshot, tre
 	rw := k.rewrite(RuleSettle, p, "")
 	rw.Tree = tree
 	var reads []Read
-	for _, path := range o.job.step.Reads {
+	for _, path := range o.job.step.reads() {
 		reads = append(reads, Read{Path: path})
 	}
 	base := o.base.Tree()
@@ -405,7 +423,7 @@ func (k *Kernel) settlement(ctx context.Context, p ProcessView, ws Snapshot, tre
 			rw.Tree = merged
 		}
 	}
-	if len(o.job.step.Reads) > 0 && tree != base { // declared inputs must be as they were; changed paths are the merge's
+	if len(o.job.step.reads()) > 0 && tree != base { // declared inputs must be as they were; changed paths are the merge's
 		moved, err := Moved(ctx, o.base, ws, reads)
 		if err != nil {
 			return rw, err
@@ -413,6 +431,9 @@ func (k *Kernel) settlement(ctx context.Context, p ProcessView, ws Snapshot, tre
 		if len(moved) > 0 {
 			s.Stale, s.Reason, rw.Tree = true, "what it read has changed: "+moved[0].Path, tree
 		}
+	}
+	if o.again {
+		s.Stale = true
 	}
 	for i := range reads {
 		var err error
@@ -472,6 +493,8 @@ func settledWords(step Step, s Settlement) string {
 		return name + " failed"
 	case len(s.Paths) > 0:
 		return fmt.Sprintf("%s passed and changed %s", name, plural(len(s.Paths), "file"))
+	case strings.HasPrefix(s.From, KindAnswer+"/"):
+		return name + " passed, as a person decided"
 	case s.From != "":
 		return name + " passed, by an earlier result"
 	}

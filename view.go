@@ -97,61 +97,6 @@ func (k *Kernel) WorkOf(ctx context.Context, at Snapshot, p ProcessView) (Snapsh
 	return k.workspace(ctx, p)
 }
 
-// Waiting is something that only a person can take further.
-type Waiting struct {
-	Task    TaskID    `json:"task"`
-	Process ProcessID `json:"process"`
-	SWS     string    `json:"sws"`
-	Step    string    `json:"step"`
-	Why     string    `json:"why"`
-}
-
-// Inbox lists the jobs of open processes that wait for a person: those of a human, and those that were interrupted and
-// may have acted on the network. Workspaces made by hand are not listed: nobody waits for them.
-func (k *Kernel) Inbox(ctx context.Context, open []ProcessView) ([]Waiting, error) {
-	list := []Waiting{}
-	for _, p := range open {
-		if p.Process.Hand || p.Process.Owner != k.Local.Clone() {
-			continue
-		}
-		ws, err := k.workspace(ctx, p)
-		if errors.Is(err, ErrNotFound) {
-			continue // killed before it was forked: the next run makes it
-		}
-		if err != nil {
-			return nil, err
-		}
-		jobs, err := jobsOf(ctx, ws, p.ID)
-		if err != nil {
-			return nil, err
-		}
-		for _, j := range chosen(jobs, nil, len(jobs)) {
-			why, err := k.waitsFor(p.ID, j)
-			if err != nil {
-				return nil, err
-			}
-			if why != "" {
-				list = append(list, Waiting{p.Process.Task, p.ID, p.Process.SWS, j.step.Name, why})
-			}
-		}
-	}
-	return list, nil
-}
-
-// waitsFor says in words why only a person can take a job further, "" where that is not so.
-func (k *Kernel) waitsFor(id ProcessID, j jobState) (string, error) {
-	if j.step.Worker == "human" {
-		return j.step.words(), nil
-	}
-	if j.interrupted() == nil || !unsafeToRepeat(j.step) {
-		return "", nil
-	}
-	if alive, err := k.alive(id); alive || err != nil {
-		return "", err
-	}
-	return "it was interrupted, and may have acted on the network", nil
-}
-
 // alive tells whether somebody works on the process now.
 func (k *Kernel) alive(id ProcessID) (bool, error) {
 	release, err := k.Local.Hold(id)

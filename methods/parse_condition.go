@@ -109,6 +109,7 @@ var records = map[string]any{
 	jitos.KindSlap: jitos.Slap{}, jitos.KindProcess: jitos.Process{}, jitos.KindEvidence: jitos.Evidence{},
 	jitos.KindFinding: jitos.Finding{}, jitos.KindConflict: jitos.Conflict{}, jitos.KindAttempt: jitos.Attempt{},
 	jitos.KindCollapse: jitos.Collapse{}, jitos.KindSync: jitos.Sync{}, jitos.KindToolchain: jitos.Toolchain{},
+	jitos.KindQuestion: jitos.Question{}, jitos.KindAnswer: jitos.Answer{},
 }
 
 // fieldsOf lists the fields that a node of the kind may have; nil for a kind that is not the kernel's.

@@ -6,6 +6,7 @@ import "github.com/jitos/jitos"
 //
 //	grants: ["exec:go", "fs.write:**", "history:read"]     what a process may hold; absent: as in jitos.DefaultPolicy
 //	gates: [{gate: tests-pass}, {run: make lint}]           must not get worse in any collapse
+//	approvals: [{paths: ["migrations/**"], by: [Ada], why: …}]   a person approves what a collapse changes there; by: anybody
 //	quota: {jobs: 200, seconds: 14400, ttl_hours: 336}      of each process; absent or 0: as in jitos.DefaultPolicy
 //
 // Unknown and duplicate keys are refused with their lines; the error is a *LoadError. A command in it has the file's hash as
@@ -18,7 +19,7 @@ func LoadPolicy(raw []byte) (jitos.Policy, error) {
 		r.complain(r.pos(docs[1]), "join them", "policy: more than one document")
 	}
 	if len(docs) > 0 {
-		if o := r.object(docs[0], "policy", "grants", "gates", "quota"); o != nil {
+		if o := r.object(docs[0], "policy", "grants", "gates", "approvals", "quota"); o != nil {
 			r.policy(o, &p)
 		}
 	}
@@ -58,6 +59,17 @@ func (r *reader) policy(o *object, p *jitos.Policy) {
 			ref.Args[name] = t.Expand(nil)
 		}
 		p.Gates = append(p.Gates, ref)
+	}
+	for _, n := range o.sequence("approvals") {
+		ao := r.object(n, "approval", "paths", "by", "why")
+		if ao == nil {
+			continue
+		}
+		approval := jitos.Approval{Paths: ao.list("paths"), By: ao.list("by"), Why: ao.text("why")}
+		if len(approval.Paths) == 0 {
+			r.complain(r.pos(n), `give paths:, like ["migrations/**"]`, "approval: of which paths")
+		}
+		p.Approvals = append(p.Approvals, approval)
 	}
 	if n := o.keys["quota"]; n != nil {
 		if q := r.object(n, "quota", "jobs", "seconds", "ttl_hours"); q != nil {

@@ -428,6 +428,9 @@ func (s *Store) archiveEntry(ctx context.Context, head, tip plumbing.Hash, what 
 		ParentHashes: []plumbing.Hash{head, tip}})
 }
 
+// Now is the time that the next commit would have.
+func (s *Store) Now() time.Time { return s.now() }
+
 // clock is the time of the commits. JITOS_NOW pins it to a second since 1970, for scripts whose output must not change.
 func clock(now string) (func() time.Time, error) {
 	if now == "" {

@@ -24,7 +24,8 @@ working tree are not touched before ` + "`jitos land`" + `. Ctrl-C stops it; ` +
 installed dependency, a licence file) are lent to them where <git dir>/jitos/lend lists them, one a line.
 
 --json ends with {"task","outcome","process","commit","slap","attempts":[{"process","slap","outcome","reason"}],
-"evidence":[{"gate","tree","verdict","name"}],"files":[…],"reason","nearest":[…],"landed"}. Outcomes and exit codes:
+"evidence":[{"gate","tree","verdict","name"}],"files":[…],"reason","nearest":[…],"landed","waiting":[…]}, the last as
+` + "`jitos inbox --json`" + ` has it. Outcomes and exit codes:
 collapsed 0, already-true 0, failed 1, no-plan 3, cancelled 4, conflict 5, exhausted 6, waiting 7, denied 8.`,
 		Flags: append(intentFlags(),
 			runFlags()...),

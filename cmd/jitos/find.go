@@ -21,7 +21,8 @@ type place struct {
 // primary orders the kinds that share names: a process names its end, a claim its settlement, a task its withdrawal. A
 // bare name means the first.
 var primary = []string{jitos.KindTask, jitos.KindSlap, jitos.KindProcess, jitos.KindJob, jitos.KindClaim, jitos.KindSettlement,
-	jitos.KindEvidence, jitos.KindPlanning, jitos.KindCollapse, jitos.KindAttempt, jitos.KindWithdrawal}
+	jitos.KindEvidence, jitos.KindPlanning, jitos.KindCollapse, jitos.KindAttempt, jitos.KindWithdrawal,
+	jitos.KindQuestion, jitos.KindAnswer}
 
 // find resolves a word to a node of any kind: "kind/name", a name, or a unique prefix of one. It looks in the system WARP,
 // then in open workspaces, then, for whole names, in what discarded attempts left.

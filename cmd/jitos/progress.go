@@ -138,6 +138,8 @@ func (u *ui) eventLine(e jitos.Event) string {
 		return u.faint(fmt.Sprintf("%-8s", e.Kind)) + " " + text
 	case "plan":
 		return u.faint("plan    ") + " " + text
+	case "ask":
+		return u.yellow("waiting ") + " " + text
 	case "open":
 		return u.faint("attempt ") + " " + text
 	case "job":

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -19,8 +20,8 @@ func statusCommand(a *app) *cli.Command {
 		Description: `Every status is computed from the graph: declared, planned, open, by-hand (a person works on it), elsewhere (open in another
 clone), exhausted (every plan failed), no-plan, true (it held already), done, withdrawn.
 
---json: {"system","tasks":[{"id","intent","status"}],"sws":[{"name","task","base","tip"}],"inbox":[{"task","process","sws",
-"step","why"}],"unlanded":["path"],"branch"}: all tasks, in order of their ids; without --json those that have not ended.`,
+--json: {"system","tasks":[{"id","intent","status"}],"sws":[{"name","task","base","tip"}],"inbox":[…] as
+` + "`jitos inbox --json`" + ` has it,"unlanded":["path"],"branch"}: all tasks, in order of their ids; without --json those that have not ended.`,
 		Flags:  []cli.Flag{jsonFlag()},
 		Action: func(c *cli.Context) error { return a.status(c) },
 	}
@@ -122,7 +123,11 @@ func (a *app) printStatus(card statusCard) {
 		if i == 0 {
 			u.printf("\nWaiting for you\n")
 		}
-		u.printf("  %s: %s: %s\n", w.SWS, line(w.Step), line(w.Why))
+		where := line(w.SWS)
+		if w.Step != "" {
+			where += ": " + line(w.Step)
+		}
+		u.printf("  %s: %s\n", where, line(w.Why))
 	}
 	if n := len(card.Unlanded); n > 0 {
 		u.printf("\nProven and not on your branch: %s\n", plural(n, "file"))
@@ -163,9 +168,15 @@ func nextCommands(card statusCard) []suggestion {
 		}
 		next = append(next, suggestion{"jitos land", where})
 	}
+	if len(card.Inbox) > 0 {
+		next = append(next, suggestion{"jitos inbox", "decide what waits for you"})
+	}
 	for _, t := range card.Tasks {
 		switch t.Status {
 		case jitos.Open:
+			if slices.ContainsFunc(card.Inbox, func(w jitos.Waiting) bool { return w.Task == t.ID }) {
+				continue
+			}
 			next = append(next, suggestion{"jitos run " + string(t.ID), "go on where it was interrupted"})
 		case jitos.Declared, jitos.Planned:
 			next = append(next, suggestion{"jitos run " + string(t.ID), "try its plans"})

@@ -63,6 +63,7 @@ func Open(dir string) (*Fabric, error) {
 		Repository:  repo,
 		Local:       repo,
 		ParsePolicy: methods.LoadPolicy,
+		Now:         repo.Store.Now,
 	}
 	return f, nil
 }
