@@ -15,12 +15,14 @@ var mayImport = map[string][]string{
 	"overlay":    {"", "warpgit"},
 	"methods":    {""},
 	"planner":    {"", "methods"},
-	"runner":     {"", "warpgit", "overlay", "planner", "methods"},
+	"runner":     {"", "warpgit", "overlay", "planner", "methods", "runner/repair"},
 	"server":     {"", "warpgit", "overlay", "planner", "methods"},
 	"cmd/jitos":  {"", "warpgit", "overlay", "planner", "methods", "runner", "server", "cmd/internal"},
 	"cmd/jitosd": {"", "warpgit", "overlay", "planner", "methods", "runner", "server", "cmd/internal"},
 	// What the commands share: the wiring.
 	"cmd/internal": {"", "warpgit", "overlay", "planner", "methods", "runner"},
+	// What the worker repair knows of languages; it runs nothing and knows nothing of the rest.
+	"runner/repair": {},
 	// A command that measures the store; it stands beside what it measures.
 	"warpgit/bench": {"", "warpgit", "overlay", "planner", "methods", "runner"},
 }

@@ -16,7 +16,7 @@ func (l *linter) capabilities() {
 			l.needs(j.Pos, what, j.Use.Needs, want{"history:read", "it looks at the history"}, want{"fs.write", "it changes files"})
 		case "bisect":
 			l.needs(j.Pos, what, j.Use.Needs, want{"history:read", "it looks at the history"})
-		case "patch":
+		case "patch", "repair":
 			l.needs(j.Pos, what, j.Use.Needs, want{"fs.write", "it changes files"})
 		}
 		l.needs(j.Pos, what, j.Use.Needs, l.evident(j.Run, true)...)

@@ -9,7 +9,7 @@ import (
 )
 
 var (
-	workers = []string{"shell", "bisect", "revert", "patch", "human"}
+	workers = []string{"shell", "bisect", "revert", "patch", "repair", "human"}
 	reports = []string{"go", "pytest", "unittest", "tap", "jest", "exit", "none"}
 	expects = []string{"pass", "fail", "any"}
 )

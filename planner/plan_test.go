@@ -41,7 +41,7 @@ func titles(slaps []jitos.Slap) string {
 func TestPlan_fixFailingTests(t *testing.T) {
 	w := newWorld(t, goFiles())
 	slaps, planning := planned(t, w, "fix the failing tests in sub", nil)
-	if got, want := titles(slaps), "1 regenerate and format the code; 2 restore the dependency files; 4 revert the culprit"; got != want {
+	if got, want := titles(slaps), "1 regenerate and format the code; 2 restore the dependency files; 4 revert the culprit; 8 search small edits"; got != want {
 		t.Fatalf("candidates: %s\nwant:       %s", got, want)
 	}
 	want := `reproduce: gate tests-pass
@@ -76,7 +76,7 @@ func TestPlan_notTwice(t *testing.T) {
 	w.add(t, jitos.KindAttempt, "p2", jitos.Attempt{Of: "task-1", Method: []string{"revert-the-culprit"}, At: "other"})
 	w.add(t, jitos.KindAttempt, "p3", jitos.Attempt{Of: "task-2", Method: []string{"revert-the-culprit"}, At: w.Tree()})
 	slaps, planning := planned(t, w, "fix the failing tests", nil)
-	if got, want := titles(slaps), "2 restore the dependency files; 4 revert the culprit"; got != want {
+	if got, want := titles(slaps), "2 restore the dependency files; 4 revert the culprit; 8 search small edits"; got != want {
 		t.Errorf("candidates: %s\nwant:       %s", got, want)
 	}
 	why := planning.WhyNot[0]

@@ -23,7 +23,7 @@ type Executor struct {
 	Objects Objects
 	// Cache is the directory below which jobs run and toolchains keep what they may keep; "" means DefaultCache.
 	Cache string
-	// Workers carry out steps by the name in Step.Worker; nil means shell, bisect, revert and patch of this package.
+	// Workers carry out steps by the name in Step.Worker; nil means shell, bisect, revert, patch and repair of this package.
 	Workers map[string]jitos.Worker
 	// Toolchain looks up a toolchain of the method library; nil means that there is none.
 	Toolchain func(name string) (methods.Toolchain, bool)
@@ -113,6 +113,8 @@ func (e *Executor) worker(name string) (jitos.Worker, error) {
 		return &Revert{}, nil
 	case "patch":
 		return &Patch{}, nil
+	case "repair":
+		return &Repair{Objects: e.Objects}, nil
 	}
 	return nil, nil
 }

@@ -1,0 +1,111 @@
+package repair
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// goProgram builds files below a main that prints what the sample does, and returns its path.
+func goProgram(t *testing.T, files map[string][]byte) string {
+	t.Helper()
+	tool, err := exec.LookPath("go")
+	if err != nil {
+		t.Skip("no go command")
+	}
+	dir := t.TempDir()
+	files["go.mod"] = []byte("module m\n\ngo 1.22\n")
+	files["cmd/main.go"] = []byte("package main\n\nimport \"m\"\n\nfunc main() { println(x.Run(2, 5), x.Run(-1, 3)) }\n")
+	for name, text := range files {
+		name = filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command(tool, "build", "-o", "program", "./cmd")
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return filepath.Join(dir, "program")
+}
+
+func output(program string, env ...string) string {
+	cmd := exec.Command(program)
+	cmd.Env = append(os.Environ(), env...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return "failed"
+	}
+	return string(out)
+}
+
+// A schema does with each edit what the program with that edit does, and without one what the program does.
+func TestSchema_asAlone(t *testing.T) {
+	p := load(t, sample)
+	edits := Order(p.Edits(everywhere("x.go")), 400)
+	s, err := p.Schema(edits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Site)*10 < len(edits)*8 {
+		t.Errorf("only %d of %d edits can be compiled together", len(s.Site), len(edits))
+	}
+	program := goProgram(t, s.Files)
+	plain := output(goProgram(t, map[string][]byte{"x.go": []byte(sample)}))
+	if got := output(program); got != plain {
+		t.Errorf("without an edit %q, want %q", got, plain)
+	}
+	differ := map[string]bool{}
+	compared := 0
+	for id := 0; id < len(edits) && compared < 4; id += 1 + len(edits)/9 {
+		site, ok := s.Site[id]
+		if !ok {
+			continue
+		}
+		got := output(program, SchemaSite+"="+strconv.Itoa(site), SchemaEdit+"="+strconv.Itoa(id))
+		want := output(goProgram(t, map[string][]byte{"x.go": edits[id].Apply([]byte(sample))}))
+		if got != want {
+			t.Errorf("%s: %q, alone %q", edits[id], got, want)
+		}
+		compared++
+		differ[got] = true
+	}
+	if compared < 3 || len(differ) < 2 {
+		t.Errorf("%d edits were compared, %d outcomes", compared, len(differ))
+	}
+}
+
+// A program writes what it runs, also when it panics.
+func TestTraceGo(t *testing.T) {
+	const src = "package x\n\nfunc Run(a, b int) int {\n\tif a > 0 {\n\t\treturn b\n\t}\n\tvar none []int\n\treturn none[b]\n}\n"
+	files, spans, err := TraceGo(map[string][]byte{"x.go": []byte(src)}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "trace")
+	if got := output(goProgram(t, files), TraceFile+"="+file); got != "failed" {
+		t.Fatalf("said %q", got)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []int
+	for _, word := range strings.Fields(string(text)) {
+		n, err := strconv.Atoi(word)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, spans[n].Line)
+	}
+	if len(lines) != 4 || lines[0] != 4 || lines[1] != 5 || lines[2] != 7 || lines[3] != 8 {
+		t.Errorf("ran lines %v", lines)
+	}
+}

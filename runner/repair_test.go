@@ -1,0 +1,83 @@
+package runner
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/jitos/jitos"
+)
+
+// mend runs the worker on files whose tests report as given.
+func mend(t *testing.T, f files, run, report string) (jitos.Result, *testHost, files) {
+	t.Helper()
+	e, m := newExecutor(t)
+	e.Workers = map[string]jitos.Worker{"shell": &Shell{Env: goEnv}, "repair": &Repair{Objects: m}}
+	h := &testHost{t: t, e: e}
+	tree := put(t, m, f)
+	a := jitos.Action{Step: jitos.Step{Name: "mend", Worker: "repair", Needs: writeAll}, Tree: tree, Grants: writeAll,
+		Args: map[string]string{"run": run, "report": report, "seconds": "120"}}
+	r, err := e.Execute(t.Context(), a, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, h, get(t, m, r.Tree)
+}
+
+const goRun = "go test -json -count=1 ./..."
+
+// clamp is a module with a bug in Clamp and none in Mean.
+func clamp(condition string) files {
+	return files{"go.mod": "module example.com/m\n\ngo 1.22\n", "calc.go": `package m
+
+import "errors"
+
+// Clamp limits x to lo..hi.
+func Clamp(x, lo, hi int) int {
+	if x < lo {
+		return lo
+	}
+	if ` + condition + ` {
+		return hi
+	}
+	return x
+}
+
+// Mean of a list.
+func Mean(list []float64) (float64, error) {
+	if len(list) == 0 {
+		return 0, errors.New("empty")
+	}
+	sum := 0.0
+	for _, v := range list {
+		sum += v
+	}
+	return sum / float64(len(list)), nil
+}
+`, "calc_test.go": `package m
+
+import "testing"
+
+func TestClamp(t *testing.T) {
+	for _, c := range [][4]int{{5, 0, 10, 5}, {-1, 0, 10, 0}, {11, 0, 10, 10}, {10, 0, 10, 10}, {3, 2, 4, 3}} {
+		if got := Clamp(c[0], c[1], c[2]); got != c[3] {
+			t.Errorf("%v: %d", c, got)
+		}
+	}
+}
+
+func TestMean(t *testing.T) {
+	if m, err := Mean([]float64{1, 2, 3}); err != nil || m != 2 {
+		t.Error(m, err)
+	}
+}
+`}
+}
+
+func TestRepairGo(t *testing.T) {
+	r, h, now := mend(t, clamp("x < hi"), goRun, "go")
+	wantVerdict(t, r, jitos.Pass, "")
+	if !strings.Contains(now["calc.go"], "if x > hi {") && !strings.Contains(now["calc.go"], "if x >= hi {") {
+		t.Errorf("mended as\n%s", now["calc.go"])
+	}
+	t.Log(r.Output, h.tries)
+}
