@@ -323,7 +323,15 @@ type Slap struct {
 	Root    *Branch  `json:"root,omitempty"`
 	Steps   []Step   `json:"steps"`
 	Keeps   []string `json:"keeps,omitempty"` // steps whose results in the parent's attempt are kept: they do not run again
+	Mends   *Mended  `json:"mends,omitempty"` // of a repair: what it was made from
 	Reads   []Read   `json:"reads,omitempty"`
+}
+
+// Mended is what a repair was made from, beside the snapshot, so that it can be planned again.
+type Mended struct {
+	Process ProcessID `json:"process"` // the attempt that broke
+	Library string    `json:"library"` // hash of the method library
+	Planner string    `json:"planner"` // name and version
 }
 
 // Branch is one task of a decomposition: the method that was chosen, why, and what it became.
@@ -647,7 +655,8 @@ type Chooser interface {
 type Repairer interface {
 	// Repair returns a plan like the broken one in which the lowest task that led to the breakdown is planned anew, or the
 	// one above it where that fails, and so on; the rest stays as it was chosen. Its Parent is the broken plan, its Keeps
-	// are never empty: the error Is ErrNoPlan where there is no plan that keeps a settled step.
+	// are never empty: the error Is ErrNoPlan where there is no plan that keeps a settled step. Library and Planner are given
+	// with that error, too.
 	Repair(ctx context.Context, at Snapshot, id TaskID, task Task, b Breakdown) (Repaired, error)
 }
 
@@ -664,6 +673,8 @@ type Repaired struct {
 	Slap     Slap
 	Task     string // that was planned anew, "" for none
 	Expanded int    // search nodes
+	Library  string // hash of the method library
+	Planner  string // name and version
 }
 
 // Match is what an intent was understood as.

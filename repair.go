@@ -16,43 +16,63 @@ func (k *Kernel) repair(ctx context.Context, p ProcessView) (SlapID, error) {
 	if !ok {
 		return "", nil
 	}
-	at, err := k.System(ctx)
-	if err != nil {
-		return "", err
-	}
-	task, err := Get[Task](ctx, at, p.Process.Task.Node())
-	if err != nil {
-		return "", err
-	}
-	b, err := k.breakdown(ctx, at, p)
-	if err != nil || len(b.Settled) == 0 {
-		return "", err
-	}
-	mended, err := mender.Repair(ctx, at, p.Process.Task, task, b)
-	if errors.Is(err, ErrNoPlan) {
-		return "", nil
-	}
-	if err != nil {
-		return "", err
-	}
-	s := mended.Slap
-	s.Task, s.Parent = p.Process.Task, b.Plan
-	id := SlapID(DerivedName(s.Title, string(s.Task), HashOf(s)))
-	_, err = k.record(ctx, func(at Snapshot) ([]Rewrite, error) {
+	var id SlapID
+	var said string
+	_, err := k.record(ctx, func(at Snapshot) ([]Rewrite, error) {
+		id = ""
+		mended, b, err := k.mend(ctx, mender, at, p)
+		if errors.Is(err, ErrNoPlan) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		var rw Rewrite
+		if rw, id, err = k.repaired(mended, b, p); err != nil {
+			return nil, err
+		}
+		said = rw.Why
 		if ok, err := Has(ctx, at, id.Node()); ok || err != nil {
 			return nil, err
 		}
-		rw := k.rule(RulePlan, s.Task, "", "a repair of "+string(b.Plan)+" keeps "+plural(len(s.Keeps), "job"))
-		rw.Why = repairWords(mended, b)
-		rw.Edges = append(rw.Edges, Edge{From: s.Task.Node(), Label: LabelPlan, To: id.Node()},
-			Edge{From: b.Plan.Node(), Label: LabelRevision, To: id.Node()})
-		return rw.with(id.Node(), s)
+		return []Rewrite{rw}, nil
 	})
-	if err != nil {
+	if err != nil || id == "" {
 		return "", err
 	}
-	k.notify(Event{Kind: "plan", Task: s.Task, Text: "repaired: " + repairWords(mended, b)})
+	k.notify(Event{Kind: "plan", Task: p.Process.Task, Text: "repaired: " + said})
 	return id, nil
+}
+
+// mend asks the planner for a repair of the plan of a discarded attempt; the error Is ErrNoPlan where there is none.
+func (k *Kernel) mend(ctx context.Context, mender Repairer, at Snapshot, p ProcessView) (Repaired, Breakdown, error) {
+	task, err := Get[Task](ctx, at, p.Process.Task.Node())
+	if err != nil {
+		return Repaired{}, Breakdown{}, err
+	}
+	b, err := k.breakdown(ctx, at, p)
+	if err != nil {
+		return Repaired{}, b, err
+	}
+	if len(b.Settled) == 0 {
+		return Repaired{}, b, fmt.Errorf("repair %s: %w: nothing of it is settled", b.Plan, ErrNoPlan)
+	}
+	mended, err := mender.Repair(ctx, at, p.Process.Task, task, b)
+	return mended, b, err
+}
+
+// repaired makes the rewrite of one repair. Its id comes from what is planned, so that the same repair of another attempt is
+// the same plan.
+func (k *Kernel) repaired(mended Repaired, b Breakdown, p ProcessView) (Rewrite, SlapID, error) {
+	s := mended.Slap
+	s.Task, s.Parent = p.Process.Task, b.Plan
+	id := SlapID(DerivedName(s.Title, string(s.Task), HashOf(s)))
+	s.Mends = &Mended{Process: p.ID, Library: mended.Library, Planner: mended.Planner}
+	rw := k.rule(RulePlan, s.Task, "", "a repair of "+string(b.Plan)+" keeps "+plural(len(s.Keeps), "job"))
+	rw.Why = repairWords(mended, b)
+	rw.Edges = append(rw.Edges, Edge{From: s.Task.Node(), Label: LabelPlan, To: id.Node()},
+		Edge{From: b.Plan.Node(), Label: LabelRevision, To: id.Node()})
+	return rw, id, rw.put(id.Node(), s)
 }
 
 func repairWords(r Repaired, b Breakdown) string {

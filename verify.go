@@ -8,7 +8,7 @@ import (
 )
 
 // Rerun runs the deterministic rule of a commit again on what it was given, and compares: the planner on the first parent
-// (plan), the DAG of a plan (compile), the three-way merges of a workspace or of the user's files (collapse, absorb). It
+// (plan, and the repair of one), the DAG of a plan (compile), the three-way merges of a workspace or of the user's files (collapse, absorb). It
 // tells whether there was something to run: a rule of another version, another planner or library, a plan that a person
 // wrote and every other rule are not run. An error that Is ErrCorrupt says that the commit is not what the rule gives.
 //
@@ -44,18 +44,32 @@ func (k *Kernel) Rerun(ctx context.Context, c Commit) (ran bool, err error) {
 
 func (k *Kernel) rerunPlan(ctx context.Context, before, after Snapshot) (bool, error) {
 	var recorded *Planning
+	var mended *Mended
 	for item := range after.Commit().Record.Set {
 		p, err := item.Parse()
 		if err != nil {
 			return false, err
 		}
-		if p.Node.Kind == KindPlanning && p.Label == "" && p.File == "" {
+		if p.Label != "" || p.File != "" {
+			continue
+		}
+		switch p.Node.Kind {
+		case KindPlanning:
 			found, err := Get[Planning](ctx, after, p.Node)
 			if err != nil {
 				return false, err
 			}
 			recorded = &found
+		case KindSlap:
+			found, err := Get[Slap](ctx, after, p.Node)
+			if err != nil {
+				return false, err
+			}
+			mended = found.Mends
 		}
+	}
+	if recorded == nil && mended != nil {
+		return k.rerunRepair(ctx, before, after, *mended)
 	}
 	if recorded == nil {
 		return false, nil // a person's plan
@@ -76,6 +90,41 @@ func (k *Kernel) rerunPlan(ctx context.Context, before, after Snapshot) (bool, e
 		return false, nil
 	}
 	rw, _, _, err := k.planned(recorded.Task, candidates, planning)
+	if err != nil {
+		return true, err
+	}
+	return true, sameWrites(ctx, after, rw, nil)
+}
+
+// rerunRepair plans a repair again, from the jobs of the attempt that broke. Where that was dropped from the archive it cannot.
+func (k *Kernel) rerunRepair(ctx context.Context, before, after Snapshot, m Mended) (bool, error) {
+	mender, ok := k.Planner.(Repairer)
+	if !ok {
+		return false, nil
+	}
+	process, err := Get[Process](ctx, before, m.Process.Node())
+	if err != nil {
+		return true, fmt.Errorf("%w: the attempt that it repairs: %v", ErrCorrupt, err)
+	}
+	p := ProcessView{ID: m.Process, Process: process}
+	end, err := Get[Attempt](ctx, before, NodeID{KindAttempt, string(p.ID)})
+	if err != nil {
+		return true, fmt.Errorf("%w: the attempt that it repairs has not ended: %v", ErrCorrupt, err)
+	}
+	if _, err := k.Store.Open(ctx, end.Tip); errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	mended, b, err := k.mend(ctx, mender, before, p)
+	if err != nil && !errors.Is(err, ErrNoPlan) {
+		return false, err
+	}
+	if mended.Planner != m.Planner || mended.Library != m.Library {
+		return false, nil
+	}
+	if err != nil {
+		return true, fmt.Errorf("%w: %v", ErrCorrupt, err)
+	}
+	rw, _, err := k.repaired(mended, b, p)
 	if err != nil {
 		return true, err
 	}

@@ -3,9 +3,12 @@ package jitos_test
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"testing"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/methods"
+	"github.com/jitos/jitos/runner"
 )
 
 // tip opens what a ref names.
@@ -178,5 +181,72 @@ func TestRerunLeavesAlone(t *testing.T) {
 	other.Record = &record
 	if ran, err := f.kernel.Rerun(ctx, other); ran || err != nil {
 		t.Errorf("another version: run again %v, %v", ran, err)
+	}
+}
+
+// house is a task whose second step fails as it is planned first.
+const house = `task: build-house
+says: ["build the house"]
+methods:
+- name: build
+  steps:
+    ground: {run: "echo clay > ground", needs: ["fs.write:ground"]}
+    walls: {task: raise-walls, after: [ground]}
+---
+task: raise-walls
+methods:
+- {name: of-straw, steps: {raise: {run: "exit 1"}}}
+- {name: of-stone, cost: 3, steps: {raise: {run: "echo stone > walls", needs: ["fs.write:walls"]}}}
+`
+
+// A repair is planned again from the attempt that broke; one that is not what comes of that is found.
+func TestRerunFindsForgedRepair(t *testing.T) {
+	ctx := context.Background()
+	f := newFabric(t, map[string]string{"Makefile": "test:\n\ttrue\n"})
+	e := &runner.Executor{Objects: f.repo.Store.Objects, Cache: filepath.Join(t.TempDir(), "cache"), Workers: map[string]jitos.Worker{"shell": &runner.Shell{}}}
+	defer e.Close()
+	f.kernel.Executor = e
+	if _, err := f.kernel.SubmitMethod(ctx, "methods/house.yaml", []byte(house)); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.kernel.Local.Allow(methods.Origin([]byte(house)), "the house"); err != nil {
+		t.Fatal(err)
+	}
+	id, _, err := f.kernel.SubmitIntent(ctx, jitos.Request{Intent: "build the house"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := f.kernel.Run(ctx, id, jitos.RunOptions{}); err != nil || len(out.Attempts) != 2 {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	repair := f.last(t, jitos.SystemRef, jitos.RulePlan)
+	if ran, err := f.kernel.Rerun(ctx, repair.Commit()); !ran || err != nil {
+		t.Errorf("the repair: run again %v, %v", ran, err)
+	}
+	mends := func(process, planner string) func(*jitos.Rewrite) {
+		return func(rw *jitos.Rewrite) {
+			for _, n := range rw.Set {
+				m := n.Fields["mends"].(map[string]any)
+				if process != "" {
+					m["process"] = process
+				}
+				if planner != "" {
+					m["planner"] = planner
+				}
+			}
+		}
+	}
+	for name, change := range map[string]func(*jitos.Rewrite){
+		"a cheaper repair":           func(rw *jitos.Rewrite) { setField(t, rw, jitos.KindSlap, "cost", 0) },
+		"one that keeps what failed": func(rw *jitos.Rewrite) { setField(t, rw, jitos.KindSlap, "keeps", []any{"ground", "walls.raise"}) },
+		"one of no attempt":          mends("nobody-abcdefgh", ""),
+		"one that revises no plan":   func(rw *jitos.Rewrite) { rw.Edges = rw.Edges[:len(rw.Edges)-1] },
+	} {
+		if ran, err := f.kernel.Rerun(ctx, f.forge(t, jitos.SystemRef, repair, change)); !ran || !errors.Is(err, jitos.ErrCorrupt) {
+			t.Errorf("%s: run again %v, %v", name, ran, err)
+		}
+	}
+	if ran, err := f.kernel.Rerun(ctx, f.forge(t, jitos.SystemRef, repair, mends("", "another/1"))); ran || err != nil {
+		t.Errorf("another planner's: run again %v, %v", ran, err)
 	}
 }

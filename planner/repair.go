@@ -64,13 +64,14 @@ func (p *Planner) Repair(ctx context.Context, at jitos.Snapshot, id jitos.TaskID
 	if err != nil {
 		return jitos.Repaired{}, err
 	}
+	done := jitos.Repaired{Library: lib.Hash(), Planner: Version}
 	broken, err := jitos.Get[jitos.Slap](ctx, at, b.Plan.Node())
 	if err != nil {
 		return jitos.Repaired{}, fmt.Errorf("repair %s: %w", b.Plan, err)
 	}
 	t, ok := lib.Task(task.Name)
 	if !ok || broken.Root == nil || len(b.Settled) == 0 {
-		return jitos.Repaired{}, none
+		return done, none
 	}
 	args, err := methods.Bind(t.Params, task.Args)
 	if err != nil {
@@ -85,7 +86,6 @@ func (p *Planner) Repair(ctx context.Context, at jitos.Snapshot, id jitos.TaskID
 	} else if tried, err = chosenAt(ctx, at, broken, lowest); err != nil {
 		return jitos.Repaired{}, err
 	}
-	done := jitos.Repaired{}
 	for _, anew := range slices.Backward(path) {
 		s := p.search(f, lib, id)
 		s.repair = &repair{stays: map[string]*jitos.Branch{}, begun: map[string]bool{}, lowest: lowest, tried: tried}

@@ -19,8 +19,8 @@ func verifyCommand(a *app) *cli.Command {
 		Category: groupLook,
 		Usage:    "replay the whole history and name the first commit that does not hold",
 		Description: `Replays every rewrite on its first parent: it must give the same .jitos/ and the same files, byte for byte. So does every
-workspace: collapsed, open, or given up and in the archive. Deterministic rules (plan, compile, collapse, absorb) are run
-again where this program has the recorded version, and must give the same. Your own history is not replayed.
+workspace: collapsed, open, or given up and in the archive. Deterministic rules (plan and its repairs, compile, collapse,
+absorb) are run again where this program has the recorded version, and must give the same. Your own history is not replayed.
 
 First every object that these lines lead to is read and compared with its name, your history as far as it was absorbed
 included. Of a damaged or missing one you are told the name, and the commits that need it; nothing is replayed then.
