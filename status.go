@@ -93,6 +93,15 @@ func ViewTask(ctx context.Context, at Graph, id TaskID, clone string) (TaskView,
 	return v, nil
 }
 
+// ViewProcess folds the graph of the system WARP into one process. The error Is ErrNotFound where there is none.
+func ViewProcess(ctx context.Context, at Graph, id ProcessID) (ProcessView, error) {
+	record, err := Get[Process](ctx, at, id.Node())
+	if err != nil {
+		return ProcessView{}, fmt.Errorf("process %s: %w", id, err)
+	}
+	return viewProcess(ctx, at, Found[Process]{id.Node(), record})
+}
+
 func viewProcess(ctx context.Context, at Graph, p Found[Process]) (ProcessView, error) {
 	v := ProcessView{ID: ProcessID(p.ID.Name), Process: p.Record}
 	if c, err := Get[Collapse](ctx, at, NodeID{KindCollapse, p.ID.Name}); err == nil {

@@ -297,7 +297,7 @@ func (a *app) readInput(name string) ([]byte, error) {
 	}
 	raw, err := os.ReadFile(a.path(name))
 	if err != nil {
-		return nil, &usageError{err}
+		return nil, &usageError{Err: err}
 	}
 	return raw, nil
 }

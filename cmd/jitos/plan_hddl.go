@@ -59,7 +59,7 @@ func (a *app) planHDDL(c *cli.Context) error {
 	if err != nil {
 		var at *hddl.Error
 		if errors.As(err, &at) {
-			return &usageError{err}
+			return &usageError{Err: err}
 		}
 		return err
 	}
@@ -79,7 +79,7 @@ func (a *app) planHDDL(c *cli.Context) error {
 func (a *app) loadHDDL(domain, problem string) (*hddl.Domain, *hddl.Problem, error) {
 	d, p, err := hddl.Load(a.path(domain), a.path(problem))
 	if err != nil {
-		return nil, nil, &usageError{err}
+		return nil, nil, &usageError{Err: err}
 	}
 	return d, p, nil
 }

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Whoever does not come from this machine, from this server's own pages, with the token, gets nothing.
+func TestHostileRequests(t *testing.T) {
+	dir, _ := repository(t)
+	d := start(t, dir, "--dev")
+	const query = `{"query":"{ warp { tree } }"}`
+	for _, c := range []struct {
+		what   string
+		change func(*http.Request)
+		status int
+	}{
+		{"as it should be", func(*http.Request) {}, 200},
+		{"from a page of this server", func(r *http.Request) { r.Header.Set("Origin", "http://"+r.URL.Host) }, 200},
+		{"a name that was made to resolve to loopback", func(r *http.Request) { r.Host = "evil.example" }, 421},
+		{"such a name with our port", func(r *http.Request) { r.Host = "evil.example:" + r.URL.Port() }, 421},
+		{"a page of another site", func(r *http.Request) { r.Header.Set("Origin", "http://evil.example") }, 403},
+		{"a page in a sandbox", func(r *http.Request) { r.Header.Set("Origin", "null") }, 403},
+		{"a page of another port", func(r *http.Request) { r.Header.Set("Origin", "http://127.0.0.1:1") }, 403},
+		{"a link on another site", func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }, 403},
+		{"no token", func(r *http.Request) { r.Header.Del("Authorization") }, 401},
+		{"another token", func(r *http.Request) { r.Header.Set("Authorization", "Bearer nonsense") }, 401},
+		{"an empty token", func(r *http.Request) { r.Header.Set("Authorization", "Bearer ") }, 401},
+		{"a token in the URL", func(r *http.Request) { r.URL.RawQuery = "token=" + d.token; r.Header.Del("Authorization") }, 400},
+		{"another media type", func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") }, 415},
+		{"another answer", func(r *http.Request) { r.Header.Set("Accept", "text/html") }, 406},
+		{"another method", func(r *http.Request) { r.Method = "PUT" }, 405},
+		{"too large", func(r *http.Request) {
+			r.Body = io.NopCloser(strings.NewReader(`{"query":"` + strings.Repeat(" ", 2<<20) + `"}`))
+			r.ContentLength = -1
+		}, 413},
+	} {
+		r, err := http.NewRequest("POST", d.url, strings.NewReader(query))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Authorization", "Bearer "+d.token)
+		c.change(r)
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatalf("%s: %v", c.what, err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != c.status {
+			t.Errorf("%s: %d, want %d", c.what, resp.StatusCode, c.status)
+		}
+	}
+	d.works()
+}
+
+// works asks something ordinary.
+func (d *daemon) works() {
+	d.t.Helper()
+	d.must(`{ warp { tree } }`, nil, "warp", "tree")
+}
+
+// What asks for too much is refused before it costs anything, over HTTP and over WebSocket alike.
+func TestHostileOperations(t *testing.T) {
+	dir, _ := repository(t)
+	d := start(t, dir, "--dev")
+	deep := strings.Repeat("edges { nodes { from { ", 10) + "id" + strings.Repeat(" } } }", 10)
+	var aliases, bomb strings.Builder
+	for i := range 3000 {
+		fmt.Fprintf(&aliases, "a%d: id ", i)
+	}
+	for i := range 30 {
+		fmt.Fprintf(&bomb, "fragment f%d on Warp { ...f%d a%d: tree ...f%d } ", i, i+1, i, i+1)
+	}
+	for _, c := range []struct{ what, query, code string }{
+		{"deep", `{ node(id: "note/a") { ` + deep + ` } }`, "DEPTH_LIMIT_EXCEEDED"},
+		{"wide", `{ warp { nodes(first: 200) { nodes { edges(first: 200) { nodes { to { edges(first: 200) { nodes { id } } } } } } } } }`, "COMPLEXITY_LIMIT_EXCEEDED"},
+		{"many aliases", `{ warp { history(first: 200) { nodes { ` + aliases.String() + ` } } } }`, "GRAPHQL_PARSE_FAILED"},
+		{"a bomb of fragments", `{ warp { ...f0 } } ` + bomb.String() + `fragment f30 on Warp { tree }`, "SIZE_LIMIT_EXCEEDED"},
+		{"fragments in a circle", `{ warp { ...f } } fragment f on Warp { ...g } fragment g on Warp { ...f }`, "GRAPHQL_VALIDATION_FAILED"},
+		{"a page too long", `{ warp { nodes(first: 1000) { nodes { id } } } }`, "INVALID"},
+		{"a page before the first", `{ warp { nodes(first: -1) { nodes { id } } } }`, "INVALID"},
+		{"a path out of the tree", `{ warp { file(path: "../../etc/passwd") } }`, ""},
+		{"a commit that is an option", `{ commit(id: "--all") { id } }`, "INVALID"},
+	} {
+		began := time.Now()
+		r := d.ask(c.query, nil)
+		if r.code() != c.code {
+			t.Errorf("%s: %q, want %q: %.300v", c.what, r.code(), c.code, r.Errors)
+		}
+		if c.code == "" && at(t, r.Data, "warp", "file") != nil {
+			t.Errorf("%s: %v", c.what, r.Data)
+		}
+		t.Logf("%s: %s", c.what, time.Since(began).Round(time.Millisecond))
+		s := d.subscribe(c.query, nil)
+		if m := s.hear(); c.code != "" && !strings.Contains(string(m.Payload), c.code) {
+			t.Errorf("%s, over a WebSocket: %s %s", c.what, m.Type, m.Payload)
+		}
+		s.conn.CloseNow()
+	}
+	d.works()
+}
+
+// More operations than the rate allows are put off, and told so.
+func TestHostileRate(t *testing.T) {
+	dir, _ := repository(t)
+	d := start(t, dir, "--dev")
+	client := d.overSocket()
+	late := 0
+	for range 3000 {
+		resp, err := client.Post("http://jitos/graphql", "application/json", strings.NewReader(`{"query":"{ __typename }"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		if resp.StatusCode == http.StatusTooManyRequests {
+			if resp.Header.Get("Retry-After") == "" {
+				t.Error("no Retry-After")
+			}
+			late++
+			break
+		}
+	}
+	if late == 0 {
+		t.Skip("this machine is too slow to be too fast")
+	}
+}
+
+// Connections that say nothing, or half a request, keep nobody else out, and go.
+func TestHostileConnections(t *testing.T) {
+	dir, _ := repository(t)
+	d := start(t, dir, "--dev")
+	var open []net.Conn
+	defer func() {
+		for _, c := range open {
+			c.Close()
+		}
+	}()
+	for i := range 500 {
+		c, err := net.Dial("unix", d.socket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i%2 == 0 {
+			io.WriteString(c, "POST /graphql HTTP/1.1\r\nHost: jitos\r\n")
+		}
+		open = append(open, c)
+	}
+	d.works()
+	open[0].SetReadDeadline(time.Now().Add(time.Minute))
+	if _, err := open[0].Read(make([]byte, 1)); err == nil {
+		return // a status that says that it took too long
+	} else if os.IsTimeout(err) {
+		t.Error("half a request is kept for ever")
+	}
+}
+
+// Another user of this machine is not served, even where he reaches the socket.
+func TestHostileUser(t *testing.T) {
+	if os.Getuid() != 0 {
+		skip(t, "root", "only root can be another user")
+	}
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip("curl is not installed")
+	}
+	dir, _ := repository(t)
+	place, err := os.MkdirTemp("", "jitosd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(place)
+	d := start(t, dir, "--dev", "--socket", filepath.Join(place, "s"))
+	ask := func(uid uint32) string {
+		cmd := exec.Command("curl", "-s", "-S", "--unix-socket", d.socket, "http://jitos/healthz")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
+		out, _ := cmd.CombinedOutput()
+		return string(out)
+	}
+	if out := ask(65534); strings.Contains(out, "ok") {
+		t.Errorf("another user was served: %s", out)
+	}
+	for _, name := range []string{place, d.socket} { // somebody opened the doors by hand
+		if err := os.Chmod(name, 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out := ask(65534); strings.Contains(out, "ok") {
+		t.Errorf("another user was served through open modes: %s", out)
+	}
+	if out := ask(0); out != "ok\n" {
+		t.Errorf("the user himself was not: %s", out)
+	}
+}

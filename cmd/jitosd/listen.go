@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"golang.org/x/net/netutil"
+	"golang.org/x/sys/unix"
+
+	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/cmd/internal/exit"
+)
+
+// door is one place where clients come in.
+type door struct {
+	listener net.Listener
+	name     string // for people
+	unix     bool
+}
+
+// base gives every request of the door the context in which the daemon lives: streams end with it.
+func (d door) base(live context.Context) func(net.Listener) context.Context {
+	return func(net.Listener) context.Context { return live }
+}
+
+type doors struct {
+	list      []door
+	token     string // for HTTP
+	tokenFile string
+	lock      *os.File
+}
+
+// socketLimit is what fits into the address of a unix socket everywhere, in bytes.
+const socketLimit = 100
+
+// daemonDir is where a daemon keeps its socket and its token. The path of a socket is short: a git directory that lies deep has
+// it in the user's runtime directory.
+func daemonDir(common string) string {
+	dir := filepath.Join(common, "jitos", "daemon")
+	if len(dir)+len("/socket") <= socketLimit {
+		return dir
+	}
+	sum := sha256.Sum256([]byte(common))
+	name := hex.EncodeToString(sum[:8])
+	if runtime := os.Getenv("XDG_RUNTIME_DIR"); runtime != "" {
+		return filepath.Join(runtime, "jitos", name)
+	}
+	return filepath.Join(os.TempDir(), "jitos-"+strconv.Itoa(os.Getuid()), name)
+}
+
+// openDoors listens. Another daemon on the same socket is ErrBusy.
+func openDoors(common, socket, addr string, most int) (_ *doors, err error) {
+	ds := &doors{}
+	defer func() {
+		if err != nil {
+			ds.close()
+		}
+	}()
+	dir := daemonDir(common)
+	if err := private(dir); err != nil {
+		return nil, err
+	}
+	activated, err := fromSystemd()
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range activated {
+		ds.list = append(ds.list, door{netutil.LimitListener(userListener{l}, most), "the socket that systemd opened", true})
+	}
+	if len(activated) == 0 {
+		if socket == "" {
+			socket = filepath.Join(dir, "socket")
+		}
+		l, err := ds.listenUnix(socket)
+		if err != nil {
+			return nil, err
+		}
+		ds.list = append(ds.list, door{netutil.LimitListener(userListener{l}, most), socket, true})
+	}
+	if addr == "" {
+		return ds, nil
+	}
+	host, _, err := net.SplitHostPort(addr)
+	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
+		return nil, exit.Usage("--http %s: want 127.0.0.1:PORT or [::1]:PORT: it is for this machine alone", addr)
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("--http: %w", err)
+	}
+	ds.list = append(ds.list, door{netutil.LimitListener(l, most), "http://" + l.Addr().String() + "/graphql", false})
+	return ds, ds.writeToken(filepath.Join(dir, "token"))
+}
+
+// private makes a directory that only the user may enter. One that somebody else made is refused.
+func private(dir string) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	var st unix.Stat_t
+	if err := unix.Lstat(dir, &st); err != nil {
+		return err
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFDIR || int(st.Uid) != os.Getuid() {
+		return fmt.Errorf("%s: %w: it is not a directory of yours", dir, jitos.ErrDenied)
+	}
+	return os.Chmod(dir, 0o700)
+}
+
+// listenUnix listens on a socket. A socket that a killed daemon left is replaced; who holds the lock beside it is alive.
+func (ds *doors) listenUnix(path string) (net.Listener, error) {
+	if len(path) > socketLimit {
+		return nil, exit.Usage("--socket %s: the path has more than %d bytes", path, socketLimit)
+	}
+	lock, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("--socket: %w", err)
+	}
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		lock.Close()
+		return nil, jitos.Hint(fmt.Errorf("%s: %w: another jitosd listens there", path, jitos.ErrBusy), "use that one, or give --socket PATH")
+	}
+	ds.lock = lock
+	if info, err := os.Lstat(path); err == nil {
+		if info.Mode()&fs.ModeSocket == 0 {
+			return nil, exit.Usage("--socket %s: there is a file that is no socket", path)
+		}
+		if err := os.Remove(path); err != nil {
+			return nil, err
+		}
+	}
+	old := unix.Umask(0o177) // the socket is never, not for a moment, another's to connect to
+	defer unix.Umask(old)
+	return net.Listen("unix", path)
+}
+
+// writeToken makes a new token, for this daemon alone.
+func (ds *doors) writeToken(path string) error {
+	ds.token, ds.tokenFile = rand.Text(), path
+	tmp := path + ".new"
+	if err := os.WriteFile(tmp, []byte(ds.token+"\n"), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(tmp, path)
+}
+
+func (ds *doors) close() {
+	for _, d := range ds.list {
+		d.listener.Close()
+	}
+	if ds.tokenFile != "" {
+		os.Remove(ds.tokenFile)
+	}
+	if ds.lock != nil {
+		ds.lock.Close()
+	}
+}
+
+// userListener takes only connections of the user who runs the daemon.
+type userListener struct{ net.Listener }
+
+func (l userListener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if uid, err := peerUID(c); err == nil && uid == os.Getuid() {
+			return c, nil
+		}
+		c.Close()
+	}
+}
+
+// fromSystemd returns the sockets that systemd passed, by its protocol (sd_listen_fds(3)).
+func fromSystemd() ([]net.Listener, error) {
+	if os.Getenv("LISTEN_PID") != strconv.Itoa(os.Getpid()) {
+		return nil, nil
+	}
+	n, err := strconv.Atoi(os.Getenv("LISTEN_FDS"))
+	if err != nil {
+		return nil, fmt.Errorf("LISTEN_FDS: %w", jitos.ErrInvalid)
+	}
+	var list []net.Listener
+	for fd := 3; fd < 3+n; fd++ {
+		unix.CloseOnExec(fd)
+		f := os.NewFile(uintptr(fd), "socket")
+		l, err := net.FileListener(f)
+		f.Close()
+		if err != nil {
+			return nil, fmt.Errorf("socket %d of systemd: %w", fd, err)
+		}
+		if l.Addr().Network() != "unix" {
+			return nil, fmt.Errorf("socket %d of systemd: %w: want a unix socket", fd, jitos.ErrInvalid)
+		}
+		list = append(list, l)
+	}
+	return list, nil
+}

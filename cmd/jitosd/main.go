@@ -1,0 +1,184 @@
+// Command jitosd serves the fabric of a repository: the same kernel as the command line's, behind a socket.
+//
+//	main.go      flags, start and end
+//	listen.go    the sockets: who may connect, and how many
+//	persist.go   operations that may be carried out outside dev mode
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/cmd/internal/exit"
+	"github.com/jitos/jitos/cmd/internal/wire"
+	"github.com/jitos/jitos/runner"
+	"github.com/jitos/jitos/server"
+)
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == runner.PorterArg {
+		os.Exit(runner.Porter(os.Args[2:]))
+	}
+	os.Exit(run(os.Args, os.Stdout, os.Stderr))
+}
+
+// run is the whole program: arguments (the first is the program's name) in, exit code out.
+func run(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	err := program(stdout, stderr).RunContext(ctx, args)
+	if err != nil {
+		fmt.Fprintf(stderr, "jitosd: error: %s\n", err)
+		if hint := exit.Hint(err); hint != "" {
+			fmt.Fprintf(stderr, "jitosd: hint: %s\n", hint)
+		}
+	}
+	return exit.Code(err)
+}
+
+func program(stdout, stderr io.Writer) *cli.App {
+	cli.VersionFlag = nil
+	return &cli.App{
+		Name:  "jitosd",
+		Usage: "serve the fabric of a repository by GraphQL",
+		Description: `It listens on a unix socket in the git directory, for the user who started it, and with --http on loopback, for who
+shows the token (Authorization: Bearer; the file that holds it is printed). What an earlier daemon left open is resumed. It ends
+on SIGTERM or an interrupt: what was settled stays, and the next daemon or command goes on.
+
+/graphql   queries and mutations by GET and POST, subscriptions by WebSocket (graphql-transport-ws) or server-sent events
+/healthz   200 while it works
+
+Outside --dev only operations that were persisted are carried out: jitosd persist FILE.
+
+Exit codes: ` + exit.Help,
+		HideVersion: true,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "C", Usage: "work in `DIR`", Value: "."},
+			&cli.StringFlag{Name: "socket", Usage: "listen on the unix socket `PATH` instead"},
+			&cli.StringFlag{Name: "http", Usage: "listen on `ADDR` as well, 127.0.0.1:PORT; port 0 chooses one"},
+			&cli.BoolFlag{Name: "dev", Usage: "allow introspection, and operations that were not persisted"},
+		},
+		Action:       func(c *cli.Context) error { return serve(c, stdout, stderr) },
+		Commands:     []*cli.Command{persistCommand(stdout)},
+		OnUsageError: func(_ *cli.Context, err error, _ bool) error { return &exit.UsageError{Err: err} },
+		ExitErrHandler: func(*cli.Context, error) {
+		},
+		Writer:    stdout,
+		ErrWriter: stderr,
+	}
+}
+
+// goodbye is how long open requests may take when the daemon ends.
+const goodbye = 5 * time.Second
+
+func serve(c *cli.Context, stdout, stderr io.Writer) (err error) {
+	if c.Args().Present() {
+		return exit.Usage("%s: no such command", c.Args().First())
+	}
+	ctx := c.Context
+	f, err := open(ctx, c.String("C"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Executor.Close(), f.Repo.Close()) }()
+	note := func(format string, args ...any) { fmt.Fprintf(stderr, "jitosd: "+format+"\n", args...) }
+	f.Repo.Background = func() error {
+		go func() {
+			if err := f.Repo.Maintain(context.WithoutCancel(ctx)); err != nil {
+				note("notice: %s", err)
+			}
+		}()
+		return nil
+	}
+	s := &server.Server{
+		Repo: f.Repo, Store: f.Store, Merger: f.Merger, Kernel: f.Kernel,
+		Dev:        c.Bool("dev"),
+		Operations: &server.Operations{Dir: operationsDir(f.Repo.Common)},
+		Limits:     server.DefaultLimits(),
+	}
+	doors, err := openDoors(f.Repo.Common, c.String("socket"), c.String("http"), s.Limits.Connections)
+	if err != nil {
+		return err
+	}
+	defer doors.close()
+	live, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	if err := s.Start(live); err != nil {
+		return err
+	}
+	defer s.Close()
+	failed := make(chan error, len(doors.list))
+	guard := server.Guard{Token: doors.token}
+	graphql := s.Handler(guard.Admits)
+	var all []*http.Server
+	for _, d := range doors.list {
+		h := &http.Server{
+			Handler:           faces(graphql, d.unix, guard),
+			ReadHeaderTimeout: 5 * time.Second,
+			ReadTimeout:       0, // streams stay open; bodies are bounded, and a connection that says nothing counts as one
+			IdleTimeout:       2 * time.Minute,
+			MaxHeaderBytes:    32 << 10,
+			BaseContext:       d.base(live),
+		}
+		all = append(all, h)
+		go func() { failed <- h.Serve(d.listener) }()
+		fmt.Fprintf(stdout, "listening on %s\n", d.name)
+	}
+	if doors.tokenFile != "" {
+		fmt.Fprintf(stdout, "token in %s\n", doors.tokenFile)
+	}
+	select {
+	case <-ctx.Done():
+		note("ending")
+	case err = <-failed:
+	}
+	s.Close() // jobs are stopped first: their results are settled while streams can still tell
+	stop()
+	bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
+	defer cancel()
+	for _, h := range all {
+		if h.Shutdown(bye) != nil {
+			h.Close()
+		}
+	}
+	return err
+}
+
+// faces are the paths of a door.
+func faces(graphql http.Handler, unix bool, guard server.Guard) http.Handler {
+	protect := guard.Protect
+	if unix {
+		protect = server.Trust
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/graphql", protect(graphql))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
+	return mux
+}
+
+// open opens the fabric that a directory lies in.
+func open(ctx context.Context, dir string) (*wire.Fabric, error) {
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return nil, exit.Usage("-C %s: no such directory", dir)
+	}
+	f, err := wire.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := f.Kernel.System(ctx); errors.Is(err, jitos.ErrNotFound) {
+		return nil, jitos.Hint(fmt.Errorf("this repository has no fabric: %w", jitos.ErrNotFound), "`jitos init` makes one")
+	} else if err != nil {
+		return nil, err
+	}
+	return f, f.AsUser(ctx, nil)
+}

@@ -1,0 +1,121 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/handler"
+	"github.com/99designs/gqlgen/graphql/handler/extension"
+	"github.com/99designs/gqlgen/graphql/handler/lru"
+	"github.com/99designs/gqlgen/graphql/handler/transport"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/overlay"
+	"github.com/jitos/jitos/warpgit"
+)
+
+// Server serves one fabric. Its exported fields are set before Handler is called and not changed after.
+type Server struct {
+	Repo   *warpgit.Repo
+	Store  *warpgit.Store
+	Merger *overlay.Merger
+	Kernel *jitos.Kernel // its Notify becomes the server's
+
+	// Dev allows operations that were not persisted, and introspection.
+	Dev bool
+	// Operations are those that may be carried out otherwise.
+	Operations *Operations
+	Limits     Limits
+
+	events *hub
+	runs   *runs
+	follow *follower
+}
+
+// Start makes the server ready. ctx bounds what it runs in the background. What an earlier process of this clone left open is
+// resumed.
+func (s *Server) Start(ctx context.Context) error {
+	s.events = &hub{}
+	s.follow = &follower{store: s.Store}
+	s.runs = &runs{kernel: s.Kernel, events: s.events, ctx: ctx, active: map[jitos.TaskID]*run{}}
+	s.Kernel.Notify = func(e jitos.Event) { s.events.publish(event{Event: e}) }
+	if s.Kernel.Actor == "" {
+		return nil // nothing can be written, and reading is served all the same
+	}
+	return s.runs.resume(ctx, s.Repo.Clone())
+}
+
+// Close stops what runs, and waits for it. What was settled stays, and the next command or daemon goes on from there.
+func (s *Server) Close() { s.runs.close() }
+
+// Handler serves GraphQL: queries and mutations over HTTP, and subscriptions over WebSocket and server-sent events. admitted
+// tells whether a request has shown who it is, or, for a WebSocket, whether its first message does.
+func (s *Server) Handler(admitted func(token string) bool) http.Handler {
+	config := Config{Resolvers: &root{s}}
+	cost(&config.Complexity)
+	h := handler.New(NewExecutableSchema(config))
+	h.AddTransport(socket(s.Limits, admitted))
+	h.AddTransport(transport.SSE{KeepAlivePingInterval: 15 * time.Second})
+	h.AddTransport(overHTTP{})
+	h.SetQueryCache(lru.New[*ast.QueryDocument](256))
+	h.SetParserTokenLimit(s.Limits.Tokens)
+	h.SetDisableSuggestion(!s.Dev)
+	h.Use(newGate(s))
+	if s.Dev {
+		h.Use(extension.Introspection{})
+	}
+	h.Use(extension.FixedComplexityLimit(s.Limits.Cost))
+	h.AroundOperations(func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
+		return next(withNewest(ctx))
+	})
+	h.SetErrorPresenter(present)
+	return http.MaxBytesHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Header.Get("Upgrade") == "":
+			h.ServeHTTP(&patientWriter{w, http.NewResponseController(w), s.Limits.Patience}, r)
+		case speaks(r):
+			h.ServeHTTP(w, r)
+		default:
+			refuse(w, typeJSON, http.StatusBadRequest, "a WebSocket speaks "+subprotocol+" here")
+		}
+	}), s.Limits.Body)
+}
+
+// patientWriter gives each write its time: a client that does not read is cut off.
+type patientWriter struct {
+	http.ResponseWriter
+	control  *http.ResponseController
+	patience time.Duration
+}
+
+func (w *patientWriter) Write(p []byte) (int, error) {
+	w.control.SetWriteDeadline(time.Now().Add(w.patience))
+	return w.ResponseWriter.Write(p)
+}
+
+func (w *patientWriter) Flush() {
+	w.control.SetWriteDeadline(time.Now().Add(w.patience))
+	w.control.Flush()
+}
+
+func (w *patientWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// present says what is wrong, with the code that a refusal would have.
+func present(ctx context.Context, err error) *gqlerror.Error {
+	shown := graphql.DefaultErrorPresenter(ctx, err)
+	for _, r := range refusalCodes {
+		if errors.Is(err, r.err) {
+			if shown.Extensions == nil {
+				shown.Extensions = map[string]any{}
+			}
+			shown.Extensions["code"] = wordOf(r.code)
+			break
+		}
+	}
+	return shown
+}
