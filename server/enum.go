@@ -33,3 +33,7 @@ func MarshalChange(c Change) graphql.Marshaler               { return marshalWor
 func UnmarshalChange(v any) (Change, error)                  { return unmarshalWord[Change](v) }
 func MarshalRefusalCode(c RefusalCode) graphql.Marshaler     { return marshalWord(c) }
 func UnmarshalRefusalCode(v any) (RefusalCode, error)        { return unmarshalWord[RefusalCode](v) }
+func MarshalAbout(a About) graphql.Marshaler                 { return marshalWord(a) }
+func UnmarshalAbout(v any) (About, error)                    { return unmarshalWord[About](v) }
+func MarshalDecision(d jitos.Decision) graphql.Marshaler     { return marshalWord(d) }
+func UnmarshalDecision(v any) (jitos.Decision, error)        { return unmarshalWord[jitos.Decision](v) }

@@ -218,6 +218,7 @@ type ComplexityRoot struct {
 	Mutation struct {
 		Absorb        func(childComplexity int, branch *string, uncommitted Uncommitted) int
 		Allow         func(childComplexity int, hash string) int
+		Answer        func(childComplexity int, question string, decision jitos.Decision, text *string) int
 		Collapse      func(childComplexity int, workspace string, noGate *string) int
 		Discard       func(childComplexity int, workspace string, why string) int
 		Land          func(childComplexity int, branch *string, new bool) int
@@ -401,9 +402,15 @@ type ComplexityRoot struct {
 	}
 
 	Waiting struct {
+		About     func(childComplexity int) int
+		By        func(childComplexity int) int
+		ID        func(childComplexity int) int
+		Paths     func(childComplexity int) int
 		Process   func(childComplexity int) int
 		Step      func(childComplexity int) int
 		Task      func(childComplexity int) int
+		Tree      func(childComplexity int) int
+		Until     func(childComplexity int) int
 		Why       func(childComplexity int) int
 		Workspace func(childComplexity int) int
 	}
@@ -470,6 +477,7 @@ type MutationResolver interface {
 	Discard(ctx context.Context, workspace string, why string) (CommitResult, error)
 	Absorb(ctx context.Context, branch *string, uncommitted Uncommitted) (CommitResult, error)
 	Land(ctx context.Context, branch *string, new bool) (LandResult, error)
+	Answer(ctx context.Context, question string, decision jitos.Decision, text *string) (CommitResult, error)
 	Allow(ctx context.Context, hash string) (AllowResult, error)
 }
 type QueryResolver interface {
@@ -1240,6 +1248,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.Allow(childComplexity, args["hash"].(string)), true
+	case "Mutation.answer":
+		if e.ComplexityRoot.Mutation.Answer == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_answer_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.Answer(childComplexity, args["question"].(string), args["decision"].(jitos.Decision), args["text"].(*string)), true
 	case "Mutation.collapse":
 		if e.ComplexityRoot.Mutation.Collapse == nil {
 			break
@@ -2109,6 +2128,30 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Try.Settlement(childComplexity), true
 
+	case "Waiting.about":
+		if e.ComplexityRoot.Waiting.About == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Waiting.About(childComplexity), true
+	case "Waiting.by":
+		if e.ComplexityRoot.Waiting.By == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Waiting.By(childComplexity), true
+	case "Waiting.id":
+		if e.ComplexityRoot.Waiting.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Waiting.ID(childComplexity), true
+	case "Waiting.paths":
+		if e.ComplexityRoot.Waiting.Paths == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Waiting.Paths(childComplexity), true
 	case "Waiting.process":
 		if e.ComplexityRoot.Waiting.Process == nil {
 			break
@@ -2127,6 +2170,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Waiting.Task(childComplexity), true
+	case "Waiting.tree":
+		if e.ComplexityRoot.Waiting.Tree == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Waiting.Tree(childComplexity), true
+	case "Waiting.until":
+		if e.ComplexityRoot.Waiting.Until == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Waiting.Until(childComplexity), true
 	case "Waiting.why":
 		if e.ComplexityRoot.Waiting.Why == nil {
 			break
@@ -3087,6 +3142,8 @@ func (ec *executionContext) childFields_Try(ctx context.Context, field graphql.C
 
 func (ec *executionContext) childFields_Waiting(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_Waiting_id(ctx, field)
 	case "task":
 		return ec.fieldContext_Waiting_task(ctx, field)
 	case "process":
@@ -3095,8 +3152,18 @@ func (ec *executionContext) childFields_Waiting(ctx context.Context, field graph
 		return ec.fieldContext_Waiting_workspace(ctx, field)
 	case "step":
 		return ec.fieldContext_Waiting_step(ctx, field)
+	case "about":
+		return ec.fieldContext_Waiting_about(ctx, field)
 	case "why":
 		return ec.fieldContext_Waiting_why(ctx, field)
+	case "tree":
+		return ec.fieldContext_Waiting_tree(ctx, field)
+	case "paths":
+		return ec.fieldContext_Waiting_paths(ctx, field)
+	case "by":
+		return ec.fieldContext_Waiting_by(ctx, field)
+	case "until":
+		return ec.fieldContext_Waiting_until(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Waiting", field.Name)
 }
@@ -3462,6 +3529,36 @@ func (ec *executionContext) field_Mutation_allow_args(ctx context.Context, rawAr
 		return nil, err
 	}
 	args["hash"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_answer_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "question",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["question"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "decision",
+		func(ctx context.Context, v any) (jitos.Decision, error) {
+			return ec.unmarshalNDecision2githubᚗcomᚋjitosᚋjitosᚐDecision(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["decision"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "text",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["text"] = arg2
 	return args, nil
 }
 
@@ -7536,6 +7633,50 @@ func (ec *executionContext) fieldContext_Mutation_land(ctx context.Context, fiel
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_answer(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_answer(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().Answer(ctx, fc.Args["question"].(string), fc.Args["decision"].(jitos.Decision), fc.Args["text"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v CommitResult) graphql.Marshaler {
+			return ec.marshalNCommitResult2githubᚗcomᚋjitosᚋjitosᚋserverᚐCommitResult(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_answer(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type CommitResult does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_answer_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_allow(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -10857,6 +10998,29 @@ func (ec *executionContext) fieldContext_Try_settlement(_ context.Context, field
 	return fc, nil
 }
 
+func (ec *executionContext) _Waiting_id(ctx context.Context, field graphql.CollectedField, obj *Waiting) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Waiting_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Waiting_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Waiting", field, true, false, "ID")
+}
+
 func (ec *executionContext) _Waiting_task(ctx context.Context, field graphql.CollectedField, obj *Waiting) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -10949,6 +11113,29 @@ func (ec *executionContext) fieldContext_Waiting_step(_ context.Context, field g
 	return graphql.NewScalarFieldContext("Waiting", field, true, false, "String")
 }
 
+func (ec *executionContext) _Waiting_about(ctx context.Context, field graphql.CollectedField, obj *Waiting) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Waiting_about(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.About(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v About) graphql.Marshaler {
+			return ec.marshalNAbout2githubᚗcomᚋjitosᚋjitosᚋserverᚐAbout(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Waiting_about(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Waiting", field, true, false, "About")
+}
+
 func (ec *executionContext) _Waiting_why(ctx context.Context, field graphql.CollectedField, obj *Waiting) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -10970,6 +11157,98 @@ func (ec *executionContext) _Waiting_why(ctx context.Context, field graphql.Coll
 }
 func (ec *executionContext) fieldContext_Waiting_why(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Waiting", field, true, false, "String")
+}
+
+func (ec *executionContext) _Waiting_tree(ctx context.Context, field graphql.CollectedField, obj *Waiting) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Waiting_tree(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Tree(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Waiting_tree(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Waiting", field, true, false, "ID")
+}
+
+func (ec *executionContext) _Waiting_paths(ctx context.Context, field graphql.CollectedField, obj *Waiting) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Waiting_paths(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Paths(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Waiting_paths(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Waiting", field, true, false, "String")
+}
+
+func (ec *executionContext) _Waiting_by(ctx context.Context, field graphql.CollectedField, obj *Waiting) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Waiting_by(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.By(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Waiting_by(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Waiting", field, true, false, "String")
+}
+
+func (ec *executionContext) _Waiting_until(ctx context.Context, field graphql.CollectedField, obj *Waiting) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Waiting_until(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Until(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Waiting_until(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Waiting", field, true, false, "Time")
 }
 
 func (ec *executionContext) _Warp_commit(ctx context.Context, field graphql.CollectedField, obj *Warp) (ret graphql.Marshaler) {
@@ -14806,6 +15085,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "answer":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_answer(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "allow":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_allow(ctx, field)
@@ -15970,6 +16256,11 @@ func (ec *executionContext) _Waiting(ctx context.Context, sel ast.SelectionSet, 
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Waiting")
+		case "id":
+			out.Values[i] = ec._Waiting_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "task":
 			out.Values[i] = ec._Waiting_task(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -15990,9 +16281,34 @@ func (ec *executionContext) _Waiting(ctx context.Context, sel ast.SelectionSet, 
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "about":
+			out.Values[i] = ec._Waiting_about(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "why":
 			out.Values[i] = ec._Waiting_why(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "tree":
+			out.Values[i] = ec._Waiting_tree(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "paths":
+			out.Values[i] = ec._Waiting_paths(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "by":
+			out.Values[i] = ec._Waiting_by(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "until":
+			out.Values[i] = ec._Waiting_until(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:
@@ -16667,6 +16983,20 @@ func (ec *executionContext) ___Type(ctx context.Context, sel ast.SelectionSet, o
 
 // region    ***************************** type.gotpl *****************************
 
+func (ec *executionContext) unmarshalNAbout2githubᚗcomᚋjitosᚋjitosᚋserverᚐAbout(ctx context.Context, v any) (About, error) {
+	res, err := UnmarshalAbout(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNAbout2githubᚗcomᚋjitosᚋjitosᚋserverᚐAbout(ctx context.Context, sel ast.SelectionSet, v About) graphql.Marshaler {
+	_ = sel
+	res := MarshalAbout(v)
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "About!")
+	}
+	return res
+}
+
 func (ec *executionContext) marshalNAllowResult2githubᚗcomᚋjitosᚋjitosᚋserverᚐAllowResult(ctx context.Context, sel ast.SelectionSet, v AllowResult) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "AllowResult!")
@@ -16810,6 +17140,20 @@ func (ec *executionContext) marshalNConflict2ᚕgithubᚗcomᚋjitosᚋjitosᚋs
 	}
 
 	return ret
+}
+
+func (ec *executionContext) unmarshalNDecision2githubᚗcomᚋjitosᚋjitosᚐDecision(ctx context.Context, v any) (jitos.Decision, error) {
+	res, err := UnmarshalDecision(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNDecision2githubᚗcomᚋjitosᚋjitosᚐDecision(ctx context.Context, sel ast.SelectionSet, v jitos.Decision) graphql.Marshaler {
+	_ = sel
+	res := MarshalDecision(v)
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "Decision!")
+	}
+	return res
 }
 
 func (ec *executionContext) marshalNDiff2ᚖgithubᚗcomᚋjitosᚋjitosᚋserverᚐDiff(ctx context.Context, sel ast.SelectionSet, v *Diff) graphql.Marshaler {
@@ -18019,6 +18363,24 @@ func (ec *executionContext) marshalOTaskStatus2ᚕgithubᚗcomᚋjitosᚋjitos�
 	}
 
 	return ret
+}
+
+func (ec *executionContext) unmarshalOTime2ᚖtimeᚐTime(ctx context.Context, v any) (*time.Time, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := graphql.UnmarshalTime(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOTime2ᚖtimeᚐTime(ctx context.Context, sel ast.SelectionSet, v *time.Time) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalTime(*v)
+	return res
 }
 
 func (ec *executionContext) unmarshalOVerdict2ᚖgithubᚗcomᚋjitosᚋjitosᚐVerdict(ctx context.Context, v any) (*jitos.Verdict, error) {

@@ -412,6 +412,19 @@ func (c commands) Land(ctx context.Context, branch *string, create bool) (LandRe
 	return answer(did, err, func(r *Refusal) LandResult { return r })
 }
 
+func (c commands) Answer(ctx context.Context, question string, decision jitos.Decision, words *string) (CommitResult, error) {
+	return c.makes(ctx, func() (jitos.CommitID, error) {
+		said := ""
+		if words != nil {
+			said = *words
+		}
+		if _, err := c.s.Kernel.Answer(ctx, question, decision, said); err != nil {
+			return "", err
+		}
+		return c.s.Store.SetBy(ctx, jitos.NodeID{Kind: jitos.KindAnswer, Name: question})
+	})
+}
+
 func (c commands) Allow(ctx context.Context, hash string) (AllowResult, error) {
 	did, err := func() (*Allowed, error) {
 		if len(hash) != 32 || strings.Trim(hash, "0123456789abcdef") != "" {

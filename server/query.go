@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"time"
 	"unicode/utf8"
 
 	"github.com/jitos/jitos"
@@ -85,14 +86,30 @@ func (s *Server) inbox(ctx context.Context) ([]Waiting, error) {
 	return list, err
 }
 
-// Waiting is a job that waits for a person.
+// Waiting is a question that waits for a person.
 type Waiting struct{ w jitos.Waiting }
 
+func (w Waiting) ID() string        { return w.w.ID }
 func (w Waiting) Task() string      { return w.w.Task.Node().String() }
 func (w Waiting) Process() string   { return w.w.Process.Node().String() }
 func (w Waiting) Workspace() string { return w.w.SWS }
 func (w Waiting) Step() string      { return w.w.Step }
+func (w Waiting) About() About      { return About(w.w.About) }
 func (w Waiting) Why() string       { return w.w.Why }
+func (w Waiting) Tree() string      { return string(w.w.Tree) }
+func (w Waiting) Paths() []string   { return w.w.Paths }
+func (w Waiting) By() []string      { return w.w.By }
+
+func (w Waiting) Until() *time.Time {
+	if w.w.Until == 0 {
+		return nil
+	}
+	t := time.Unix(w.w.Until, 0).UTC()
+	return &t
+}
+
+// About is what a question is about.
+type About string
 
 // Warp is the graph and the files at one commit.
 type Warp struct{ moment }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -198,7 +199,7 @@ func (st streams) Inbox(ctx context.Context) (<-chan []Waiting, error) {
 				}
 				return
 			}
-			if (first || !slices.Equal(list, last)) && !send(ctx, st.s.Limits.Patience, out, list) {
+			if (first || !reflect.DeepEqual(list, last)) && !send(ctx, st.s.Limits.Patience, out, list) {
 				return
 			}
 			last = list

@@ -162,6 +162,42 @@ func TestProgress(t *testing.T) {
 	}
 }
 
+// What waits for a person is told when it begins to wait, and is gone when it was answered.
+func TestInbox(t *testing.T) {
+	dir, f := repository(t)
+	id, _, err := f.Kernel.SubmitIntent(t.Context(), jitos.Request{Intent: "name the release", Gates: []string{"test -f NAME"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slap := jitos.Slap{Title: "ask for the name", By: "Ada <ada@example.com>", Steps: []jitos.Step{{Name: "ask", Worker: "human",
+		Args: map[string]string{"question": "which name should it have?"}, Produces: []string{"answer"}}}}
+	if _, err := f.Kernel.SubmitPlan(t.Context(), id, slap); err != nil {
+		t.Fatal(err)
+	}
+	d := start(t, dir, "--dev")
+	s := d.subscribe(`subscription { inbox { id about why } }`, nil)
+	if first := s.next("inbox").([]any); len(first) != 0 {
+		t.Errorf("at first: %v", first)
+	}
+	d.must(`mutation ($id: ID!) { run(task: $id) { ... on Refusal { message } } }`, map[string]any{"id": string(id)})
+	waits := s.next("inbox").([]any)
+	if len(waits) != 1 || at(t, waits[0], "about") != "TEXT" {
+		t.Fatalf("%v", waits)
+	}
+	answer := map[string]any{"q": at(t, waits[0], "id")}
+	refused := d.must(`mutation ($q: ID!) { answer(question: $q, decision: APPROVED) { ... on Refusal { code } } }`, answer, "answer")
+	if at(t, refused, "code") != "INVALID" {
+		t.Errorf("an approval of what wants words: %v", refused)
+	}
+	made := d.must(`mutation ($q: ID!) { answer(question: $q, decision: ANSWERED, text: "larder") { ... on CommitMade { commit { rule } } ... on Refusal { message } } }`, answer, "answer")
+	if at(t, made, "commit", "rule") != "answer" {
+		t.Errorf("%v", made)
+	}
+	if last := s.next("inbox").([]any); len(last) != 0 {
+		t.Errorf("at last: %v", last)
+	}
+}
+
 // A client that does not read is cut off, and others get everything.
 func TestSlowClient(t *testing.T) {
 	_, f := repository(t)
