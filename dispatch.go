@@ -28,6 +28,9 @@ func (k *Kernel) dispatch(ctx context.Context, p ProcessView, ws Snapshot, jobs 
 		o.result, o.proof, o.from, o.err = k.dispatchGate(ctx, p, ws, j.step)
 		return o
 	}
+	if o.err = pause(ctx, backoff(j)); o.err != nil {
+		return o
+	}
 	action := Action{Process: p.ID, Job: j.id, Step: j.step, Tree: ws.Tree(), Grants: j.step.Needs}
 	if action.Args, o.err = arguments(j.step, jobs); o.err == nil {
 		tried := &probes{}
@@ -41,6 +44,34 @@ func (k *Kernel) dispatch(ctx context.Context, p ProcessView, ws Snapshot, jobs 
 		o.result.Exit = exitDenied
 	}
 	return o
+}
+
+// backoff is how long to wait before this try of a job: nothing before the first, then what the step says, doubled each time.
+func backoff(j jobState) time.Duration {
+	failed := 0
+	for _, c := range j.claims {
+		if c.settled != nil && !c.settled.Stale && c.settled.Verdict == Fail {
+			failed++
+		}
+	}
+	if failed == 0 {
+		return 0
+	}
+	return min(time.Duration(j.step.Backoff)*time.Second<<(failed-1), time.Hour)
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
 }
 
 // dispatchGate proves the workspace's tree for a gate that is a step of the plan.

@@ -365,6 +365,8 @@ type Step struct {
 	Chain    string            `json:"chain,omitempty"`     // the toolchain whose directory it wants prepared
 	Expect   string            `json:"expect,omitempty"`    // "pass" (default), "fail", "any"
 	Retries  int               `json:"retries,omitempty"`   // further tries of a failed job
+	Backoff  int               `json:"backoff_s,omitempty"` // seconds before the first of them, doubled for each further one
+	Unless   string            `json:"unless,omitempty"`    // for shell: a command that succeeds where there is nothing to do
 	Timeout  int               `json:"timeout_s,omitempty"` // seconds; 0 means DefaultTimeout
 	Origin   string            `json:"origin,omitempty"`    // hashes of what brought the command, by spaces; "" for the built-in library
 }

@@ -32,6 +32,7 @@ func (c *checker) step(s *Step, steps map[string]*Step, outer scope) {
 	c.bound(s.Pos, what, s.Run, in)
 	c.bound(s.Pos, what, s.Use.Chain, in)
 	c.bound(s.Pos, what, s.Use.Resource, in)
+	c.bound(s.Pos, what, s.Use.Unless, in)
 	c.chain(s.Pos, what, s.Use.Chain)
 	switch {
 	case s.Task != "":
@@ -49,7 +50,7 @@ func (c *checker) step(s *Step, steps map[string]*Step, outer scope) {
 	case s.Gate != "":
 		c.gateUse(what, GateUse{Gate: s.Gate, Args: s.Args, Pos: s.Pos}, in)
 		if u := s.Use; len(u.Needs)+len(u.Reads)+len(u.Keeps)+len(u.Produces)+u.Retries+u.Timeout > 0 || len(s.Inputs) > 0 ||
-			u.Report != "" || !u.Chain.Zero() || !u.Resource.Zero() {
+			u.Report != "" || !u.Unless.Zero() || !u.Chain.Zero() || !u.Resource.Zero() {
 			c.complain(s.Pos, CodeUse, "say it in the definition of the gate", "%s: a gate takes only args, after, each, expect and title", what)
 		}
 	case len(s.Args) > 0:
@@ -169,6 +170,7 @@ func (c *checker) job(j *Job) {
 	c.bound(j.Pos, what, j.Use.Chain, in)
 	c.chain(j.Pos, what, j.Use.Chain)
 	c.bound(j.Pos, what, j.Use.Resource, in)
+	c.bound(j.Pos, what, j.Use.Unless, in)
 	for _, name := range sortedKeys(j.Args) {
 		c.bound(j.Pos, what, j.Args[name], in)
 	}

@@ -17,7 +17,7 @@ func (l *linter) unused() {
 	}
 	for _, j := range l.lib.Jobs() {
 		used := map[string]bool{}
-		use(used, j.Run, j.Use.Chain, j.Use.Resource)
+		use(used, j.Run, j.Use.Chain, j.Use.Resource, j.Use.Unless)
 		use(used, textsOf(j.Args)...)
 		for _, c := range j.When {
 			mark(used, variablesOf(c))
@@ -78,7 +78,7 @@ func (l *linter) unusedVars(m *Method) {
 func usedBySteps(used map[string]bool, m *Method) {
 	use(used, m.Title)
 	for _, s := range m.Steps {
-		use(used, s.Run, s.Use.Chain, s.Use.Resource)
+		use(used, s.Run, s.Use.Chain, s.Use.Resource, s.Use.Unless)
 		use(used, textsOf(s.Args)...)
 		if s.Each != nil {
 			mark(used, variablesOf(*s.Each))

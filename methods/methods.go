@@ -24,15 +24,19 @@
 //	GATE      {gate: NAME, args: {…}} or {run: COMMAND}
 //	METHOD    {name:, title:, cost: 0…1000, vars: {NAME: TYPE}, when: [CONDITION], steps: {NAME: STEP}}
 //	STEP      one of task:, job:, gate:, run:; args, inputs: {ARGUMENT: STEP.ARTIFACT}, after: [STEP], each: CONDITION,
-//	          title, expect, produces, needs, reads, keeps, report, chain, resource, retries, timeout
+//	          title, expect, produces, needs, reads, keeps, report, chain, resource, retry, timeout, unless
 //	job       title, params, when, worker (shell, bisect, revert, patch, repair, human), run or can, chain, args, needs, reads,
-//	          produces, report, expect, retries, timeout, keeps, resource, effects: {delete: [FACT], add: [FACT]}
+//	          produces, report, expect, retry, timeout, unless, keeps, resource, effects: {delete: [FACT], add: [FACT]}
 //	gate      title, params, and one of can: ABILITY, run: COMMAND, all: [GATE NAME]; report, chain, needs, timeout
 //	toolchain title, files, unless, commands, version, tests, lend, env, ask, caches, prepare: [{where, key, run, lend}],
 //	          can: {ABILITY: VARIANT or [VARIANT]}, a VARIANT being {when, run, report, needs, timeout}
 //
 // A report says how the output tells which tests ran: go, pytest, unittest, tap, jest; exit: the command is the one test;
 // none: it tells nothing of tests. A gate or ability without one has exit, a job none.
+//
+// unless is a command for the same directory: where it succeeds the work is done already, and the command does not run.
+// retry: {times: N, wait: SECONDS} says that running again after a failure is safe: up to N more times, each in a fresh
+// directory, the first after wait seconds, each further one after twice as long; retries: N is the same without waiting.
 //
 // The embedded files come first; a fabric's own files may add to them and replace a definition by its name. A definition
 // remembers the hash of the fabric's file that it came from (Origin), so that the kernel can refuse what nobody allowed.
@@ -175,7 +179,9 @@ type Use struct {
 	Expect   string
 	Resource Text
 	Retries  int
-	Timeout  int // seconds
+	Backoff  int  // seconds before the first retry
+	Unless   Text // a command: where it succeeds, there is nothing to do
+	Timeout  int  // seconds
 }
 
 // Job is an operator.

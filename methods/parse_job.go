@@ -22,7 +22,18 @@ func (r *reader) use(o *object) Use {
 	u := Use{
 		Needs: o.list("needs"), Reads: o.list("reads"), Keeps: o.list("keeps"), Produces: o.list("produces"),
 		Report: o.text("report"), Chain: o.value("chain"), Expect: o.text("expect"), Resource: o.value("resource"),
-		Retries: o.number("retries", 0, 10), Timeout: o.number("timeout", 1, 86400),
+		Retries: o.number("retries", 0, 10), Unless: o.command("unless"), Timeout: o.number("timeout", 1, 86400),
+	}
+	if n := o.keys["retry"]; n != nil {
+		if o.has("retries") {
+			r.complain(o.pos("retry"), "give one of them", "retry and retries say the same")
+		}
+		if ro := r.object(n, "retry", "times", "wait"); ro != nil {
+			u.Retries, u.Backoff = ro.number("times", 1, 10), ro.number("wait", 0, 3600)
+			if !ro.has("times") {
+				r.complain(r.pos(n), "give times:", "retry: how often")
+			}
+		}
 	}
 	for _, n := range u.Needs {
 		if !capability().MatchString(n) {
@@ -66,7 +77,7 @@ func section[T any](r *reader, n *yaml.Node, what string, read func(name string,
 func (r *reader) job(name string, n *yaml.Node) *Job {
 	what := "job " + name
 	o := r.object(n, what, "title", "params", "when", "worker", "run", "can", "args", "effects",
-		"needs", "reads", "produces", "report", "expect", "retries", "timeout", "keeps", "resource", "chain")
+		"needs", "reads", "produces", "report", "expect", "retries", "retry", "timeout", "unless", "keeps", "resource", "chain")
 	if o == nil {
 		return nil
 	}
@@ -86,6 +97,8 @@ func (r *reader) job(name string, n *yaml.Node) *Job {
 		if o.has("args") {
 			r.complain(o.pos("args"), "write the values into the command", "%s: the shell has no args", what)
 		}
+	} else if o.has("unless") {
+		r.complain(o.pos("unless"), "use worker: shell", "%s: the worker %s runs no command", what, j.Worker)
 	} else if o.has("run") {
 		r.complain(o.pos("run"), "use worker: shell", "%s: the worker %s runs no command", what, j.Worker)
 	}

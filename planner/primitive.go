@@ -28,7 +28,7 @@ func (s *search) primitive(it *item) (event, string, error) {
 	default:
 		step.Run = it.step.Run.Shell(it.values)
 		step.Title = orElse(step.Title, strings.TrimSpace(strings.SplitN(strings.TrimSpace(step.Run), "\n", 2)[0]))
-		err = s.lib.useOf(s.facts, &step, methods.Use{}, it.step.Use, it.values)
+		err = s.lib.useOf(s.facts, &step, methods.Use{}, it.step.Use, it.values, it.values)
 	}
 	e.step = &step
 	return e, why, err
@@ -106,7 +106,7 @@ func (s *search) placeJob(it *item, step *jitos.Step, e *event) (string, error) 
 	if len(step.Args) == 0 {
 		step.Args = nil
 	}
-	return "", s.lib.useOf(s.facts, step, use, it.step.Use, values)
+	return "", s.lib.useOf(s.facts, step, use, it.step.Use, values, it.values)
 }
 
 // withAbility gives a job the command of its toolchain: the shell runs it, any other worker has it in its arguments run,
@@ -140,7 +140,7 @@ func (l *library) withAbility(f *facts, step *jitos.Step, job *methods.Job, use 
 }
 
 // useOf fills in how a step is run: what the job says, with what the step of the method adds (lists) or says instead.
-func (l *library) useOf(f *facts, step *jitos.Step, job, own methods.Use, values map[string]string) error {
+func (l *library) useOf(f *facts, step *jitos.Step, job, own methods.Use, values, outer map[string]string) error {
 	step.Needs = union(job.Needs, own.Needs)
 	step.Reads = union(job.Reads, own.Reads)
 	step.Keeps = union(job.Keeps, own.Keeps)
@@ -148,7 +148,8 @@ func (l *library) useOf(f *facts, step *jitos.Step, job, own methods.Use, values
 	step.Report = reportOf(own.Report, orElse(job.Report, "none"))
 	step.Expect = orElse(own.Expect, job.Expect)
 	step.Resource = orElse(own.Resource.Expand(values), job.Resource.Expand(values))
-	step.Retries = max(own.Retries, job.Retries)
+	step.Retries, step.Backoff = max(own.Retries, job.Retries), max(own.Backoff, job.Backoff)
+	step.Unless = orElse(own.Unless.Shell(outer), job.Unless.Shell(values))
 	step.Timeout = own.Timeout
 	if step.Timeout == 0 {
 		step.Timeout = job.Timeout

@@ -22,7 +22,8 @@ import (
 // it writes to $JITOS_OUT become artifacts by their names; of one that holds a single line the newline is dropped.
 //
 // Step.Timeout, or jitos.DefaultTimeout, ends it and everything that it started; so does the end of the context. What it
-// left running in the background when it ended by itself is killed as well.
+// left running in the background when it ended by itself is killed as well. Where Step.Unless succeeds, the command does not
+// run, and the files are as they were.
 type Shell struct {
 	// Env returns the variables that a toolchain adds, with net those for the network too; nil adds none.
 	Env func(ctx context.Context, chain string, net bool) (map[string]string, error)
@@ -55,6 +56,12 @@ func (s *Shell) Work(ctx context.Context, dir string, action jitos.Action, host 
 	}
 	p := placeOf(dir)
 	out, signs := &output{}, newSigns(step.Report)
+	if step.Unless != "" {
+		done, err := s.done(ctx, p, step, vars)
+		if done || err != nil {
+			return jitos.Result{Tree: action.Tree, Verdict: jitos.Pass, Reason: "already done: " + oneLine(step.Unless)}, err
+		}
+	}
 	say := progress(host)
 	c := command{place: p, argv: inShell(step.Run), vars: vars, timeout: timeout(step), line: func(stream int, text string) {
 		text = plainLine(text, p)
@@ -79,6 +86,16 @@ func (s *Shell) Work(ctx context.Context, dir string, action jitos.Action, host 
 	r := s.verdict(p, step, end, parse.end(end.exit), signs)
 	r.Output = out.text()
 	return artifacts(p.out(), r)
+}
+
+// done asks the step's Unless, in the same directory, whether there is nothing to do. One that cannot say so in time says no.
+func (s *Shell) done(ctx context.Context, p place, step jitos.Step, vars map[string]string) (bool, error) {
+	c := command{place: p, argv: inShell(step.Unless), vars: vars, timeout: timeout(step), line: func(int, string) {}}
+	end, err := c.run(ctx)
+	if errors.Is(err, errNoProgram) {
+		return false, nil
+	}
+	return err == nil && end.exit == 0 && !end.timedOut, err
 }
 
 func timeout(step jitos.Step) time.Duration {

@@ -1,0 +1,185 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jitos/jitos"
+)
+
+// contender is a worker under the conformance suite: each is told to run a shell script in its own way, so that one suite holds
+// for all. TestConformance names them.
+type contender struct {
+	name string
+	// action makes the worker run the script in its directory.
+	action func(t *testing.T, e *Executor, script string) jitos.Action
+	// broken makes it fail, and missing lack what it runs with; nil where the script's own exit status does.
+	broken, missing func(t *testing.T, e *Executor) jitos.Action
+}
+
+func shellAction(script string) jitos.Action {
+	return jitos.Action{Step: jitos.Step{Name: "job", Worker: "shell", Run: script, Needs: writeAll}, Grants: writeAll}
+}
+
+var shellContender = contender{
+	name:    "shell",
+	action:  func(_ *testing.T, _ *Executor, script string) jitos.Action { return shellAction(script) },
+	broken:  func(*testing.T, *Executor) jitos.Action { return shellAction("exit 3") },
+	missing: func(*testing.T, *Executor) jitos.Action { return shellAction("no-such-program-at-all") },
+}
+
+// TestConformance is the one suite that every worker passes. A new worker is a new contender.
+func TestConformance(t *testing.T) {
+	for _, s := range []contender{shellContender} {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			testWorker(t, s)
+		})
+	}
+}
+
+func testWorker(t *testing.T, s contender) {
+	e, m := newExecutor(t)
+	tree := put(t, m, files{"a": "a\n", "dir/b": "b\n"})
+	do := func(t *testing.T, a jitos.Action) (jitos.Result, *testHost) {
+		t.Helper()
+		a.Tree = tree
+		host := &testHost{t: t, e: e}
+		r, err := e.Execute(t.Context(), a, host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r, host
+	}
+
+	t.Run("what it leaves is the result", func(t *testing.T) {
+		r, _ := do(t, s.action(t, e, `echo new > dir/c; rm a; pwd`))
+		wantVerdict(t, r, jitos.Pass, "")
+		if got, want := get(t, m, r.Tree).String(), (files{"dir/b": "b\n", "dir/c": "new\n"}).String(); got != want {
+			t.Errorf("it left\n%s\nwant\n%s", got, want)
+		}
+	})
+	t.Run("what it may not write is denied", func(t *testing.T) {
+		a := s.action(t, e, `echo new > dir/c; echo x > a`)
+		a.Step.Needs = append([]string{"fs.write:dir/**"}, without(a.Step.Needs, "fs.write")...)
+		r, _ := do(t, a)
+		wantVerdict(t, r, jitos.Fail, "denied: wrote a without fs.write")
+		if len(r.Findings) != 1 || r.Findings[0].About != jitos.AboutDenied || r.Tree != tree {
+			t.Errorf("findings %v", r.Findings)
+		}
+	})
+	t.Run("artifacts", func(t *testing.T) {
+		a := s.action(t, e, `echo forty-two > "$JITOS_OUT/answer"`)
+		a.Step.Produces = []string{"answer"}
+		r, _ := do(t, a)
+		wantVerdict(t, r, jitos.Pass, "")
+		if r.Artifacts["answer"] != "forty-two" {
+			t.Errorf("artifacts %v", r.Artifacts)
+		}
+		a = s.action(t, e, "true")
+		a.Step.Produces = []string{"answer"}
+		r, _ = do(t, a)
+		wantVerdict(t, r, jitos.Fail, "it did not produce answer")
+	})
+	t.Run("it finds no repository, no store, no fabric", func(t *testing.T) {
+		r, _ := do(t, s.action(t, e, `! git rev-parse --git-dir 2>/dev/null; test ! -e .git; test ! -e .jitos; ! env | grep ^GIT_DIR; echo ok > ok`))
+		wantVerdict(t, r, jitos.Pass, "")
+		if get(t, m, r.Tree)["ok"] != "ok\n" {
+			t.Errorf("it found something: %s", r.Output)
+		}
+	})
+	t.Run("failing is a result", func(t *testing.T) {
+		r, _ := do(t, s.broken(t, e))
+		wantVerdict(t, r, jitos.Fail, "")
+		if r.Reason == "" || r.Tree != tree {
+			t.Errorf("reason %q, tree %s", r.Reason, r.Tree)
+		}
+	})
+	t.Run("what is missing is named, and no failure", func(t *testing.T) {
+		r, _ := do(t, s.missing(t, e))
+		wantVerdict(t, r, jitos.CouldNot, "")
+		if r.Reason == "" || r.Report != nil {
+			t.Errorf("reason %q", r.Reason)
+		}
+	})
+	t.Run("output is bounded", func(t *testing.T) {
+		r, _ := do(t, s.action(t, e, `i=0; while [ $i -lt 6000 ]; do echo "line $i of a good many lines, each as long as this one"; i=$((i+1)); done; echo done > done`))
+		if n := len(r.Output); n > keptHead+keptTail+1000 || r.Verdict != jitos.Pass {
+			t.Errorf("%s, %d bytes of output kept", r.Verdict, n)
+		}
+		for name, text := range r.Artifacts {
+			if len(text) > maxArtifact {
+				t.Errorf("artifact %s has %d bytes", name, len(text))
+			}
+		}
+	})
+	t.Run("it says how it goes", func(t *testing.T) {
+		_, host := do(t, s.action(t, e, `for i in 1 2 3 4 5 6; do echo "step $i"; sleep 0.5; done`))
+		if len(host.said) == 0 {
+			t.Error("three seconds, and not a word")
+		}
+	})
+	t.Run("nothing is left running", func(t *testing.T) {
+		pid := filepath.Join(t.TempDir(), "pid")
+		r, _ := do(t, s.action(t, e, fmt.Sprintf(`(setsid sh -c 'echo $$ > %s; exec sleep 300' >/dev/null 2>&1 &) ; while ! test -s %s; do sleep 0.02; done`, pid, pid)))
+		wantVerdict(t, r, jitos.Pass, "")
+		wantDead(t, pid)
+	})
+	t.Run("a timeout ends all of it", func(t *testing.T) {
+		pid := filepath.Join(t.TempDir(), "pid")
+		a := s.action(t, e, fmt.Sprintf(`echo $$ > %s; sleep 300`, pid))
+		a.Step.Timeout = 1
+		r, _ := do(t, a)
+		wantVerdict(t, r, jitos.Fail, "longer than 1s")
+		wantDead(t, pid)
+	})
+	t.Run("the end of the context ends all of it", func(t *testing.T) {
+		pid := filepath.Join(t.TempDir(), "pid")
+		a := s.action(t, e, fmt.Sprintf(`echo $$ > %s; sleep 300`, pid))
+		a.Tree = tree
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			for range 2000 {
+				if raw, err := os.ReadFile(pid); err == nil && strings.HasSuffix(string(raw), "\n") {
+					break
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+			cancel()
+		}()
+		if _, err := e.Execute(ctx, a, &testHost{t: t, e: e}); !errors.Is(err, context.Canceled) {
+			t.Errorf("%v, want the context's error", err)
+		}
+		wantDead(t, pid)
+	})
+}
+
+// without drops the needs of a verb.
+func without(needs []string, verb string) []string {
+	var rest []string
+	for _, n := range needs {
+		if !strings.HasPrefix(n, verb) {
+			rest = append(rest, n)
+		}
+	}
+	return rest
+}
+
+// wantDead wants the process whose number is in a file to be gone.
+func wantDead(t *testing.T, file string) {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal("it never ran")
+	}
+	pid := strings.TrimSpace(string(raw))
+	if state, err := os.ReadFile("/proc/" + pid + "/stat"); err == nil && !strings.Contains(string(state), ") Z ") {
+		t.Errorf("process %s is still alive", pid)
+	}
+}
