@@ -9,8 +9,8 @@ import (
 
 // Heal finishes what a crash, or plain git, left halfway: it is the first thing that a command which writes does. Several
 // refs cannot move at once, so they move singly, in an order in which each step is recognised here: a workspace whose end
-// is on the system line is removed; a landed commit that the line does not know is recorded; a plain commit on the system
-// line moves to a workspace of its own.
+// is on the system line is removed; a landed commit that the line does not know is recorded; a landing that was writing files
+// goes on; a plain commit on the system line moves to a workspace of its own.
 func (k *Kernel) Heal(ctx context.Context) error {
 	at, err := k.System(ctx)
 	if err != nil {
@@ -27,7 +27,10 @@ func (k *Kernel) Heal(ctx context.Context) error {
 	if err := k.healWorkspaces(ctx, at); err != nil {
 		return err
 	}
-	return k.healLanding(ctx, at)
+	if err := k.healLanding(ctx, at); err != nil {
+		return err
+	}
+	return k.finishLanding(ctx)
 }
 
 func (k *Kernel) healWorkspaces(ctx context.Context, at Snapshot) error {
@@ -87,6 +90,30 @@ func (k *Kernel) healLanding(ctx context.Context, at Snapshot) error {
 	}
 	k.notify(Event{Kind: "notice", Text: "recording the landing " + short(tip) + ", which was interrupted"})
 	return k.recordLanding(ctx, sync, tip, sync.Branch, user.Tree(), false)
+}
+
+// finishLanding goes on with a landing that was interrupted while it wrote the user's files. Where the user has changed one
+// of them since, it writes nothing and says which: only the user knows what was meant.
+func (k *Kernel) finishLanding(ctx context.Context) error {
+	branch, found, err := k.Repository.Unfinished(ctx)
+	if err != nil || !found {
+		return err
+	}
+	at, err := k.System(ctx)
+	if err != nil {
+		return err
+	}
+	sync, err := Get[Sync](ctx, at, SyncNode)
+	if err != nil || sync.Dirty || branch == "" && sync.Branch != "" { // another landing by now
+		return err
+	}
+	k.notify(Event{Kind: "notice", Text: "going on with the landing on " + branchWords(branch) + ", which was interrupted"})
+	_, err = k.Land(ctx, LandOptions{Branch: branch})
+	if errors.Is(err, ErrConflict) || errors.Is(err, ErrStale) || errors.Is(err, ErrBusy) { // or another process was faster
+		k.notify(Event{Kind: "notice", Text: err.Error()})
+		return nil
+	}
+	return err
 }
 
 func (k *Kernel) followedTip(ctx context.Context, sync Sync) (CommitID, error) {

@@ -755,6 +755,9 @@ type Repository interface {
 	// the branch is checked out the working tree follows as git would; it is refused with ErrConflict, unchanged, where
 	// local changes are in the way. The objects must be durable.
 	Land(ctx context.Context, branch string, old, parent CommitID, tree TreeID, message string) (CommitID, error)
+	// Unfinished tells of a Land that was interrupted while the working tree followed: its branch, where something of it is to
+	// be seen there and the branch has not moved. The same Land, given again, goes on.
+	Unfinished(ctx context.Context) (branch string, found bool, err error)
 	// Patch writes the difference of two file trees to the working tree, uncommitted, the index untouched; refused with
 	// ErrConflict, unchanged, where a path that it must write is not as in from.
 	Patch(ctx context.Context, from, to TreeID) error

@@ -31,10 +31,15 @@ func (w *checkout) git(ctx context.Context, c gitCommand) ([]byte, error) {
 
 func (w *checkout) file(name string) string { return filepath.Join(w.dir, filepath.FromSlash(name)) }
 
-// compare looks whether the paths that are to change are as they were, and returns those that are not yet as they shall be:
-// what an interrupted write has done already is not in the way of its repetition. Anything else is a *jitos.ConflictError
-// that names all such paths. Submodules are left alone.
-func (w *checkout) compare(ctx context.Context, changes []pathChange) ([]pathChange, error) {
+// judgement is what judge says of one path.
+type judgement struct {
+	pathChange
+	done bool
+	why  string
+}
+
+// judgeAll judges each path. Submodules are left out: they are left alone.
+func (w *checkout) judgeAll(ctx context.Context, changes []pathChange) ([]judgement, error) {
 	goes := map[string]bool{} // files that go, so that a directory may take their place, or they a directory's
 	var present []string      // regular files, whose bytes decide
 	for _, c := range changes {
@@ -47,17 +52,33 @@ func (w *checkout) compare(ctx context.Context, changes []pathChange) ([]pathCha
 	if err != nil {
 		return nil, err
 	}
+	var all []judgement
+	for _, c := range changes {
+		if !c.submodule() {
+			done, why := w.judge(c, ids[c.path], goes)
+			all = append(all, judgement{c, done, why})
+		}
+	}
+	return all, nil
+}
+
+// compare looks whether the paths that are to change are as they were, and returns those that are not yet as they shall be:
+// what an interrupted write has done already is not in the way of its repetition. Of a path in settled, of which the index says
+// already what it shall, what the user made of it since stays, as with git. Anything else is a *jitos.ConflictError that names
+// all such paths.
+func (w *checkout) compare(ctx context.Context, changes []pathChange, settled map[string]bool) ([]pathChange, error) {
+	judged, err := w.judgeAll(ctx, changes)
+	if err != nil {
+		return nil, err
+	}
 	var todo []pathChange
 	var conflicts []jitos.Conflict
-	for _, c := range changes {
-		if c.submodule() {
-			continue
-		}
-		done, why := w.judge(c, ids[c.path], goes)
-		if why != "" {
-			conflicts = append(conflicts, jitos.Conflict{Path: c.path, Why: why})
-		} else if !done {
-			todo = append(todo, c)
+	for _, j := range judged {
+		switch {
+		case j.why != "" && !settled[j.path]:
+			conflicts = append(conflicts, jitos.Conflict{Path: j.path, Why: j.why})
+		case j.why == "" && !j.done:
+			todo = append(todo, j.pathChange)
 		}
 	}
 	if len(conflicts) > 0 {
@@ -295,10 +316,9 @@ func (w *checkout) advance(ctx context.Context, lock *refLock, from plumbing.Has
 	if err != nil {
 		return err
 	}
-	if odd, err := w.staged(ctx, env, from, changes); err != nil {
+	settled, err := w.settled(ctx, env, from, changes)
+	if err != nil {
 		return err
-	} else if len(odd) > 0 {
-		return &jitos.ConflictError{Conflicts: odd}
 	}
 	var entries, skipped []byte
 	var files []pathChange
@@ -310,7 +330,7 @@ func (w *checkout) advance(ctx context.Context, lock *refLock, from plumbing.Has
 			skipped = append(skipped, c.path+"\x00"...)
 		}
 	}
-	todo, err := w.compare(ctx, files)
+	todo, err := w.compare(ctx, files, settled)
 	if err != nil {
 		return err
 	}
@@ -374,8 +394,9 @@ func (w *checkout) sparse(ctx context.Context, env []string) (map[string]bool, e
 	return out, nil
 }
 
-// staged returns the paths whose entries in the index are neither as they were nor as they shall be.
-func (w *checkout) staged(ctx context.Context, env []string, from plumbing.Hash, changes []pathChange) ([]jitos.Conflict, error) {
+// settled returns the paths whose entries in the index are as they shall be already. One that is neither that nor as it was
+// makes a *jitos.ConflictError.
+func (w *checkout) settled(ctx context.Context, env []string, from plumbing.Hash, changes []pathChange) (map[string]bool, error) {
 	if from.IsZero() {
 		from = EmptyTree
 	}
@@ -393,11 +414,19 @@ func (w *checkout) staged(ctx context.Context, env []string, from plumbing.Hash,
 		}
 		differs[fields[i+1]] = part[1] + " " + part[3]
 	}
+	settled := map[string]bool{}
 	var odd []jitos.Conflict
 	for _, c := range changes {
-		if has, other := differs[c.path]; other && has != fmt.Sprintf("%06o %s", uint32(c.to.Mode), c.to.Hash) {
+		switch has, other := differs[c.path]; {
+		case !other:
+		case has == fmt.Sprintf("%06o %s", uint32(c.to.Mode), c.to.Hash):
+			settled[c.path] = true
+		default:
 			odd = append(odd, jitos.Conflict{Path: c.path, Why: "changed in the index since"})
 		}
 	}
-	return odd, nil
+	if len(odd) > 0 {
+		return nil, &jitos.ConflictError{Conflicts: odd}
+	}
+	return settled, nil
 }

@@ -114,27 +114,36 @@ func (r *Repo) landCommit(ctx context.Context, parent jitos.CommitID, tree jitos
 }
 
 // landIn brings a working tree to a new commit, as a fast-forward merge does. Killed at any point, the same landing given
-// again goes on: what is as it shall be is not in the way. All locks are made by links, so that a killed process's are told
-// from git's.
+// again goes on, and the next process gives it, see Unfinished: what is as it shall be is not in the way. All locks are made by
+// links, so that a killed process's are told from git's.
 func (r *Repo) landIn(ctx context.Context, dir, branch string, old, new plumbing.Hash) error {
 	gitDir, err := r.gitDirOf(ctx, dir)
 	if err != nil {
 		return err
 	}
-	w := &checkout{r, dir, gitDir}
+	note, err := r.noteLanding(ctx, landingNote{Branch: branch, GitDir: gitDir, Old: old.String(), New: new.String()})
+	if err != nil {
+		return err
+	}
+	err = r.landFiles(ctx, &checkout{r, dir, gitDir}, old, new)
+	if err == nil {
+		err = r.landRef(ctx, gitDir, branch, old, new)
+	}
+	return errors.Join(inTheWay(err), note.end(err))
+}
+
+// landFiles brings files and index from one commit to another.
+func (r *Repo) landFiles(ctx context.Context, w *checkout, old, new plumbing.Hash) error {
 	from, changes, err := r.changesBetween(ctx, old, new)
 	if err != nil {
 		return err
 	}
-	lock, err := r.refs.lockIndex(ctx, filepath.Join(gitDir, "index.lock"))
+	lock, err := r.refs.lockIndex(ctx, filepath.Join(w.gitDir, "index.lock"))
 	if err != nil {
 		return err
 	}
 	defer lock.drop()
-	if err := w.advance(ctx, lock, from, changes); err != nil {
-		return inTheWay(err)
-	}
-	return r.landRef(ctx, gitDir, branch, old, new)
+	return w.advance(ctx, lock, from, changes)
 }
 
 // changesBetween are the paths that differ in two commits; the zero hash is a commit without files.

@@ -24,6 +24,7 @@ import (
 //	live/<id>    locked while a process is alive; the file itself says nothing
 //	index/       what trees do not tell without a walk, see index.go
 //	packs/       an empty file for each pack that jitos wrote, see Tidy
+//	landing      what a landing is about to do, locked while it does it, see Unfinished
 //	graph        the checksum of the commit-graph that jitos wrote
 //	gc.lock      locked while somebody maintains the repository, claims.lock while packs to join are chosen
 //	tmp/         packs, locks and quarantines of processes at work

@@ -98,7 +98,7 @@ func (r *Repo) patch(ctx context.Context, from, to jitos.TreeID) error {
 			return &jitos.ConflictError{Conflicts: []jitos.Conflict{{Path: c.path, Why: "a submodule moves, and only an index can hold that"}}}
 		}
 	}
-	todo, err := w.compare(ctx, changes)
+	todo, err := w.compare(ctx, changes, nil)
 	if err != nil {
 		return err
 	}

@@ -267,7 +267,6 @@ func (c *crash) finish() {
 			c.t.Error(s)
 		}
 	}
-	c.jitos("", "land") // the files of a landing that was killed are uncommitted changes until the next land
 	for _, t := range c.tasks {
 		if !t.planned {
 			must("plan", t.id, "--from", c.planFile(t))

@@ -71,6 +71,8 @@ type scenario struct {
 	prepare func(*stage) // makes what the command needs
 	stdin   string
 	args    []string
+	// then is the next command, where it shall not be the same one again.
+	then []string
 	// ended are the exit codes by which the same command, given again, may say that the first one did it.
 	ended  []int
 	atOnce bool // its effect is one move of a ref
@@ -209,6 +211,27 @@ var scenarios = []scenario{
 		},
 	},
 	{
+		name: "land-then", // whatever the next command is, it leaves no half of a landing
+		prepare: func(s *stage) {
+			s.write("repo/old.txt", "old\n")
+			s.git("add", ".")
+			s.git("commit", "-q", "-m", "old")
+			s.must("", "absorb")
+			s.must("", "do", `run "rm old.txt; for i in 1 2 3; do echo $i >$i.txt; done"`)
+		},
+		args: []string{"land"},
+		then: []string{"task", "new", "something else"},
+		done: func(s *stage) string {
+			if dirty := s.git("status", "--porcelain"); dirty != "" {
+				return "the working tree is not main's:\n" + dirty
+			}
+			if landed := s.revParse(s.dir, "main:1.txt") != ""; landed != (s.revParse(s.dir, "main:old.txt") == "") {
+				return "main is neither as it was nor as it shall be"
+			}
+			return ""
+		},
+	},
+	{
 		name: "sws-new",
 		args: []string{"sws", "new", "try"},
 		// A workspace of this name is there: the first call made it.
@@ -311,7 +334,7 @@ func (s *stage) healthy() {
 // settled gives the command again, which must succeed, and wants nothing to be left of the one that was disturbed.
 func (s *stage) settled(sc scenario) {
 	s.t.Helper()
-	again := s.jitos(sc.stdin, sc.args...)
+	again := s.jitos(sc.stdin, next(sc)...)
 	if again.code != exitDone && !slices.Contains(sc.ended, again.code) {
 		s.t.Errorf("again: %v", again)
 	}
@@ -322,6 +345,14 @@ func (s *stage) settled(sc scenario) {
 	if left := s.left(); len(left) > 0 {
 		s.t.Errorf("left behind: %v", left)
 	}
+}
+
+// next is what is given after a scenario's command was disturbed.
+func next(sc scenario) []string {
+	if sc.then != nil {
+		return sc.then
+	}
+	return sc.args
 }
 
 // traced runs jitos under a tracer and tells what it said. A killed one has code -1.
