@@ -41,10 +41,15 @@ func (r *Repo) collect(ctx context.Context, dry bool) (Collection, error) {
 	if err != nil {
 		return c, err
 	}
-	if _, c.Left, err = r.weigh(l); err != nil {
+	claimed, err := r.claimed()
+	if err != nil {
 		return c, err
 	}
-	if c.Joined, err = r.join(ctx, dry, func(_ packLoad, free []ourPack) []ourPack { return free }); err != nil {
+	if _, c.Left, err = r.weigh(l, claimed); err != nil {
+		return c, err
+	}
+	all := func(_ packLoad, free []ourPack) []ourPack { return free }
+	if c.Joined, err = r.join(ctx, joining{choose: all, dry: dry}); err != nil {
 		return c, err
 	}
 	c.Graph, err = r.writeGraph(ctx, dry)

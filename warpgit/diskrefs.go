@@ -31,7 +31,6 @@ type diskRefs struct {
 	common string // the directory that holds refs/ and packed-refs
 	packs  *packWriter
 	perm   perm
-	moved  func(context.Context) // called after each move, outside of all locks; nil: nobody asks
 }
 
 // patience is how long a ref that git has locked is waited for: git itself holds such locks for milliseconds.
@@ -127,9 +126,6 @@ func (d *diskRefs) moveLogged(ctx context.Context, name string, old, new plumbin
 	}
 	if err := d.packs.start(); err != nil {
 		return fmt.Errorf("move ref %s: %w", name, err)
-	}
-	if d.moved != nil {
-		defer d.moved(ctx)
 	}
 	own, err := waitLock(ctx, d.perm, filepath.Join(d.packs.own, "refs.lock"), patience)
 	if err != nil {

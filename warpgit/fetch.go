@@ -55,7 +55,7 @@ func (r *Repo) fetch(ctx context.Context, remote string, sources []string) ([]Re
 	}
 	list, err := r.remember(ctx, remote, sources, there)
 	for _, path := range held {
-		err = errors.Join(err, r.packs.release(path))
+		err = errors.Join(err, r.packs.letGo(path))
 	}
 	return list, err
 }

@@ -38,13 +38,19 @@ type Joined struct {
 	After   int64 `json:"after"`   // bytes of the one
 }
 
-// join makes one pack of those that choose takes; choose gets all that are free, smallest first. Fewer than two are no work.
-// A dry join packs, to know the size, and throws the pack away.
-func (r *Repo) join(ctx context.Context, dry bool, choose func(packLoad, []ourPack) []ourPack) (Joined, error) {
+// joining says what to join.
+type joining struct {
+	choose  func(packLoad, []ourPack) []ourPack // of those that are free, smallest first; fewer than two are no work
+	claimed bool                                // those that another process is joining are free as well: one of the two works in vain
+	dry     bool                                // pack, to know the size, and throw the pack away
+}
+
+// join makes one pack of several.
+func (r *Repo) join(ctx context.Context, j joining) (Joined, error) {
 	if err := r.packs.start(); err != nil {
 		return Joined{}, err
 	}
-	chosen, release, err := r.claim(ctx, choose)
+	chosen, release, err := r.claim(ctx, j)
 	if err != nil || len(chosen) < 2 {
 		return Joined{}, err
 	}
@@ -66,7 +72,7 @@ func (r *Repo) join(ctx context.Context, dry bool, choose func(packLoad, []ourPa
 		return Joined{}, errors.Join(err, fmt.Errorf("git pack-objects made %d packs", len(made)))
 	}
 	done.After = packBytes(strings.TrimSuffix(made[0], ".pack"))
-	if dry {
+	if j.dry {
 		return done, nil
 	}
 	held, err := r.packs.adopt(q.path("objects/pack"))
@@ -149,7 +155,7 @@ func packOrder(path string) ([]plumbing.Hash, error) {
 }
 
 // claim chooses, and tells other processes what was chosen in a file in tmp that counts for as long as this one lives.
-func (r *Repo) claim(ctx context.Context, choose func(packLoad, []ourPack) []ourPack) ([]ourPack, func(), error) {
+func (r *Repo) claim(ctx context.Context, j joining) ([]ourPack, func(), error) {
 	lock, err := waitLock(ctx, r.packs.perm, r.local("claims.lock"), patience)
 	if err != nil {
 		return nil, nil, err
@@ -159,11 +165,18 @@ func (r *Repo) claim(ctx context.Context, choose func(packLoad, []ourPack) []our
 	if err != nil {
 		return nil, nil, err
 	}
-	free, _, err := r.weigh(l)
+	claimed, err := r.claimed()
 	if err != nil {
 		return nil, nil, err
 	}
-	chosen := choose(l, free)
+	if j.claimed {
+		claimed = nil
+	}
+	free, _, err := r.weigh(l, claimed)
+	if err != nil {
+		return nil, nil, err
+	}
+	chosen := j.choose(l, free)
 	if len(chosen) < 2 {
 		return nil, nil, nil
 	}

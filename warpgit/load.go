@@ -89,19 +89,16 @@ func (l packLoad) free() int {
 	return n
 }
 
-// due is how many packs of ours may lie about before they are joined in the background. At twice as many the writer itself
-// joins: so their number stays ten below git's limit whatever others have there, as long as those leave room.
+// due is how many packs of ours may lie about before they are joined in the background. Where there are twice as many a writer
+// itself joins before it adds one: so their number stays ten below git's limit whatever others have there, as long as those leave
+// room.
 func (l packLoad) due() int { return min(max((l.limit-10-l.foreign)/2, 5), 20) }
 
 func (l packLoad) isDue() bool  { return l.free() > l.due() }
 func (l packLoad) isFull() bool { return l.free() >= 2*l.due() }
 
-// weigh fills in the sizes and times, and says which packs must stay, with the reason.
-func (r *Repo) weigh(l packLoad) (free []ourPack, left []LeftPack, err error) {
-	claimed, err := r.claimed()
-	if err != nil {
-		return nil, nil, err
-	}
+// weigh fills in the sizes and times, and says which packs must stay, with the reason; claimed are those that others are joining.
+func (r *Repo) weigh(l packLoad, claimed map[string]bool) (free []ourPack, left []LeftPack, err error) {
 	for _, p := range l.ours {
 		info, err := os.Stat(p.path + ".pack")
 		if errors.Is(err, fs.ErrNotExist) {

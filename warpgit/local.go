@@ -26,7 +26,8 @@ import (
 //	packs/       an empty file for each pack that jitos wrote, see Tidy
 //	landing      what a landing is about to do, locked while it does it, see Unfinished
 //	graph        the checksum of the commit-graph that jitos wrote
-//	gc.lock      locked while somebody maintains the repository, claims.lock while packs to join are chosen
+//	gc.lock      locked while somebody maintains the repository, claims.lock while packs to join are chosen,
+//	             packs.lock while one more pack begins to count
 //	tmp/         packs, locks and quarantines of processes at work
 //	refs.lock    locked while a ref of the fabric moves
 

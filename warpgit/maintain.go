@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sort"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -15,14 +16,16 @@ import (
 )
 
 // Each Append leaves a small pack. They are joined when there are many, so that reading stays fast and no plain git command
-// of the user's starts a gc: see packLoad.due. Small ones are joined often, large ones seldom (see geometric), so an object is
-// written again about once for each doubling of what is there.
+// of the user's starts a gc: see packLoad.due. What is joined forms a geometric progression, see geometric: an object is written
+// again about once for each doubling of what is there.
+//
+// A pack counts from the moment on at which its .keep goes. Who lets go of one of its own does so behind a lock, and joins small
+// packs first where there are too many: so their number stays below git's limit however many processes write.
 
 // maintenance is the part of a Repo that keeps packs from piling up while it is at work.
 type maintenance struct {
-	moves  atomic.Int64 // of refs by this process
-	asked  atomic.Int64 // the move at which Background was asked for last
-	waited atomic.Int64 // nanoseconds, for joins of others
+	packs atomic.Int64 // that this process let go of
+	asked atomic.Int64 // at how many Background was asked for last
 }
 
 // Background, where it is set, starts Maintain in a process of its own, at once, and does not wait for it.
@@ -43,43 +46,62 @@ func (r *Repo) Tidy(ctx context.Context) error {
 	return nil
 }
 
-// moved is called after each move of a ref. A process that writes for long looks each time, asks for the background, and
-// where that does not keep up joins small packs itself, or waits a moment for another that does: so their number stays below
-// git's limit at all times. What goes wrong here is no failure of the write; Tidy meets it again, and tells.
-func (r *Repo) moved(ctx context.Context) {
-	n := r.tending.moves.Add(1)
+// admit is called before a pack of ours begins to count, after its ref has moved: it makes room where there is none, and what it
+// returns is called when the .keep is gone. A process that writes for long asks for the background here. What goes wrong is no
+// failure of the write, which is durable; Tidy meets it again, and tells.
+func (r *Repo) admit() func() {
+	n := r.tending.packs.Add(1)
 	if r.precious {
-		return
+		return func() {}
 	}
-	l, err := r.load()
-	if err != nil || !l.isDue() {
-		return
-	}
-	if r.Background != nil && n-r.tending.asked.Load() >= int64(l.due()) {
-		r.tending.asked.Store(n)
-		if !r.maintained(ctx) && r.mayDetach(ctx) {
-			r.Background()
+	deadline := time.Now().Add(stopped)
+	for {
+		l, lock, err := r.room()
+		if err != nil {
+			return func() {}
 		}
-	}
-	for err == nil && l.isFull() {
-		done, jerr := r.join(ctx, false, smallest)
-		if jerr != nil || done.Packs == 0 && !r.waitForJoin(ctx) {
-			return
+		if lock != nil {
+			return func() {
+				lock.Close()
+				r.askBackground(n, l)
+			}
 		}
-		l, err = r.load()
+		late := time.Now().After(deadline)
+		done, err := r.join(context.Background(), joining{choose: smallest, claimed: late})
+		if err != nil || done.Packs == 0 && late {
+			return func() {}
+		}
+		if done.Packs == 0 {
+			time.Sleep(5 * time.Millisecond) // another is joining them
+		}
 	}
 }
 
-// waitForJoin waits a moment for a join of another process, and says false where there is none. In all, a process waits a
-// second: the other may have been stopped.
-func (r *Repo) waitForJoin(ctx context.Context) bool {
-	const most, moment = int64(time.Second), 5 * time.Millisecond
-	others, err := r.claimed()
-	if err != nil || len(others) == 0 || ctx.Err() != nil || r.tending.waited.Add(int64(moment)) > most {
-		return false
+// stopped is how long a writer waits for what others do: then they may have been stopped, and their work is done again.
+const stopped = time.Second
+
+// room looks whether one more pack may lie about, and returns the lock that keeps others from adding one meanwhile, or nil.
+func (r *Repo) room() (packLoad, *os.File, error) {
+	lock, err := waitLock(context.Background(), r.packs.perm, r.local("packs.lock"), patience)
+	if err != nil {
+		return packLoad{}, nil, err
 	}
-	time.Sleep(moment)
-	return true
+	l, err := r.load()
+	if err != nil || l.isFull() {
+		return l, nil, errors.Join(err, lock.Close())
+	}
+	return l, lock, nil
+}
+
+// askBackground is called with the number of packs that this process has let go of: it asks once for as many as make a join due.
+func (r *Repo) askBackground(n int64, l packLoad) {
+	if r.Background == nil || !l.isDue() || n-r.tending.asked.Load() < int64(l.due()) {
+		return
+	}
+	r.tending.asked.Store(n)
+	if ctx := context.Background(); !r.maintained(ctx) && r.mayDetach(ctx) {
+		r.Background()
+	}
 }
 
 // Maintain joins small packs, where there are many, and writes git's commit-graph again when all were joined. It does nothing
@@ -98,14 +120,11 @@ func (r *Repo) Maintain(ctx context.Context) error {
 	defer lock.Close()
 	for {
 		var all bool
-		done, err := r.join(ctx, false, func(l packLoad, free []ourPack) []ourPack {
-			if !l.isDue() {
-				return nil
-			}
-			chosen := geometric(l, free)
+		done, err := r.join(ctx, joining{choose: func(l packLoad, free []ourPack) []ourPack {
+			chosen := inBackground(l, free)
 			all = len(chosen) == len(free)
 			return chosen
-		})
+		}})
 		if err != nil || done.Packs == 0 {
 			return err
 		}
@@ -134,25 +153,55 @@ func (r *Repo) maintenanceLock(ctx context.Context, wait time.Duration) (*os.Fil
 	return waitLock(ctx, r.packs.perm, r.local("gc.lock"), wait)
 }
 
-// geometric takes the smallest packs until half of what is due is left, and then each that is not larger than all before it.
-func geometric(l packLoad, free []ourPack) []ourPack {
-	var sum int64
-	for i, p := range free {
-		if len(free)-i < l.due()/2 && p.size > sum {
-			return free[:i]
+// geometric is how many of the packs, smallest first, git repack --geometric=2 would join: with those joined, each pack is at
+// least twice as large as all smaller ones together. So no join rewrites a pack that is larger than twice what comes to it, and
+// there are never more packs than the size of all has digits to the base of three, beside those that came since.
+func geometric(packs []ourPack) int {
+	n := 0
+	for i := len(packs) - 1; i > 0 && n == 0; i-- {
+		if packs[i].size < 2*packs[i-1].size {
+			n = i + 1
 		}
+	}
+	var sum int64
+	for _, p := range packs[:n] {
 		sum += p.size
 	}
-	return free
+	for ; n < len(packs) && packs[n].size < 2*sum; n++ {
+		sum += packs[n].size
+	}
+	return n
 }
 
-// smallest takes what a writer can join without a long wait.
-func smallest(l packLoad, free []ourPack) []ourPack {
+// large is the size of a pack that the background leaves alone at first: git's pack-objects holds about a hundred bytes for each
+// object that it joins, and so do we.
+const large = 256 << 20
+
+// inBackground chooses what Maintain joins, where that is due: a geometric progression of what is not large, and where that has too
+// many members to be short of what is due, the smallest of them. Where half of what is due is large, what is large begins at twice
+// the size.
+func inBackground(l packLoad, free []ourPack) []ourPack {
+	if !l.isDue() {
+		return nil
+	}
+	within := len(free)
+	for limit := int64(large); ; limit *= 2 {
+		within = sort.Search(len(free), func(i int) bool { return free[i].size > limit })
+		if len(free)-within <= l.due()/2 {
+			break
+		}
+	}
+	stay := l.due() - l.due()/4
+	return free[:min(max(geometric(free[:within]), len(free)-stay), within)]
+}
+
+// smallest chooses what a writer joins that finds no room: the smallest, as many as it can join without a long wait, at least two.
+func smallest(_ packLoad, free []ourPack) []ourPack {
 	const most = 8 << 20
-	chosen := geometric(l, free)
+	chosen := free[:min(max(geometric(free), 2), len(free))]
 	var sum int64
 	for i, p := range chosen {
-		if sum += p.size; sum > most {
+		if sum += p.size; sum > most && i >= 2 {
 			return chosen[:i]
 		}
 	}

@@ -25,9 +25,10 @@ type packWriter struct {
 	objects string // the object directory
 	own     string // <common>/jitos
 	perm    perm
-	mu      sync.Mutex   // guards alive and waiting
-	alive   *alive       // nil until the first pack
-	locks   atomic.Int64 // numbers the lock files, see reflock.go
+	mu      sync.Mutex    // guards alive and waiting
+	alive   *alive        // nil until the first pack
+	locks   atomic.Int64  // numbers the lock files, see reflock.go
+	admit   func() func() // called before a pack that is no longer held begins to count, see Repo.admit; nil: nobody asks
 	waiting []*packRequest
 	turn    sync.Mutex // held by who writes a pack
 }
@@ -51,7 +52,7 @@ func (h *heldPack) release() error {
 	if h.users.Add(-1) > 0 {
 		return nil
 	}
-	return h.writer.release(h.path)
+	return h.writer.letGo(h.path)
 }
 
 // keepMark is the first word of our .keep files; the name of the writer's lock follows.
@@ -228,6 +229,14 @@ func (p *packWriter) holdLinkless(keep string) error {
 }
 
 func (p *packWriter) markDir() string { return filepath.Join(p.own, "packs") }
+
+// letGo lets git treat a new pack as any other, when there is room for one more.
+func (p *packWriter) letGo(path string) error {
+	if p.admit != nil {
+		defer p.admit()()
+	}
+	return p.release(path)
+}
 
 // release lets git treat a pack as any other.
 func (p *packWriter) release(path string) error {

@@ -70,7 +70,8 @@ func (r *Repo) open() error {
 	if err := r.packs.sweep(); err != nil {
 		return err
 	}
-	r.refs = &diskRefs{common: r.Common, packs: r.packs, perm: shared, moved: r.moved}
+	r.packs.admit = r.admit
+	r.refs = &diskRefs{common: r.Common, packs: r.packs, perm: shared}
 	r.Store = newStore(newObjects(r.objects, r.packs), r.refs, r.who)
 	r.Store.now = now
 	r.Store.index.dir, r.Store.index.perm, r.Store.index.clone = r.local("index"), shared, sync.OnceValue(r.Clone)
