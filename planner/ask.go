@@ -1,7 +1,6 @@
 package planner
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"sort"
@@ -9,6 +8,7 @@ import (
 
 	"github.com/jitos/jitos"
 	"github.com/jitos/jitos/methods"
+	"github.com/jitos/jitos/planner/backtrack"
 )
 
 // answer is one way in which a condition holds.
@@ -55,17 +55,13 @@ func (a asker) ask(c *methods.Condition, values map[string]string) (verdict, err
 	for _, f := range inner.answers[:min(3, len(inner.answers))] {
 		v.nearest = append(v.nearest, f.because)
 	}
-	v.reason = "it must not be, but there is: " + inner.answers[0].because
+	v.reason = backtrack.MustNotBe(inner.answers[0].because)
 	return v, nil
 }
 
 func (a asker) askEqual(c *methods.EqualCondition, values map[string]string) verdict {
 	x, y := c.A.Expand(values), c.B.Expand(values)
-	word := "is not"
-	if x == y {
-		word = "is"
-	}
-	said := fmt.Sprintf("%q %s %q", x, word, y)
+	said := backtrack.Compared(x, y)
 	if (x == y) == c.Want {
 		return verdict{answers: []answer{{values, said, nil}}}
 	}
@@ -222,8 +218,7 @@ func missing(c *methods.NodeCondition, nodes []jitos.Node, is string, fixed map[
 			asked = append(asked, "any "+f.Name)
 		}
 	}
-	reason = "there is no " + what
-	if len(asked) > 0 {
+	if reason = backtrack.ThereIsNo(what); len(asked) > 0 {
 		reason += " with " + strings.Join(asked, ", ")
 	}
 	type near struct {

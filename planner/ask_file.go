@@ -8,6 +8,7 @@ import (
 
 	"github.com/jitos/jitos"
 	"github.com/jitos/jitos/methods"
+	"github.com/jitos/jitos/planner/backtrack"
 )
 
 func (a asker) askFile(c *methods.FileCondition, values map[string]string) (verdict, error) {
@@ -72,7 +73,7 @@ func (a asker) missingFile(patterns []string, c *methods.FileCondition) (string,
 			return "", nil, err
 		}
 		if len(elsewhere) > 0 && path.Base(p) != "**" {
-			return "there is no file " + what, firstOf(elsewhere, "file "), nil
+			return backtrack.ThereIsNo("file " + what), firstOf(elsewhere, "file "), nil
 		}
 	}
 	root, err := a.facts.root()
@@ -81,7 +82,7 @@ func (a asker) missingFile(patterns []string, c *methods.FileCondition) (string,
 	}
 	base := strings.Trim(path.Base(patterns[0]), "*?")
 	sort.SliceStable(root, func(i, j int) bool { return methods.Distance(root[i], base) < methods.Distance(root[j], base) })
-	return "there is no file " + what, firstOf(root, "file "), nil
+	return backtrack.ThereIsNo("file " + what), firstOf(root, "file "), nil
 }
 
 // root lists the files at the root of the tree.

@@ -47,7 +47,7 @@ func (s *search) begin(it *item) bool {
 	if it.step != nil {
 		task, ok := s.lib.Task(it.step.Task)
 		if !ok {
-			s.blame(it, "there is no task "+it.step.Task)
+			s.blame(it, backtrack.ThereIsNo("task "+it.step.Task))
 			return false
 		}
 		args, err := methods.Bind(task.Params, expand(it.step.Args, it.values))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jitos/jitos"
 	"github.com/jitos/jitos/methods"
+	"github.com/jitos/jitos/planner/backtrack"
 )
 
 // primitive makes the step of a plan from a job, a gate or a command, or says why it cannot be placed here.
@@ -65,7 +66,7 @@ func (s *search) jobValues(it *item, job *methods.Job) map[string]string {
 func (s *search) placeJob(it *item, step *jitos.Step, e *event) (string, error) {
 	job, ok := s.lib.Job(it.step.Job)
 	if !ok {
-		return "there is no job " + it.step.Job, nil
+		return backtrack.ThereIsNo("job " + it.step.Job), nil
 	}
 	args, err := methods.Bind(job.Params, expand(it.step.Args, it.values))
 	if err != nil {
@@ -79,7 +80,7 @@ func (s *search) placeJob(it *item, step *jitos.Step, e *event) (string, error) 
 			return "", err
 		}
 		if len(v.answers) == 0 {
-			return "job " + job.Name + " needs " + c.Text + ": " + v.reason, nil
+			return backtrack.Needs("job "+job.Name, c.Text, v.reason), nil
 		}
 		e.asked = append(e.asked, v.answers[0].rests...)
 		e.looked = append(e.looked, v.reads...)

@@ -200,7 +200,7 @@ func (s *search) Close(dead bool) {
 }
 
 // Known notes that what was chosen leads to a dead end, as something else did.
-func (s *search) Known(key uint64) {
+func (s *search) Known(key uint64, _ bool) {
 	if t := s.deadEnds[key]; t.under != nil {
 		s.trouble(trouble{s.agenda[t.at], t.at, t.step, t.why, len(s.log) + t.depth})
 	}

@@ -17,8 +17,8 @@ type Space interface {
 
 // Knower is a Space that wants to hear of choices that are not searched again.
 type Knower interface {
-	// Known is called in the place of Open.
-	Known(key uint64)
+	// Known is called in the place of Open. Open tells that the very same choice is open above: a loop.
+	Known(key uint64, open bool)
 }
 
 // Step is how far Advance came.
@@ -195,7 +195,7 @@ func (s *Search) open(c Choice) {
 	switch {
 	case known:
 		if s.knower != nil {
-			s.knower.Known(f.key)
+			s.knower.Known(f.key, mark == 0)
 		}
 		if mark != MarkDone { // still open, or closed with something cut below
 			s.Cut()

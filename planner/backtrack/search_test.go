@@ -56,7 +56,7 @@ func (m *maze) Close(bool) {
 	m.path, m.next = m.path[:len(m.path)-1], m.next[:len(m.next)-1]
 }
 
-func (m *maze) Known(uint64) { m.known++ }
+func (m *maze) Known(uint64, bool) { m.known++ }
 
 // walks counts the ways to an exit that enter no room twice, by trying all.
 func (m *maze) walks(room int, path []int) int {

@@ -88,16 +88,26 @@ func Compared(a, b string) string {
 	return fmt.Sprintf("%q is not %q", a, b)
 }
 
-// Outranked says that a method would lead to a plan, and k others are better.
+// Outranked says that a method would lead to a plan, and k others are better. Its cost is negative where it was not tried.
 func Outranked(cost, k int) string {
-	return fmt.Sprintf("it would cost %d, and %s or come first", cost, candidates(k, "costs less", "cost less"))
+	than := fmt.Sprintf("there are %d candidates that cost less or come first", k)
+	if k == 1 {
+		than = "there is a candidate that costs less or comes first"
+	}
+	if cost < 0 {
+		return "its conditions hold, and " + than
+	}
+	return fmt.Sprintf("it would cost %d, and %s", cost, than)
 }
 
-func candidates(k int, one, more string) string {
-	if k == 1 {
-		return "there is 1 candidate that " + one
-	}
-	return fmt.Sprintf("there are %d candidates that %s", k, more)
+// NeverEnds says that a task cannot be carried out, whatever the state.
+func NeverEnds(task string) string {
+	return "task " + task + " has no method that can be carried out to the end"
+}
+
+// DeadEnd says that what comes of a task was tried in the same state.
+func DeadEnd(task string) string {
+	return "task " + task + " came up in the same state before what is left, and led to no plan"
 }
 
 // NothingLed says that a task never came up.

@@ -65,6 +65,7 @@ type frame struct {
 	turn      int32 // position in the order of methods
 	method    int32 // being tried, -1 for none
 	fresh     bool
+	fits      bool // some method did
 	state     uint64
 }
 
@@ -179,14 +180,14 @@ func (d *dfs) Next() bool {
 		f.fresh = false
 		var watch func(int)
 		if d.why != nil && fresh {
-			watch = d.why.watch(f.method, c.task, d.binds[f.bind:])
+			watch = d.why.watch(d.binds[f.bind:])
 		}
 		if d.joins[f.method].next(d.f, d.binds[f.bind:], d.curs[f.cur:], fresh, watch) {
-			d.net = d.push(f, fi, c)
+			d.net, f.fits = d.push(f, fi, c), true
 			return true
 		}
 		if watch != nil {
-			d.why.failed(d.engine)
+			d.why.failed(d.engine, f.method, c.task)
 		}
 		f.method = -1
 	}
@@ -196,6 +197,9 @@ func (d *dfs) Next() bool {
 // Close takes the last choice back.
 func (d *dfs) Close(bool) {
 	f := &d.frames[len(d.frames)-1]
+	if d.why != nil && !f.fits {
+		d.why.noneFits(d)
+	}
 	d.binds, d.curs = d.binds[:f.bind], d.curs[:f.cur]
 	d.frames = d.frames[:len(d.frames)-1]
 }

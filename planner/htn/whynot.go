@@ -8,16 +8,25 @@ import (
 	"strings"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/planner/backtrack"
 )
 
 // explainNodes bounds the search that is made again to see why a task has no plan.
 const explainNodes = 200_000
 
-// explain says why methods were not used. With a plan: each method that no task of it uses, where its task was decomposed and
-// what failed there. Without: what failed in a search, for each method the condition that it came furthest with.
+// explain says why methods were not used, in the words of package backtrack. With plans: each method that no task of them uses,
+// where its task was decomposed in the first and what failed there. Without: what failed in a search, for each method that which
+// came farthest.
 func explain(ctx context.Context, m *model, res *Result) error {
-	w := &explainer{best: make([]*failure, len(m.methods)), used: make([]bool, len(m.methods))}
-	if len(res.Plans) > 0 {
+	w := &explainer{used: make([]bool, len(m.methods)), k: len(res.Plans)}
+	if w.k > 0 {
+		for _, p := range res.Plans {
+			for _, n := range p.inOrder() {
+				if n.method >= 0 {
+					w.used[n.method] = true
+				}
+			}
+		}
 		w.plan(m, res.Plans[0])
 	} else {
 		d := newDFS(plainEngine(m), dfsSettings{})
@@ -25,10 +34,10 @@ func explain(ctx context.Context, m *model, res *Result) error {
 		if end, err := d.run(ctx, explainNodes); err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 			return err
 		} else if end == paused || err != nil {
-			w.cut = true
+			w.spent = d.Nodes
 		}
 	}
-	res.WhyNot = w.reasons(m, len(res.Plans) > 0)
+	res.WhyNot = w.list(m)
 	return nil
 }
 
@@ -46,73 +55,71 @@ func plainEngine(m *model) *engine {
 	})
 }
 
-// explainer collects failures, for each method the one that came furthest.
+// explainer collects why methods were not used.
 type explainer struct {
-	best []*failure
-	used []bool
-	goal string // the part of the goal that failed at the end of a whole decomposition
-	cut  bool
+	backtrack.Reasons[int32]
+	used  []bool
+	k     int    // plans
+	goal  string // the part of the goal that failed at the end of a whole decomposition
+	spent int    // nodes after which the search was cut off, 0 where it ended
 
-	now *failure // the join that is being watched
+	step int // the farthest of the join that is being watched, and what was bound there
+	bind []int32
 }
 
-// failure is why a method was not used at one place.
-type failure struct {
-	rank      int // 0: never tried, then further
-	task      string
-	ground    int32  // the task
-	condition string // as the domain writes it
-	bind      []int32
-	method    int32
-	step      int
-	reason    string
-	nearest   []string
-}
-
-// ranks of failures: a condition counts by how many steps of the join held before it.
-const (
-	rankHead = 1
-	rankJoin = 2
-	rankStep = 1 << 20
-	rankLoop = rankStep - 1
-	rankHeld = 1 << 21
-)
-
-// watch is what a join is to call; failed says that it found nothing.
-func (w *explainer) watch(method, task int32, b []int32) func(int) {
-	w.now = &failure{method: method, step: -1}
-	f := w.now
-	f.ground = task
+// watch is what a join is to call.
+func (w *explainer) watch(b []int32) func(int) {
+	w.step = -1
 	return func(step int) {
-		if step > f.step {
-			f.step, f.bind = step, append(f.bind[:0], b...)
+		if step > w.step {
+			w.step, w.bind = step, append(w.bind[:0], b...)
 		}
 	}
 }
 
-func (w *explainer) failed(e *engine) {
-	f := w.now
-	f.rank = rankJoin + max(f.step, 0)
-	if old := w.best[f.method]; old != nil && old.rank >= f.rank {
-		return
+// failed notes where the join that was watched ended.
+func (w *explainer) failed(e *engine, method, task int32) {
+	if w.Farther(method, backtrack.AtCondition, w.step) {
+		w.Note(method, backtrack.AtCondition, w.step, w.unfit(e, method, task))
 	}
-	f.task = e.taskText(f.ground)
-	j := e.joins[f.method]
-	if f.step >= 0 && f.step < len(j.steps) {
-		s := &j.steps[f.step]
-		m := &e.m.methods[f.method]
-		if s.lit >= 0 {
-			f.condition = e.m.litText(m, e.conds[f.method].lits[s.lit])
-		}
-		bound := j.bound(m, f.step)
-		for v := range f.bind {
-			if v < len(bound) && !bound[v] {
-				f.bind[v] = -1
-			}
-		}
-		f.reason, f.nearest = e.whyFails(m, s, f.bind)
+}
+
+// unfit says why the join that was watched found nothing.
+func (w *explainer) unfit(e *engine, method, task int32) jitos.WhyNot {
+	why := jitos.WhyNot{Task: e.taskText(task)}
+	j, m := e.joins[method], &e.m.methods[method]
+	if w.step < 0 || w.step >= len(j.steps) {
+		return why
 	}
-	w.best[f.method] = f
+	s := &j.steps[w.step]
+	if s.lit >= 0 {
+		why.Condition = e.m.litText(m, e.conds[method].lits[s.lit])
+	}
+	for v, bound := range j.bound(m, w.step) {
+		if !bound {
+			w.bind[v] = -1
+		}
+	}
+	why.Binding = e.m.bindingOf(m, w.bind)
+	if why.Reason, why.Nearest = e.whyFails(m, s, w.bind); s.by != "" {
+		why.Reason = backtrack.StepFails(s.by, backtrack.Needs("action "+s.by, why.Condition, why.Reason))
+	}
+	return why
+}
+
+// bindingOf names the values of a method's variables that have one; nil for none.
+func (m *model) bindingOf(me *method, b []int32) map[string]string {
+	var out map[string]string
+	for v, o := range b {
+		if o < 0 || v >= len(me.params) {
+			continue
+		}
+		if out == nil {
+			out = map[string]string{}
+		}
+		out[me.params[v]] = m.objects[o]
+	}
+	return out
 }
 
 // bound marks the variables that have a value when a step is reached.
@@ -139,30 +146,13 @@ func (e *engine) whyFails(m *method, s *joinStep, b []int32) (reason string, nea
 	case stepSort:
 		return fmt.Sprintf("%s is not of the type that is needed", e.termText(m, s.args[0], b)), nil
 	case stepEqual:
-		l, r := e.termText(m, s.args[0], b), e.termText(m, s.args[1], b)
-		if s.neg {
-			return fmt.Sprintf("%s and %s must differ", l, r), nil
-		}
-		return fmt.Sprintf("%s and %s must be the same", l, r), nil
+		return backtrack.Compared(e.termText(m, s.args[0], b), e.termText(m, s.args[1], b)), nil
 	}
 	text := e.atomText(m, s.pred, s.args, b)
 	if s.neg {
-		reason = text + " holds"
-	} else if strings.Contains(text, "?") {
-		reason = text + " holds for no value"
-	} else {
-		reason = text + " does not hold"
+		return backtrack.MustNotBe(text), nil
 	}
-	if s.by != "" {
-		reason += ", and its step " + s.by + " needs it"
-	}
-	if !s.neg {
-		nearest = e.nearest(s.pred, s.args, b)
-		if nearest == nil {
-			reason += "; there is no fact " + e.m.preds[s.pred] + " at all"
-		}
-	}
-	return reason, nearest
+	return backtrack.ThereIsNo(text), e.nearest(s.pred, s.args, b)
 }
 
 // nearest lists up to three facts of a predicate: those that agree in the most arguments that have a value.
@@ -214,48 +204,98 @@ func (e *engine) atomText(m *method, pred int32, args []term, b []int32) string 
 	return "(" + strings.Join(words, " ") + ")"
 }
 
-// note keeps a failure of the method that made a cell.
-func (w *explainer) note(d *dfs, c *cell, rank int, reason string) {
-	if c.by < 0 {
-		return
+// blameDepth bounds how many of the choices on a path are blamed for what fails at its end.
+const blameDepth = 64
+
+// blame notes, for the methods on the path, that something below or beside them cannot be done.
+func (w *explainer) blame(d *dfs, c *cell, progress int, why func() string) {
+	above := map[int32]bool{}
+	for by := c.by; by >= 0 && len(above) < blameDepth; by = d.cells[d.frames[by].cell].by {
+		above[by] = true
 	}
-	f := &d.frames[c.by]
-	if old := w.best[f.method]; old != nil && old.rank >= rank {
-		return
+	step := "(" + d.taskText(c.task) + ")"
+	for i := int32(len(d.frames) - 1); i >= max(0, int32(len(d.frames)-blameDepth)); i-- {
+		f, rank, words := &d.frames[i], backtrack.AtOther, backtrack.OtherFails
+		if above[i] {
+			rank, words = backtrack.AtStep, backtrack.StepFails
+		}
+		if f.method < 0 || !w.Farther(f.method, rank, progress) {
+			continue
+		}
+		m := &d.m.methods[f.method]
+		w.Note(f.method, rank, progress, jitos.WhyNot{Task: d.taskText(d.cells[f.cell].task), Reason: words(step, why()),
+			Binding: d.m.bindingOf(m, d.binds[f.bind:int(f.bind)+len(m.vars)])})
 	}
-	m := &d.m.methods[f.method]
-	w.best[f.method] = &failure{rank: rank, task: d.taskText(d.cells[f.cell].task), method: f.method, reason: reason,
-		bind: append([]int32(nil), d.binds[f.bind:int(f.bind)+len(m.vars)]...)}
 }
 
 // stuck notes that a step cannot be executed.
 func (w *explainer) stuck(d *dfs, c *cell) {
-	w.note(d, c, rankStep, fmt.Sprintf("its step (%s) cannot be executed: %s", d.taskText(c.task), d.whyStuck(c.task)))
+	w.blame(d, c, len(d.frames), func() string { return d.whyStuck(c.task) })
 }
 
 // whyStuck names the first condition of a ground action that does not hold.
 func (e *engine) whyStuck(id int32) string {
 	t, b := &e.m.tasks[e.tasks.heads[id]], e.tasks.tuple(id)
 	for _, l := range t.pre.lits {
-		holds := false
-		if l.pred == equal {
-			holds = l.args[0].in(b) == l.args[1].in(b)
-		} else {
-			holds = e.f.holds(l.pred, l.args, b)
-		}
-		if holds == l.neg {
-			text := e.atomText(nil, l.pred, l.args, b)
-			if l.neg {
-				return text + " holds"
+		text, why := e.atomText(nil, l.pred, l.args, b), ""
+		switch {
+		case l.pred == equal:
+			if x, y := l.args[0].in(b), l.args[1].in(b); (x == y) == l.neg {
+				why = backtrack.Compared(e.m.objects[x], e.m.objects[y])
 			}
-			return text + " does not hold"
+		case e.f.holds(l.pred, l.args, b) != l.neg:
+		case l.neg:
+			why = backtrack.MustNotBe(text)
+		default:
+			why = backtrack.ThereIsNo(text)
+		}
+		if l.neg {
+			text = "(not " + text + ")"
+		}
+		if why != "" {
+			return backtrack.Needs("action "+t.name, text, why)
 		}
 	}
 	return "its arguments are not of its types"
 }
 
+// loop notes that a task is below itself.
 func (w *explainer) loop(d *dfs, c *cell) {
-	w.note(d, c, rankLoop, fmt.Sprintf("it is a loop: (%s) again, with nothing changed", d.taskText(c.task)))
+	w.blame(d, c, 0, func() string { return backtrack.Again(d.m.tasks[d.tasks.heads[c.task]].name) })
+}
+
+// noneFits notes that no method of the task of the last choice fits.
+func (w *explainer) noneFits(d *dfs) {
+	f := d.frames[len(d.frames)-1]
+	c := d.cells[f.cell]
+	w.blame(d, &c, len(d.frames)-1, func() string {
+		name := d.m.tasks[d.tasks.heads[c.task]].name
+		for _, mi := range d.order[d.tasks.heads[c.task]] {
+			m, j := &d.m.methods[mi], d.joins[mi]
+			b := make([]int32, len(m.vars))
+			if !m.bindHead(d.tasks.tuple(c.task), b) {
+				continue
+			}
+			j.next(d.f, b, make([]cursor, j.gens), true, w.watch(b))
+			return backtrack.NoneFits(name, w.unfit(d.engine, mi, c.task).Reason)
+		}
+		return backtrack.NoneFits(name, notForThese)
+	})
+}
+
+// notForThese says that the arguments of a task are none that a method takes.
+const notForThese = "it is not for these arguments"
+
+// Known notes that what was chosen leads to where the search was before.
+func (d *dfs) Known(_ uint64, open bool) {
+	c := &d.cells[d.net]
+	switch {
+	case d.why == nil:
+	case open:
+		d.why.loop(d, c)
+	default:
+		d.why.blame(d, c, 0, func() string { return backtrack.DeadEnd(d.m.tasks[d.tasks.heads[c.task]].name) })
+	}
 }
 
 // missed notes the part of the goal that does not hold after everything was done.
@@ -264,12 +304,16 @@ func (w *explainer) missed(e *engine) {
 		return
 	}
 	for _, l := range e.m.goal.lits {
-		if l.pred != equal && e.f.holds(l.pred, l.args, nil) == l.neg {
-			if w.goal = e.atomText(nil, l.pred, l.args, nil) + " does not hold"; l.neg {
-				w.goal = e.atomText(nil, l.pred, l.args, nil) + " holds"
-			}
-			return
+		text := e.atomText(nil, l.pred, l.args, nil)
+		switch {
+		case l.pred == equal || e.f.holds(l.pred, l.args, nil) != l.neg:
+			continue
+		case l.neg:
+			w.goal = backtrack.Needs("the goal", "(not "+text+")", backtrack.MustNotBe(text))
+		default:
+			w.goal = backtrack.Needs("the goal", text, backtrack.ThereIsNo(text))
 		}
+		return
 	}
 }
 
@@ -281,7 +325,6 @@ func (w *explainer) plan(m *model, p *Plan) {
 			e.apply(e.action(e.tasks.intern(p.e.tasks.heads[n.task], p.e.tasks.tuple(n.task))))
 			continue
 		}
-		w.used[n.method] = true
 		if n.task < 0 {
 			continue
 		}
@@ -294,18 +337,14 @@ func (w *explainer) plan(m *model, p *Plan) {
 			}
 			b := make([]int32, len(me.vars))
 			if !me.bindHead(args, b) {
-				if w.best[mi] == nil {
-					w.best[mi] = &failure{rank: rankHead, task: e.taskText(id), method: mi, reason: "it is not for these arguments"}
-				}
+				w.Note(mi, backtrack.AtArguments, 0, jitos.WhyNot{Task: e.taskText(id), Reason: notForThese})
 				continue
 			}
-			watch := w.watch(mi, id, b)
-			if !e.joins[mi].next(e.f, b, make([]cursor, e.joins[mi].gens), true, watch) {
-				w.failed(e)
-			} else if old := w.best[mi]; old == nil || old.rank < rankHeld {
-				w.best[mi] = &failure{rank: rankHeld, task: e.taskText(id), method: mi, bind: b,
-					reason: "its conditions hold: " + m.methods[n.method].name + " was found to work first"}
+			if !e.joins[mi].next(e.f, b, make([]cursor, e.joins[mi].gens), true, w.watch(b)) {
+				w.failed(e, mi, id)
+				continue
 			}
+			w.Note(mi, backtrack.AtEnd, 0, jitos.WhyNot{Task: e.taskText(id), Reason: backtrack.Outranked(-1, w.k), Binding: m.bindingOf(me, b)})
 		}
 	}
 }
@@ -351,60 +390,68 @@ func (p *Plan) inOrder() []*Node {
 	return list
 }
 
-// reasons turns what was collected into words, in the order of the domain.
-func (w *explainer) reasons(m *model, solved bool) (out []jitos.WhyNot) {
+// list tells what was collected, in the order of the domain.
+func (w *explainer) list(m *model) (out []jitos.WhyNot) {
 	if w.goal != "" {
-		out = append(out, jitos.WhyNot{Reason: "all tasks can be done, but the goal is not reached: " + w.goal})
+		out = append(out, jitos.WhyNot{Reason: w.goal})
 	}
 	for i := range m.methods {
 		me := &m.methods[i]
-		if w.used[i] || me.task == m.top && w.best[i] == nil {
+		why, known := w.Of(int32(i))
+		if w.used[i] || me.task == m.top && !known {
 			continue
 		}
-		why := jitos.WhyNot{Task: m.tasks[me.task].name, Method: me.name}
-		f := w.best[i]
+		task := m.tasks[me.task].name
 		switch {
 		case me.dead:
-			why.Reason = "a task in it has no method that can be carried out to the end"
-		case f != nil:
-			why.Task, why.Reason, why.Nearest = f.task, f.reason, f.nearest
-			why.Condition = f.condition
-			for v, o := range f.bind {
-				if o >= 0 && v < len(me.params) {
-					if why.Binding == nil {
-						why.Binding = map[string]string{}
-					}
-					why.Binding[me.params[v]] = m.objects[o]
-				}
-			}
-		case solved:
-			why.Reason = "its task is not part of the plan"
-		case w.cut:
-			why.Reason = "the search ended before it was tried"
+			why = jitos.WhyNot{Reason: m.whyDead(me)}
+		case known:
+		case w.spent > 0:
+			why.Reason = backtrack.Spent(w.spent)
 		default:
-			why.Reason = "its task never came up"
+			why.Reason = backtrack.NothingLed(task)
+		}
+		if why.Method = me.name; why.Task == "" {
+			why.Task = task
 		}
 		out = append(out, why)
 	}
 	return out
 }
 
+// whyDead names the subtask that can never be carried out.
+func (m *model) whyDead(me *method) string {
+	for _, s := range me.subs {
+		t := &m.tasks[s.task]
+		if int(s.task) >= m.actions && !slices.ContainsFunc(t.methods, func(i int32) bool { return !m.methods[i].dead }) {
+			return backtrack.StepFails(m.text(me, t.name, s.args), backtrack.NeverEnds(t.name))
+		}
+	}
+	return backtrack.NeverEnds(m.tasks[me.task].name)
+}
+
 // litText is a literal as the domain writes it.
 func (m *model) litText(me *method, l literal) string {
-	words := []string{"="}
+	name := "="
 	if l.pred != equal {
-		words[0] = m.preds[l.pred]
+		name = m.preds[l.pred]
 	}
-	for _, a := range l.args {
+	text := m.text(me, name, l.args)
+	if l.neg {
+		text = "(not " + text + ")"
+	}
+	return text
+}
+
+// text is an atom or a task as the domain writes it.
+func (m *model) text(me *method, name string, args []term) string {
+	words := []string{name}
+	for _, a := range args {
 		if a.isVar() {
 			words = append(words, me.params[a])
 		} else {
 			words = append(words, m.objects[a.object()])
 		}
 	}
-	text := "(" + strings.Join(words, " ") + ")"
-	if l.neg {
-		text = "(not " + text + ")"
-	}
-	return text
+	return "(" + strings.Join(words, " ") + ")"
 }

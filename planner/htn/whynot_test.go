@@ -36,34 +36,44 @@ func TestExplain(t *testing.T) {
 		want                    jitos.WhyNot
 	}{
 		{"a fact that is missing", direct, "B", "", "direct",
-			jitos.WhyNot{Task: "trip Ann B", Reason: "(sea ?from B) holds for no value, and its step sail needs it", Condition: "(sea ?from ?to)", Nearest: []string{"(sea B C)"}}},
+			jitos.WhyNot{Task: "trip Ann B", Reason: "step sail: action sail needs (sea ?from ?to): there is no (sea ?from B)", Condition: "(sea ?from ?to)", Nearest: []string{"(sea B C)"}}},
 		{"a fact that is elsewhere", direct, "C", "", "direct",
-			jitos.WhyNot{Task: "trip Ann C", Reason: "(at Ann B) does not hold, and its step sail needs it", Nearest: []string{"(at Ann A)", "(at Kim B)"}}},
+			jitos.WhyNot{Task: "trip Ann C", Reason: "step sail: action sail needs (at ?b ?from): there is no (at Ann B)", Nearest: []string{"(at Ann A)", "(at Kim B)"}}},
 		{"a method that was not needed", direct, "A", "", "stay", jitos.WhyNot{}},
 		{"another method of a solved task", direct, "A", "", "direct",
-			jitos.WhyNot{Task: "trip Ann A", Reason: "(sea ?from A) holds for no value, and its step sail needs it", Nearest: []string{"(sea B C)"}}},
+			jitos.WhyNot{Task: "trip Ann A", Reason: "step sail: action sail needs (sea ?from ?to): there is no (sea ?from A)", Nearest: []string{"(sea B C)"}}},
 		{"a condition that holds", `(:method wait :parameters (?b - boat ?to - port) :task (trip ?b ?to) :ordered-subtasks (ring))`, "A", "", "wait",
-			jitos.WhyNot{Task: "trip Ann A", Reason: "its conditions hold: stay was found to work first"}},
+			jitos.WhyNot{Task: "trip Ann A", Reason: "its conditions hold, and there is a candidate that costs less or comes first"}},
 		{"a negated condition", `(:method swim :parameters (?b - boat ?to - port) :task (trip ?b ?to) :precondition (not (at ?b A)) :ordered-subtasks (ring))`, "B", "", "swim",
-			jitos.WhyNot{Reason: "(at Ann A) holds", Condition: "(not (at ?b A))"}},
+			jitos.WhyNot{Reason: "it must not be, but there is: (at Ann A)", Condition: "(not (at ?b A))"}},
 		{"things that must differ", `(:method twice :parameters (?b - boat ?to ?via - port) :task (trip ?b ?to) :precondition (and (at ?b ?via) (not (= ?via A))) :ordered-subtasks (ring))`, "B", "", "twice",
-			jitos.WhyNot{Reason: "A and A must differ"}},
+			jitos.WhyNot{Reason: `"A" is "A"`}},
 		{"no fact of the kind", `(:method mend :parameters (?b - boat ?to - port) :task (trip ?b ?to) :precondition (leaks ?b) :ordered-subtasks (ring))`, "B", "", "mend",
-			jitos.WhyNot{Reason: "(leaks Ann) does not hold; there is no fact leaks at all"}},
+			jitos.WhyNot{Reason: "there is no (leaks Ann)"}},
 		{"the furthest binding", `(:method crewed :parameters (?b - boat ?to ?p - port ?c - crew) :task (trip ?b ?to) :precondition (and (at ?b ?p) (at ?c ?p) (licence ?c)) :ordered-subtasks (enter ?c ?b ?p))`, "B", "", "crewed",
 			jitos.WhyNot{Binding: map[string]string{"?b": "Ann", "?to": "B", "?p": "A", "?c": "Kim"}}},
 		{"a step that fails later", `(:method loud :parameters (?b - boat ?to - port) :task (trip ?b ?to) :ordered-subtasks (and (ring) (creep ?b)))`, "C", "", "loud",
-			jitos.WhyNot{Task: "trip Ann C", Reason: "its step (creep Ann) cannot be executed: (done) holds"}},
+			jitos.WhyNot{Task: "trip Ann C", Reason: "step (creep Ann): action creep needs (not (done)): it must not be, but there is: (done)"}},
 		{"a loop", `(:method again :parameters (?b - boat ?to - port) :task (trip ?b ?to) :ordered-subtasks (and (trip ?b ?to) (ring)))`, "B", "", "again",
-			jitos.WhyNot{Reason: "it is a loop: (trip Ann B) again, with nothing changed"}},
+			jitos.WhyNot{Reason: "step (trip Ann B): task trip would come up again with the same arguments in the same state"}},
 		{"a subtask that nobody can do", `(:method fixed :parameters (?b - boat ?to - port) :task (trip ?b ?to) :ordered-subtasks (and (fix ?b) (ring)))`, "B", "", "fixed",
-			jitos.WhyNot{Task: "trip", Reason: "a task in it has no method that can be carried out to the end"}},
+			jitos.WhyNot{Task: "trip", Reason: "step (fix ?b): task fix has no method that can be carried out to the end"}},
 		{"a task that never came up", `(:method climb :parameters (?c - crew ?b - boat ?p - port) :task (board ?c ?b) :ordered-subtasks (enter ?c ?b ?p))`, "B", "", "climb",
-			jitos.WhyNot{Task: "board", Reason: "its task never came up"}},
+			jitos.WhyNot{Task: "board", Reason: "no method that was tried led to task board"}},
 		{"a task that is not in the plan", `(:method climb :parameters (?c - crew ?b - boat ?p - port) :task (board ?c ?b) :ordered-subtasks (enter ?c ?b ?p))`, "A", "", "climb",
-			jitos.WhyNot{Task: "board", Reason: "its task is not part of the plan"}},
+			jitos.WhyNot{Task: "board", Reason: "no method that was tried led to task board"}},
+		{"a task that no method fits", `(:method manned :parameters (?b - boat ?to - port ?c - crew) :task (trip ?b ?to) :ordered-subtasks (and (board ?c ?b) (ring)))
+			(:method climb :parameters (?c - crew ?b - boat) :task (board ?c ?b) :precondition (leaks ?b) :ordered-subtasks (ring))`, "B", "", "manned",
+			jitos.WhyNot{Task: "trip Ann B", Reason: "step (board Jo Ann): task board: no method fits: there is no (leaks Ann)"}},
+		{"something beside it", `(:method both :parameters (?b - boat ?to - port ?c - crew) :task (trip ?b ?to) :ordered-subtasks (and (board ?c ?b) (creep ?b)))
+			(:method climb :parameters (?c - crew ?b - boat) :task (board ?c ?b) :ordered-subtasks (ring))`, "B", "", "climb",
+			jitos.WhyNot{Task: "board Jo Ann", Reason: "beside it, step (creep Ann): action creep needs (not (done)): it must not be, but there is: (done)"}},
+		{"what came up before", `(:method loud :parameters (?b - boat ?to - port) :task (trip ?b ?to) :ordered-subtasks (and (ring) (fix ?b)))
+			(:method again :parameters (?b - boat ?to - port) :task (trip ?b ?to) :ordered-subtasks (and (ring) (fix ?b)))
+			(:method mend :parameters (?b - boat) :task (fix ?b) :ordered-subtasks (creep ?b))`, "B", "", "again",
+			jitos.WhyNot{Task: "trip Ann B", Reason: "step (fix Ann): task fix came up in the same state before what is left, and led to no plan"}},
 		{"the goal", "", "A", "(:goal (done))", "",
-			jitos.WhyNot{Reason: "all tasks can be done, but the goal is not reached: (done) does not hold"}},
+			jitos.WhyNot{Reason: "the goal needs (done): there is no (done)"}},
 	}
 	for _, c := range cases {
 		d, p := parse(t, fmt.Sprintf(boats, c.methods), fmt.Sprintf(boatsProblem, c.to, c.goal))
@@ -89,5 +99,19 @@ func TestExplain(t *testing.T) {
 			c.want.Binding != nil && fmt.Sprint(got.Binding) != fmt.Sprint(c.want.Binding) {
 			t.Errorf("%s:\n got %+v\nwant %+v", c.name, *got, c.want)
 		}
+	}
+}
+
+// A method that is in any of the candidates is used.
+func TestExplain_allCandidates(t *testing.T) {
+	d, p := parse(t, errands, errandsProblem)
+	res := solve(t, d, p, Options{K: 2, Explain: true})
+	for _, why := range res.WhyNot {
+		if why.Method == "walk" || why.Method == "ride" {
+			t.Errorf("%s is in a candidate: %+v", why.Method, why)
+		}
+	}
+	if len(res.Plans) != 2 || len(res.WhyNot) != 2 {
+		t.Errorf("%d plans, %+v", len(res.Plans), res.WhyNot)
 	}
 }
