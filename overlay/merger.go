@@ -81,7 +81,7 @@ func hashOf[T ~string](id T) (plumbing.Hash, error) {
 	return plumbing.NewHash(string(id)), nil
 }
 
-var emptyTree = plumbing.ComputeHash(plumbing.TreeObject, nil)
+var emptyTree = plumbing.NewHash("4b825dc642cb6eb9a060e54bf8d69288fbee4904")
 
 // textOf is an object id as the model has it, "" for none.
 func textOf(id plumbing.Hash) string {

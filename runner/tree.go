@@ -34,7 +34,7 @@ const (
 	maxDepth   = 256
 )
 
-var emptyTree = plumbing.ComputeHash(plumbing.TreeObject, nil)
+var emptyTree = plumbing.NewHash("4b825dc642cb6eb9a060e54bf8d69288fbee4904")
 
 // entry is one file of a tree: its mode as git keeps it and its object.
 type entry struct {

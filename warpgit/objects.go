@@ -47,7 +47,7 @@ type rawObject struct {
 }
 
 // EmptyTree is the tree without entries.
-var EmptyTree = plumbing.ComputeHash(plumbing.TreeObject, nil)
+var EmptyTree = plumbing.NewHash("4b825dc642cb6eb9a060e54bf8d69288fbee4904")
 
 // defaultSpill is how much may be staged in memory before it goes to a pack that is held with a .keep.
 const defaultSpill = 64 << 20

@@ -19,6 +19,7 @@ type app struct {
 	ui  *ui
 	dir string // -C
 
+	heard  <-chan struct{} // closed when interrupts are listened to
 	opened *fabric
 }
 
@@ -48,6 +49,7 @@ func (a *app) open(ctx context.Context) (*fabric, error) {
 		return nil, err
 	}
 	w.Repo.Background = a.background
+	<-a.heard // from here on an interrupt cancels
 	f := &fabric{w.Repo, w.Store, w.Merger, w.Planner, w.Executor, w.Kernel, w}
 	a.opened = f
 	return f, nil

@@ -54,8 +54,8 @@ func (a *app) demo(c *cli.Context) error {
 	if err := makeSample(ctx, dir); err != nil {
 		return err
 	}
-	d := &demonstration{ui: a.ui, dir: dir, show: dir}
-	defer d.close()
+	d := &demonstration{ui: a.ui, dir: dir, show: dir, app: &app{ui: a.ui, dir: dir, heard: a.heard}}
+	defer d.app.close()
 	if !keep {
 		d.show = filepath.Base(dir)
 	}
@@ -94,7 +94,7 @@ type demonstration struct {
 	ui   *ui
 	dir  string
 	show string
-	app  *app
+	app  *app // the program, started in the sample
 }
 
 func (d *demonstration) tell(ctx context.Context) error {
@@ -173,7 +173,7 @@ func (d *demonstration) farewell(keep bool) {
 
 // task is the only task there is.
 func (d *demonstration) task(ctx context.Context) (jitos.TaskID, error) {
-	f, _, err := d.open().fabric(ctx)
+	f, _, err := d.app.fabric(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -187,24 +187,10 @@ func (d *demonstration) task(ctx context.Context) (jitos.TaskID, error) {
 	return list[0].ID, nil
 }
 
-// open is the program, started in the sample.
-func (d *demonstration) open() *app {
-	if d.app == nil {
-		d.app = &app{ui: d.ui, dir: d.dir}
-	}
-	return d.app
-}
-
-func (d *demonstration) close() {
-	if d.app != nil {
-		d.app.close()
-	}
-}
-
 // jitos runs one command of this program on the open sample.
 func (d *demonstration) jitos(ctx context.Context, args ...string) error {
 	d.typed("jitos", args)
-	program := d.open().program()
+	program := d.app.program()
 	full, err := flagsFirst(program, append([]string{"jitos", "-C", d.dir}, args...))
 	if err != nil {
 		return err

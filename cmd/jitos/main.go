@@ -36,13 +36,9 @@ func main() {
 // run is the whole program: arguments (the first is the program's name) in, exit code out. An interrupt cancels what is
 // under way; a second one ends the program at once, as the system would.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, heard, stop := interruptible()
 	defer stop()
-	go func() {
-		<-ctx.Done()
-		stop()
-	}()
-	a := &app{ui: newUI(stdin, stdout, stderr)}
+	a := &app{ui: newUI(stdin, stdout, stderr), heard: heard}
 	defer a.close()
 	program := a.program()
 	args, err := flagsFirst(program, args)
@@ -50,4 +46,23 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		err = program.RunContext(ctx, args)
 	}
 	return a.ui.fail(err)
+}
+
+// interruptible returns a context that the first interrupt cancels. To listen takes a third of a millisecond, so it begins beside
+// what a command does first; whoever is about to change something waits until heard is closed.
+func interruptible() (ctx context.Context, heard <-chan struct{}, stop func()) {
+	ctx, stop = context.WithCancel(context.Background())
+	listening := make(chan struct{})
+	go func() {
+		signals := make(chan os.Signal, 1)
+		signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+		defer signal.Stop(signals)
+		close(listening)
+		select {
+		case <-signals:
+			stop()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, listening, stop
 }
