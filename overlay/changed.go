@@ -9,6 +9,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/warpgit/object"
 )
 
 // Changed lists the paths in which two file trees differ, in byte order: files, links and gitlinks, never directories. A
@@ -40,10 +41,16 @@ func (m *Merger) differBelow(ctx context.Context, dir string, a, b plumbing.Hash
 	if a == b {
 		return nil
 	}
-	names, at, err := slots(ctx, m.objects, three[plumbing.Hash]{base: a, theirs: b})
+	entries, err := entriesOf(ctx, m.objects, three[plumbing.Hash]{base: a, theirs: b})
 	if err != nil {
 		return fmt.Errorf("%s: %w", dir, err)
 	}
+	return m.differIn(ctx, dir, entries, visit)
+}
+
+// differIn compares the entries of a directory, and what is below.
+func (m *Merger) differIn(ctx context.Context, dir string, entries three[[]object.TreeEntry], visit func(name string, a, b leaf)) error {
+	names, at := slots(entries)
 	for _, n := range names {
 		v, name := at[n], path.Join(dir, n)
 		if v.base.leaf != v.theirs.leaf {

@@ -34,11 +34,7 @@ type slot struct {
 }
 
 // slots sorts what the three versions of a directory have by name.
-func slots(ctx context.Context, objects Reader, dirs three[plumbing.Hash]) (names []string, at map[string]three[slot], err error) {
-	entries, err := tryEach(dirs, func(id plumbing.Hash) ([]object.TreeEntry, error) { return objects.Tree(ctx, id) })
-	if err != nil {
-		return nil, nil, err
-	}
+func slots(entries three[[]object.TreeEntry]) (names []string, at map[string]three[slot]) {
 	at = map[string]three[slot]{}
 	add := func(entries []object.TreeEntry, side func(*three[slot]) *slot) {
 		for _, e := range entries {
@@ -58,7 +54,12 @@ func slots(ctx context.Context, objects Reader, dirs three[plumbing.Hash]) (name
 	add(entries.ours, func(v *three[slot]) *slot { return &v.ours })
 	add(entries.theirs, func(v *three[slot]) *slot { return &v.theirs })
 	slices.Sort(names)
-	return names, at, nil
+	return names, at
+}
+
+// entriesOf reads the three versions of a directory.
+func entriesOf(ctx context.Context, objects Reader, dirs three[plumbing.Hash]) (three[[]object.TreeEntry], error) {
+	return tryEach(dirs, func(id plumbing.Hash) ([]object.TreeEntry, error) { return objects.Tree(ctx, id) })
 }
 
 // Files merges three file trees; the package comment has the rules. On any conflict the tree is "" and nothing was written.
@@ -117,10 +118,11 @@ func (f *filesMerge) dir(ctx context.Context, name string, dirs three[plumbing.H
 		}
 		return draft{name: path.Base(name), mode: filemode.Dir, id: id}, nil
 	}
-	names, at, err := slots(ctx, f.objects, dirs)
+	entries, err := entriesOf(ctx, f.objects, dirs)
 	if err != nil {
 		return draft{}, fmt.Errorf("%s: %w", name, err)
 	}
+	names, at := slots(entries)
 	merged := draft{name: path.Base(name), mode: filemode.Dir}
 	for _, n := range names {
 		below, v := path.Join(name, n), at[n]

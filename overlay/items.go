@@ -24,23 +24,6 @@ const (
 	fromSuffix  = ".e"
 )
 
-// fabricOf finds the tree .jitos/ of a commit, zero where it has none.
-func fabricOf(ctx context.Context, objects Reader, id jitos.CommitID) (plumbing.Hash, error) {
-	hash, err := hashOf(id)
-	if err != nil {
-		return hash, err
-	}
-	c, err := objects.Commit(ctx, hash)
-	if err != nil {
-		return plumbing.ZeroHash, err
-	}
-	root, err := objects.Tree(ctx, c.TreeHash)
-	if err != nil {
-		return plumbing.ZeroHash, err
-	}
-	return entryOf(root, fabricDir), nil
-}
-
 func entryOf(entries []object.TreeEntry, name string) plumbing.Hash {
 	for _, e := range entries {
 		if e.Name == name {
@@ -73,7 +56,24 @@ func differItems(ctx context.Context, objects Reader, a, b plumbing.Hash) ([]ite
 		}
 	}
 	slices.SortFunc(w.found, func(x, y itemDiff) int { return strings.Compare(string(x.item), string(y.item)) })
-	return w.found, nil
+	return paired(w.found), nil
+}
+
+// paired makes one difference of what went and came under one name, as a file and a directory do.
+func paired(found []itemDiff) []itemDiff {
+	out := found[:0]
+	for _, d := range found {
+		last := len(out) - 1
+		switch {
+		case last < 0 || out[last].item != d.item:
+			out = append(out, d)
+		case d.a.IsZero():
+			out[last].b = d.b
+		default:
+			out[last].a = d.a
+		}
+	}
+	return out
 }
 
 // pair are the two versions of an entry in a comparison, zero for none.
@@ -157,11 +157,14 @@ func (w *itemWalk) sharded(ctx context.Context, v pair, visit visit) error {
 	if isSharded(a) && isSharded(b) {
 		return visitDiffering(ctx, a, b, func(ctx context.Context, _ string, v pair) error { return w.sharded(ctx, v, visit) })
 	}
-	if a, err = w.leaves(ctx, a); err != nil {
-		return err
-	}
-	if b, err = w.leaves(ctx, b); err != nil {
-		return err
+	for _, side := range []*[]object.TreeEntry{&a, &b} {
+		if !isSharded(*side) {
+			continue
+		}
+		if *side, err = w.leaves(ctx, *side); err != nil {
+			return err
+		}
+		slices.SortFunc(*side, func(x, y object.TreeEntry) int { return strings.Compare(sortName(x), sortName(y)) })
 	}
 	return visitDiffering(ctx, a, b, visit)
 }
@@ -190,17 +193,26 @@ func (w *itemWalk) leaves(ctx context.Context, entries []object.TreeEntry) ([]ob
 	return all, nil
 }
 
+// visitDiffering visits what two directories, whose entries are in git's order, do not have in common.
 func visitDiffering(ctx context.Context, a, b []object.TreeEntry, visit visit) error {
-	at := make(map[string]pair, len(a))
-	for _, e := range a {
-		at[e.Name] = pair{a: e.Hash}
-	}
-	for _, e := range b {
-		v := at[e.Name]
-		v.b = e.Hash
-		at[e.Name] = v
-	}
-	for name, v := range at {
+	for len(a) > 0 || len(b) > 0 {
+		order := 0
+		switch {
+		case len(a) == 0:
+			order = 1
+		case len(b) == 0:
+			order = -1
+		case a[0].Name != b[0].Name:
+			order = strings.Compare(sortName(a[0]), sortName(b[0]))
+		}
+		var name string
+		var v pair
+		if order <= 0 {
+			name, v.a, a = a[0].Name, a[0].Hash, a[1:]
+		}
+		if order >= 0 {
+			name, v.b, b = b[0].Name, b[0].Hash, b[1:]
+		}
 		if v.a == v.b {
 			continue
 		}
@@ -209,4 +221,12 @@ func visitDiffering(ctx context.Context, a, b []object.TreeEntry, visit visit) e
 		}
 	}
 	return nil
+}
+
+// sortName is what git orders an entry by.
+func sortName(e object.TreeEntry) string {
+	if e.Mode == filemode.Dir {
+		return e.Name + "/"
+	}
+	return e.Name
 }

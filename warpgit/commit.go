@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/go-git/go-git/v5/plumbing"
 
@@ -42,17 +43,25 @@ func (s *Store) view(ctx context.Context, id plumbing.Hash) (*view, error) {
 		v.fabric, v.files, v.tree = splitRoot(root)
 	}
 	_, _, v.trailers = parseMessage(c.Message)
-	if s.shallow != nil && len(v.parents) > 0 {
-		edge, err := s.shallow(id)
+	if len(v.parents) > 0 {
+		edges, err := s.edges()
 		if err != nil {
 			return nil, err
 		}
-		if edge {
+		if slices.Contains(edges, id) {
 			v.parents = nil
 		}
 	}
 	s.views.put(id, v, len(root)/32+10)
 	return v, nil
+}
+
+// edges are the commits behind which a shallow clone cuts the history off.
+func (s *Store) edges() ([]plumbing.Hash, error) {
+	if s.shallow == nil {
+		return nil, nil
+	}
+	return s.shallow()
 }
 
 // first returns the view of the first parent, nil where there is none.

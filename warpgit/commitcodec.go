@@ -122,12 +122,12 @@ func decodeSignature(b []byte) object.Signature {
 	return s
 }
 
-// firstParent reads the first parent off the bytes of a commit: it stands behind the tree, which has a fixed length.
-func firstParent(data []byte) (plumbing.Hash, bool) {
+// firstParent reads the first parent, in hex, off the bytes of a commit: it stands behind the tree, which has a fixed length.
+func firstParent(data []byte) (string, bool) {
 	const at = len("tree \n") + 40
 	if len(data) < at+len("parent ")+40 || string(data[at:at+len("parent ")]) != "parent " {
-		return plumbing.ZeroHash, false
+		return "", false
 	}
-	id, err := parseID(string(data[at+len("parent "):][:40]))
-	return id, err == nil
+	id := string(data[at+len("parent "):][:40])
+	return id, plumbing.IsHash(id)
 }

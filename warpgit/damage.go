@@ -76,11 +76,11 @@ func (w *damageWalk) commit(id plumbing.Hash) ([]plumbing.Hash, error) {
 	for _, b := range below {
 		w.found[b].Commits = append(w.found[b].Commits, commitID(id))
 	}
-	if err != nil || len(c.ParentHashes) == 0 || w.store.shallow == nil {
-		return c.ParentHashes, err
+	if err != nil || len(c.ParentHashes) == 0 {
+		return nil, err
 	}
-	edge, err := w.store.shallow(id)
-	if edge {
+	edges, err := w.store.edges()
+	if slices.Contains(edges, id) {
 		return nil, err
 	}
 	return c.ParentHashes, err

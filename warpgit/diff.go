@@ -43,9 +43,9 @@ func (o *Objects) diffLeaves(ctx context.Context, a, b plumbing.Hash, fn func(na
 // allLeaves returns the leaves of a sharded directory as if it were one tree.
 func (o *Objects) allLeaves(ctx context.Context, dir plumbing.Hash) (tree, error) {
 	var all []object.TreeEntry
-	_, err := o.eachLeaf(ctx, dir, func(e entry) bool {
-		all = append(all, object.TreeEntry{Name: string(e.name), Mode: e.mode, Hash: e.id})
-		return true
+	err := o.eachLeaves(ctx, dir, func(t tree) error {
+		all = append(all, t.entries()...)
+		return nil
 	})
 	return encodeTree(sortedTree(all)), err
 }

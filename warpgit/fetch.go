@@ -129,7 +129,7 @@ func (r *Repo) inspect(ctx context.Context, q *quarantine, there []namedRef) err
 	}
 	defer dirs.Close()
 	s := newStore(newObjects(dirs, nil), &memRefs{}, nil)
-	s.shallow = r.isShallowEdge
+	s.shallow = r.shallow
 	fabric, err := r.fabricID(ctx)
 	if err != nil {
 		return err

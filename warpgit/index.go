@@ -216,10 +216,9 @@ func (s *Store) firstParent(id plumbing.Hash, c *object.Commit) (plumbing.Hash, 
 	if len(c.ParentHashes) == 0 {
 		return plumbing.ZeroHash, nil
 	}
-	if s.shallow != nil {
-		if edge, err := s.shallow(id); err != nil || edge {
-			return plumbing.ZeroHash, err
-		}
+	edges, err := s.edges()
+	if err != nil || slices.Contains(edges, id) {
+		return plumbing.ZeroHash, err
 	}
 	return c.ParentHashes[0], nil
 }

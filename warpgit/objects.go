@@ -106,6 +106,21 @@ func (o *Objects) storedTree(ctx context.Context, id plumbing.Hash) (tree, error
 		return nil, nil
 	}
 	data, err := o.typed(ctx, id, plumbing.TreeObject)
+	return treeOf(id, data, err)
+}
+
+// passTree is tree for a walk that comes by once. It does not look for trees that are nowhere stored.
+func (o *Objects) passTree(ctx context.Context, id plumbing.Hash) (tree, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	r, _, err := o.pass(id)
+	data, err := r.as(id, plumbing.TreeObject, err)
+	return treeOf(id, data, err)
+}
+
+// treeOf takes the bytes of an object that was read for a tree.
+func treeOf(id plumbing.Hash, data []byte, err error) (tree, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -219,6 +234,11 @@ func (o *Objects) typed(ctx context.Context, id plumbing.Hash, kind plumbing.Obj
 		return nil, err
 	}
 	r, err := o.get(id)
+	return r.as(id, kind, err)
+}
+
+// as returns the bytes of an object that was read and must be of a type.
+func (r rawObject) as(id plumbing.Hash, kind plumbing.ObjectType, err error) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -228,35 +248,45 @@ func (o *Objects) typed(ctx context.Context, id plumbing.Hash, kind plumbing.Obj
 	return r.data, nil
 }
 
-// get reads an object: one that is staged, or one of the source's.
+// get reads an object: one that is staged, or one of the source's. It is kept for the next who asks.
 func (o *Objects) get(id plumbing.Hash) (rawObject, error) {
-	if o.under != nil {
-		if s := o.batch.ids[id]; s != nil {
-			return s.rawObject, nil
+	r, fresh, err := o.pass(id)
+	if fresh {
+		for o.under != nil {
+			o = o.under
 		}
-		return o.under.get(id)
+		o.remember(id, r)
+	}
+	return r, err
+}
+
+// pass reads an object for a walk that comes by once, and does not keep it; fresh tells that it was not at hand.
+func (o *Objects) pass(id plumbing.Hash) (r rawObject, fresh bool, err error) {
+	for ; o.under != nil; o = o.under {
+		if s := o.batch.ids[id]; s != nil {
+			return s.rawObject, false, nil
+		}
 	}
 	if r, ok := o.raw.get(id); ok {
-		return r, nil
+		return r, false, nil
 	}
 	if r, ok := o.stagedObject(id); ok {
-		return r, nil
+		return r, false, nil
 	}
-	r, err := o.base.read(id)
+	r, err = o.base.read(id)
 	if errors.Is(err, plumbing.ErrObjectNotFound) {
 		if r, ok := o.stagedObject(id); ok { // put since we looked
-			return r, nil
+			return r, false, nil
 		}
-		return r, fmt.Errorf("object %s: %w", id, jitos.ErrNotFound)
+		return r, false, fmt.Errorf("object %s: %w", id, jitos.ErrNotFound)
 	}
 	if isMachine(err) {
-		return r, fmt.Errorf("object %s: %w", id, err)
+		return r, false, fmt.Errorf("object %s: %w", id, err)
 	}
 	if err != nil {
-		return r, fmt.Errorf("object %s: %w: %v", id, jitos.ErrCorrupt, err)
+		return r, false, fmt.Errorf("object %s: %w: %v", id, jitos.ErrCorrupt, err)
 	}
-	o.remember(id, r)
-	return r, nil
+	return r, true, nil
 }
 
 func (o *Objects) stagedObject(id plumbing.Hash) (rawObject, bool) {

@@ -196,7 +196,9 @@ func (d *objectDirs) at(place packPlace, depth int) (rawObject, error) {
 		}
 		if !h.isDelta() {
 			r = rawObject{h.kind, data}
-			d.keep(place, r)
+			if len(steps) > 0 { // a base, and not for the last time
+				d.keep(place, r)
+			}
 			break
 		}
 		steps = append(steps, step{place, data})

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 
@@ -75,7 +74,7 @@ func (r *Repo) open() error {
 	r.Store = newStore(newObjects(r.objects, r.packs), r.refs, r.who)
 	r.Store.now = now
 	r.Store.index.dir, r.Store.index.perm, r.Store.index.clone = r.local("index"), shared, sync.OnceValue(r.Clone)
-	r.Store.shallow = r.isShallowEdge
+	r.Store.shallow = r.shallow
 	return nil
 }
 
@@ -87,12 +86,6 @@ func (r *Repo) Close() error {
 		err = errors.Join(err, inner.Close())
 	}
 	return err
-}
-
-// isShallowEdge tells whether the history is cut off behind a commit.
-func (r *Repo) isShallowEdge(id plumbing.Hash) (bool, error) {
-	ids, err := r.shallow()
-	return slices.Contains(ids, id), err
 }
 
 // shallow lists the commits behind which the history is cut off.

@@ -84,33 +84,34 @@ func (o *Objects) leaf(ctx context.Context, dir plumbing.Hash, name string) (ent
 	return entry{}, false, endless(dir)
 }
 
-// eachLeaf calls fn for every leaf, in the order of the shards and then of the names. It stops when fn says false.
-func (o *Objects) eachLeaf(ctx context.Context, dir plumbing.Hash, fn func(entry) bool) (bool, error) {
-	return o.eachLeafBelow(ctx, dir, 0, fn)
+// eachLeaves calls fn for the directories of leaves below a sharded one, in the order of the shards, until it gives an error.
+func (o *Objects) eachLeaves(ctx context.Context, dir plumbing.Hash, fn func(tree) error) error {
+	return o.eachLeavesBelow(ctx, dir, 0, fn)
 }
 
-func (o *Objects) eachLeafBelow(ctx context.Context, dir plumbing.Hash, depth int, fn func(entry) bool) (bool, error) {
-	t, err := o.tree(ctx, dir)
+func (o *Objects) eachLeavesBelow(ctx context.Context, dir plumbing.Hash, depth int, fn func(tree) error) error {
+	read := o.tree
+	if depth > 1 { // these are many: kept, they would only drive others out
+		read = o.passTree
+	}
+	t, err := read(ctx, dir)
 	if err != nil {
-		return false, err
+		return err
 	}
 	if depth > maxDepth {
-		return false, endless(dir)
+		return endless(dir)
 	}
-	sharded := t.isSharded()
+	if !t.isSharded() {
+		return fn(t)
+	}
 	for len(t) > 0 {
 		var e entry
-		if e, t = t.next(); !sharded {
-			if !fn(e) {
-				return false, nil
-			}
-			continue
-		}
-		if more, err := o.eachLeafBelow(ctx, e.id, depth+1, fn); !more || err != nil {
-			return false, err
+		e, t = t.next()
+		if err := o.eachLeavesBelow(ctx, e.id, depth+1, fn); err != nil {
+			return err
 		}
 	}
-	return true, nil
+	return nil
 }
 
 // leafChange sets a leaf, or takes it out where Hash is zero.

@@ -171,17 +171,15 @@ func (s *snapshot) kinds(ctx context.Context, top, kind string, fn func(string, 
 
 // leaves calls fn for each leaf of a sharded directory, with its name less the extension.
 func (s *snapshot) leaves(ctx context.Context, dir plumbing.Hash, ext string, fn func(string, plumbing.Hash) error) error {
-	var failed error
-	_, err := s.objects.eachLeaf(ctx, dir, func(e entry) bool {
-		name, ok := strings.CutSuffix(string(e.name), ext)
-		if !ok {
-			failed = fmt.Errorf("%w: %s is no name for a leaf", jitos.ErrCorrupt, e.name)
-		} else {
-			failed = fn(name, e.id)
-		}
-		return failed == nil
+	return s.objects.eachLeaves(ctx, dir, func(t tree) error {
+		return t.each(func(file string, e entry) error {
+			name, ok := strings.CutSuffix(file, ext)
+			if !ok {
+				return fmt.Errorf("%w: %s is no name for a leaf", jitos.ErrCorrupt, file)
+			}
+			return fn(name, e.id)
+		})
 	})
-	return errors.Join(failed, err)
 }
 
 func goOn(more bool) error {

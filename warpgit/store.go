@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -21,7 +22,7 @@ type Store struct {
 	refs      refs
 	who       func(context.Context) (string, error) // the committer, "name <address>"
 	now       func() time.Time                      // tests pin it
-	shallow   func(plumbing.Hash) (bool, error)     // is it an edge of a shallow clone? nil: none are
+	shallow   func() ([]plumbing.Hash, error)       // the edges of a shallow clone; nil: there are none
 	index     *graphIndex
 	stagedMu  sync.Mutex // guards staged
 	staged    map[plumbing.Hash]stagedLine
@@ -167,27 +168,36 @@ func (s *Store) Log(ctx context.Context, from jitos.CommitID) iter.Seq2[jitos.Co
 // Line yields the commits of a line by their ids alone, back along first parents: no record and no tree is read.
 func (s *Store) Line(ctx context.Context, from jitos.CommitID) iter.Seq2[jitos.CommitID, error] {
 	return func(yield func(jitos.CommitID, error) bool) {
-		id, err := parseID(from)
-		for err == nil && yield(commitID(id), nil) {
-			var data []byte
-			if data, err = s.Objects.typed(ctx, id, plumbing.CommitObject); err != nil {
-				break
-			}
-			parent, ok := firstParent(data)
-			if ok && s.shallow != nil {
-				var edge bool
-				edge, err = s.shallow(id)
-				ok = !edge
-			}
-			if !ok {
-				break
-			}
-			id = parent
+		edges, err := s.edges()
+		if _, perr := parseID(from); perr != nil {
+			err = perr
+		}
+		for at, more := from, true; err == nil && more && yield(at, nil); {
+			at, more, err = s.parentOf(ctx, at, edges)
 		}
 		if err != nil {
 			yield("", fmt.Errorf("line: %w", err))
 		}
 	}
+}
+
+// parentOf returns the first parent of a commit, by what stands at the head of its bytes; false where there is none, or it is
+// beyond the edge of a shallow clone.
+func (s *Store) parentOf(ctx context.Context, id jitos.CommitID, edges []plumbing.Hash) (jitos.CommitID, bool, error) {
+	if err := ctx.Err(); err != nil {
+		return "", false, err
+	}
+	hash, err := parseID(id)
+	if err != nil {
+		return "", false, err
+	}
+	r, _, err := s.Objects.pass(hash)
+	data, err := r.as(hash, plumbing.CommitObject, err)
+	if err != nil || slices.Contains(edges, hash) {
+		return "", false, err
+	}
+	parent, ok := firstParent(data)
+	return jitos.CommitID(parent), ok, nil
 }
 
 // findTree looks for a tree that is nowhere stored: the file tree of a commit exists only as a hash in records, until the

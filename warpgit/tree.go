@@ -152,14 +152,27 @@ func compareEntries(a, b object.TreeEntry) int {
 	return compareNames(a.Name, a.Mode == filemode.Dir, b.Name, b.Mode == filemode.Dir)
 }
 
-// entries returns the entries as go-git has them, for callers that keep them.
-func (t tree) entries() []object.TreeEntry {
-	out := make([]object.TreeEntry, 0, len(t)/36+1)
+// each calls fn for the entries, with their names as parts of one string, until it gives an error.
+func (t tree) each(fn func(name string, e entry) error) error {
+	names := string(t)
 	for rest := t; len(rest) > 0; {
-		var e entry
-		e, rest = rest.next()
-		out = append(out, object.TreeEntry{Name: string(e.name), Mode: e.mode, Hash: e.id})
+		e, after := rest.next()
+		end := len(names) - len(after) - len(e.id) - 1
+		if err := fn(names[end-len(e.name):end], e); err != nil {
+			return err
+		}
+		rest = after
 	}
+	return nil
+}
+
+// entries returns the entries for callers that keep them.
+func (t tree) entries() []object.TreeEntry {
+	out := make([]object.TreeEntry, 0, t.count(len(t)))
+	_ = t.each(func(name string, e entry) error {
+		out = append(out, object.TreeEntry{Name: name, Mode: e.mode, Hash: e.id})
+		return nil
+	})
 	return out
 }
 

@@ -2,9 +2,11 @@ package main
 
 import (
 	"io"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/jitos/jitos"
 	"github.com/jitos/jitos/overlay"
 )
 
@@ -13,13 +15,14 @@ func swsDiffCommand(a *app) *cli.Command {
 		Name:      "diff",
 		Usage:     "show what a workspace changed since its snapshot",
 		ArgsUsage: "[NAME]",
-		Description: `Prints a patch that git apply takes; --graph prints the nodes and edges instead.
+		Description: `Prints a patch that git apply takes; --graph prints the nodes and edges instead, with the fields that differ. With --names
+only what differs is named, and no file or node is read.
 
 --json: {"name","base","tip","files":[{"path","old_mode","new_mode","old","new","binary","added","removed","hunks"}],
 "graph":{…}}`,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "stat", Usage: "only the number of lines for each file"},
-			&cli.BoolFlag{Name: "names", Usage: "only the names of the files"},
+			&cli.BoolFlag{Name: "names", Usage: "only the names: of the files, with --graph of the nodes and edges"},
 			&cli.BoolFlag{Name: "graph", Usage: "nodes and edges"},
 			jsonFlag(),
 		},
@@ -32,6 +35,9 @@ func (a *app) swsDiff(c *cli.Context) error {
 	f, _, w, err := a.workspaceArg(c)
 	if err != nil {
 		return err
+	}
+	if c.Bool("names") && !c.Bool("json") && !c.Bool("stat") {
+		return a.swsDiffNames(c, f, w)
 	}
 	base, err := f.store.Open(ctx, w.Base)
 	if err != nil {
@@ -62,23 +68,25 @@ func (a *app) swsDiff(c *cli.Context) error {
 			return overlay.WriteGraph(out, graph)
 		case c.Bool("stat"):
 			return overlay.WriteStat(out, files)
-		case c.Bool("names"):
-			return writeNames(out, files)
 		}
 		return overlay.WritePatch(out, files)
 	})
 }
 
-func writeNames(out io.Writer, files []overlay.FileDiff) error {
-	last := ""
-	for _, d := range files {
-		if d.Path == last {
-			continue
-		}
-		last = d.Path
-		if _, err := io.WriteString(out, d.Path+"\n"); err != nil {
-			return err
-		}
+func (a *app) swsDiffNames(c *cli.Context, f *fabric, w jitos.Workspace) error {
+	d, err := f.merger.Changes(c.Context, w.Base, w.Tip)
+	if err != nil {
+		return err
 	}
-	return nil
+	return a.ui.page(func(out io.Writer) error {
+		names := d.Paths
+		if c.Bool("graph") {
+			names = nil
+			for _, i := range d.Items {
+				names = append(names, string(i.Item))
+			}
+		}
+		_, err := io.WriteString(a.ui.cleanWriter(out), strings.Join(append(names, ""), "\n"))
+		return err
+	})
 }

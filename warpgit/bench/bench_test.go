@@ -36,7 +36,7 @@ func TestRows(t *testing.T) {
 	if err := run(o, &out); err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]bool{"rewrite": true, "rewrite-grouped": false, "rewrite-bytes": true, "acked": true, "status": true, "show": true, "diff": true,
+	want := map[string]bool{"rewrite": true, "rewrite-grouped": false, "rewrite-bytes": true, "acked": true, "status": true, "show": true, "diff": true, "diff-batch": false, "diff-fields": false,
 		"fork": true, "fork-collapse": true, "list-nodes": true, "list-rewrites": true, "edge": true, "dir-first": true, "dir-ready": true, "dir-captured": true}
 	for dec := json.NewDecoder(&out); dec.More(); {
 		var r result

@@ -69,6 +69,15 @@ func (b *bench) copy(f *fabric) (*fabric, error) {
 	return &fabric{to, f.nodes}, nil
 }
 
+// fabricCopy makes a copy of the fabric of a size to be changed. The caller removes it.
+func (b *bench) fabricCopy(nodes int) (*fabric, error) {
+	f, err := b.fabric(nodes)
+	if err != nil {
+		return nil, err
+	}
+	return b.copy(f)
+}
+
 func (f *fabric) gitDir() string { return filepath.Join(f.dir, ".git") }
 
 // head is the commit of the system line.

@@ -30,6 +30,7 @@ var tasks = map[string]func(w *work, args []int) error{
 	"stream":   stream,    // commits at the end of the line, how many before a checkpoint (0: none): as input of git fast-import
 	"changes":  changes,   // commits: change ten nodes in each; prints "before after" of each
 	"diff":     diff,      // the pairs on standard input
+	"fields":   fields,    // the pairs on standard input
 	"fork":     fork,      // how often: fork a workspace, change ten nodes, collapse it
 	"nodes":    listNodes,
 	"rewrites": listRewrites,
@@ -196,16 +197,43 @@ func changes(w *work, args []int) error {
 	return nil
 }
 
-// diff compares pairs of commits as `jitos sws diff` does: the graph by nodes and edges, the files by path.
-func diff(w *work, _ []int) error {
+// eachPair calls fn for the pairs of commits on standard input, a pair a line.
+func eachPair(fn func(before, after jitos.CommitID) error) error {
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
 		a, b, _ := strings.Cut(lines.Text(), " ")
-		before, err := w.store.Open(w.ctx, jitos.CommitID(a))
+		if err := fn(jitos.CommitID(a), jitos.CommitID(b)); err != nil {
+			return fmt.Errorf("%s: %w", lines.Text(), err)
+		}
+	}
+	return lines.Err()
+}
+
+// diff names what differs, with the objects on both sides: what `git diff-tree -r` prints.
+func diff(w *work, _ []int) error {
+	return eachPair(func(before, after jitos.CommitID) error {
+		d, err := w.merger.Changes(w.ctx, before, after)
 		if err != nil {
 			return err
 		}
-		after, err := w.store.Open(w.ctx, jitos.CommitID(b))
+		if len(d.Items) != 10 || len(d.Paths) != 0 {
+			return fmt.Errorf("%d items and %d files differ, want 10 and 0", len(d.Items), len(d.Paths))
+		}
+		for _, i := range d.Items {
+			w.line(string(i.Old), " ", string(i.New), " ", string(i.Item))
+		}
+		return nil
+	})
+}
+
+// fields says which fields of which nodes differ, as `jitos sws diff --graph` does: it reads the nodes.
+func fields(w *work, _ []int) error {
+	return eachPair(func(a, b jitos.CommitID) error {
+		before, err := w.store.Open(w.ctx, a)
+		if err != nil {
+			return err
+		}
+		after, err := w.store.Open(w.ctx, b)
 		if err != nil {
 			return err
 		}
@@ -213,18 +241,19 @@ func diff(w *work, _ []int) error {
 		if err != nil {
 			return err
 		}
-		files, err := w.merger.Changed(w.ctx, before.Tree(), after.Tree())
-		if err != nil {
-			return err
+		if len(graph.Nodes) != 10 {
+			return fmt.Errorf("%d nodes differ, want 10", len(graph.Nodes))
 		}
-		if len(graph.Nodes) != 10 || len(files) != 0 {
-			return fmt.Errorf("%s: %d nodes and %d files differ, want 10 and 0", lines.Text(), len(graph.Nodes), len(files))
-		}
-		for _, n := range graph.Nodes {
-			fmt.Fprintln(w.out, n.ID)
-		}
+		return overlay.WriteGraph(w.out, graph)
+	})
+}
+
+// line prints a line. An error is kept for Flush.
+func (w *work) line(parts ...string) {
+	for _, s := range parts {
+		_, _ = w.out.WriteString(s)
 	}
-	return lines.Err()
+	_ = w.out.WriteByte('\n')
 }
 
 func listNodes(w *work, _ []int) error {
@@ -236,7 +265,7 @@ func listNodes(w *work, _ []int) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintln(w.out, id)
+		w.line(id.Kind, "/", id.Name)
 	}
 	return nil
 }
@@ -250,7 +279,7 @@ func listRewrites(w *work, _ []int) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintln(w.out, id)
+		w.line(string(id))
 	}
 	return nil
 }
