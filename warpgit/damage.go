@@ -226,6 +226,9 @@ func (p *pack) openable() error {
 }
 
 func (p *pack) tryOpen() error {
+	if err := p.openIndex(); err != nil {
+		return err
+	}
 	fanout := p.idx[idxFanout:idxHashes]
 	for i := 4; i < len(fanout); i += 4 {
 		if binary.BigEndian.Uint32(fanout[i:]) < binary.BigEndian.Uint32(fanout[i-4:]) {

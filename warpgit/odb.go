@@ -335,7 +335,11 @@ func (d *objectDirs) scan() bool {
 			if !ok || known[path] || indexed[name] {
 				continue
 			}
-			p, err := openPack(path)
+			open := glancePack
+			if len(d.packs) >= manyGlances {
+				open = openPack
+			}
+			p, err := open(path)
 			if err != nil {
 				d.note(err)
 				continue

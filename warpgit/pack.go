@@ -16,12 +16,13 @@ import (
 // pack is one pack with its index (version 2). Both are mapped: only the pages that a search touches are read, and what git
 // removes meanwhile can still be read.
 type pack struct {
-	path  string // without .pack or .idx
-	idx   []byte // nil until it is wanted, where a multi-pack-index knows the pack
-	data  []byte // nil until an object is wanted
-	large int    // where the table of 8-byte offsets starts
-	count int
-	opens *error // see openable
+	path   string  // without .pack or .idx
+	glance *glance // for the first looks, where there is one, see glance.go
+	idx    []byte  // nil until it is wanted
+	data   []byte  // nil until an object is wanted
+	large  int     // where the table of 8-byte offsets starts
+	count  int
+	opens  *error // see openable
 }
 
 // Places in an index: 8 bytes of head, 256 × 4 of fanout, then per object 20 of hash, 4 of CRC, 4 of offset.
@@ -42,26 +43,45 @@ func (p *pack) openIndex() error {
 	if p.idx != nil {
 		return nil
 	}
-	idx, err := mapFile(p.path + ".idx")
+	idx, err := p.mapIndex()
 	if err != nil {
 		return err
 	}
-	bad := func(format string, args ...any) error {
+	count, err := checkIndex(idx, int64(len(idx)))
+	if err != nil {
 		unix.Munmap(idx)
-		return fmt.Errorf("%s.idx: "+format, append([]any{filepath.Base(p.path)}, args...)...)
-	}
-	if len(idx) < idxHashes+40 {
-		return bad("only %d bytes", len(idx))
-	}
-	if !bytes.HasPrefix(idx, []byte("\xfftOc\x00\x00\x00\x02")) {
-		return bad("not an index of version 2")
-	}
-	count := int(binary.BigEndian.Uint32(idx[idxFanout+4*255:]))
-	if rest := len(idx) - idxHashes - 40; count > rest/28 || (rest-count*28)%8 != 0 {
-		return bad("not whole, for %d objects", count)
+		return fmt.Errorf("%s.idx: %w", filepath.Base(p.path), err)
 	}
 	p.idx, p.count, p.large = idx, count, idxHashes+count*28
 	return nil
+}
+
+// mapIndex maps the index: the file that was looked into, where one was, for it may be gone by now.
+func (p *pack) mapIndex() ([]byte, error) {
+	if p.glance == nil {
+		return mapFile(p.path + ".idx")
+	}
+	idx, err := unix.Mmap(p.glance.fd, 0, int(p.glance.size), unix.PROT_READ, unix.MAP_SHARED)
+	if err != nil {
+		return nil, fmt.Errorf("%s.idx: map: %w", filepath.Base(p.path), err)
+	}
+	err, p.glance = p.glance.close(), nil
+	return idx, err
+}
+
+// checkIndex looks at the head of an index of so many bytes, and returns how many objects it names.
+func checkIndex(head []byte, size int64) (int, error) {
+	if size < idxHashes+40 {
+		return 0, fmt.Errorf("only %d bytes", size)
+	}
+	if !bytes.HasPrefix(head, []byte("\xfftOc\x00\x00\x00\x02")) {
+		return 0, errors.New("not an index of version 2")
+	}
+	count := int64(binary.BigEndian.Uint32(head[idxFanout+4*255:]))
+	if rest := size - idxHashes - 40; count > rest/28 || (rest-count*28)%8 != 0 {
+		return 0, fmt.Errorf("not whole, for %d objects", count)
+	}
+	return int(count), nil
 }
 
 // mapFile maps a file that must not be empty.
@@ -87,6 +107,14 @@ func mapFile(path string) ([]byte, error) {
 
 // find returns the offset of an object in the pack, or plumbing.ErrObjectNotFound.
 func (p *pack) find(id plumbing.Hash) (int64, error) {
+	if g := p.glance; g != nil && g.looks < manyLooks {
+		g.looks++
+		offset, err := g.find(id)
+		if err != nil && !errors.Is(err, plumbing.ErrObjectNotFound) {
+			err = fmt.Errorf("%s.idx: %w", filepath.Base(p.path), err)
+		}
+		return offset, err
+	}
 	if err := p.openIndex(); err != nil {
 		return 0, err
 	}
@@ -97,43 +125,71 @@ func (p *pack) find(id plumbing.Hash) (int64, error) {
 	return p.offset(i)
 }
 
-// searchIDs finds a hash in a sorted table of count, of which fanout tells for each first byte how many come before its end.
+// hashSearch finds a hash in a sorted table.
 //
 // Hashes are spread evenly, so where one stands between two others is guessed from its value: three looks find it in a table of
 // any size, where halving takes a dozen, each in another page of a file that may not be in memory. A table that is made to
 // mislead is halved after a few guesses.
-func searchIDs(fanout, ids []byte, count int, id plumbing.Hash) (int, bool) {
-	lo, hi := 0, int(binary.BigEndian.Uint32(fanout[4*int(id[0]):]))
+type hashSearch struct {
+	lo, hi            int    // it stands in front of hi, and not in front of lo
+	want, least, most uint64 // its first 8 bytes, and what those from lo to hi can be
+	tries             int
+}
+
+// newHashSearch begins in a table of count, of which fanout tells for each first byte how many come before its end.
+func newHashSearch(fanout []byte, count int, id plumbing.Hash) hashSearch {
+	first := uint64(id[0]) << 56
+	s := hashSearch{want: binary.BigEndian.Uint64(id[:]), least: first, most: first | 1<<56 - 1}
+	s.hi = min(count, int(binary.BigEndian.Uint32(fanout[4*int(id[0]):])))
 	if id[0] > 0 {
-		lo = int(binary.BigEndian.Uint32(fanout[4*int(id[0])-4:]))
+		s.lo = int(binary.BigEndian.Uint32(fanout[4*int(id[0])-4:]))
 	}
-	const guesses = 8
-	want := binary.BigEndian.Uint64(id[:])
-	least, most := uint64(id[0])<<56, uint64(id[0])<<56|1<<56-1 // what the first 8 bytes from lo to hi can be
-	for try := 0; ; try++ {
-		if hi = min(hi, count); lo >= hi {
+	return s
+}
+
+// next guesses where the hash stands; false says that it is not there.
+func (s *hashSearch) next() (guess int, more bool) {
+	if s.lo >= s.hi {
+		return 0, false
+	}
+	if s.tries++; s.tries > 8 || s.least >= s.most {
+		return int(uint(s.lo+s.hi) / 2), true
+	}
+	share := float64(s.want-s.least) / float64(s.most-s.least)
+	return s.lo + max(0, min(int(share*float64(s.hi-s.lo)), s.hi-s.lo-1)), true
+}
+
+// above says that it stands behind at, where a hash begins with so.
+func (s *hashSearch) above(at int, begins uint64) { s.lo, s.least = at+1, begins }
+
+// below says that it stands in front of at.
+func (s *hashSearch) below(at int, begins uint64) { s.hi, s.most = at, begins }
+
+// searchIDs finds a hash in a table.
+func searchIDs(fanout, ids []byte, count int, id plumbing.Hash) (int, bool) {
+	s := newHashSearch(fanout, count, id)
+	for {
+		at, more := s.next()
+		if !more {
 			return 0, false
 		}
-		mid := int(uint(lo+hi) / 2)
-		if try < guesses && least < most {
-			share := float64(want-least) / float64(most-least)
-			mid = lo + min(int(share*float64(hi-lo)), hi-lo-1)
-		}
-		at := binary.BigEndian.Uint64(ids[mid*20:])
-		order := cmp.Compare(at, want)
+		begins := binary.BigEndian.Uint64(ids[at*20:])
+		order := cmp.Compare(begins, s.want)
 		if order == 0 {
-			order = bytes.Compare(ids[mid*20+8:][:12], id[8:])
+			order = bytes.Compare(ids[at*20+8:][:12], id[8:])
 		}
 		switch {
 		case order == 0:
-			return mid, true
+			return at, true
 		case order < 0:
-			lo, least = mid+1, at
+			s.above(at, begins)
 		default:
-			hi, most = mid, at
+			s.below(at, begins)
 		}
 	}
 }
+
+var errOffset = errors.New("an offset out of range")
 
 func (p *pack) offset(i int) (int64, error) {
 	v := binary.BigEndian.Uint32(p.idx[idxHashes+p.count*24+i*4:])
@@ -142,7 +198,7 @@ func (p *pack) offset(i int) (int64, error) {
 	}
 	at := p.large + int(v&^(1<<31))*8
 	if at+8 > len(p.idx)-40 {
-		return 0, fmt.Errorf("%s.idx: an offset out of range", filepath.Base(p.path))
+		return 0, fmt.Errorf("%s.idx: %w", filepath.Base(p.path), errOffset)
 	}
 	return int64(binary.BigEndian.Uint64(p.idx[at:])), nil
 }
@@ -181,6 +237,9 @@ func (p *pack) openData() error {
 
 func (p *pack) close() error {
 	var err error
+	if p.glance != nil {
+		err, p.glance = p.glance.close(), nil
+	}
 	for _, m := range []*[]byte{&p.data, &p.idx} {
 		if *m != nil {
 			err = errors.Join(err, unix.Munmap(*m))
