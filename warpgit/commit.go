@@ -72,14 +72,19 @@ func (s *Store) first(ctx context.Context, v *view) (*view, error) {
 	return s.view(ctx, v.parents[0])
 }
 
-// record reads .jitos/rewrite.json, nil where there is none that can be read: a foreign .jitos/ may hold anything.
-func (s *Store) record(ctx context.Context, v *view) (*jitos.Record, error) {
+// recordText reads .jitos/rewrite.json, nil where there is none.
+func (s *Store) recordText(ctx context.Context, v *view) ([]byte, error) {
 	id, err := s.Objects.child(ctx, v.fabric, rewriteFile)
 	if err != nil || id.IsZero() {
 		return nil, err
 	}
-	data, err := s.Objects.Blob(ctx, id)
-	if err != nil {
+	return s.Objects.Blob(ctx, id)
+}
+
+// record reads .jitos/rewrite.json, nil where there is none that can be read: a foreign .jitos/ may hold anything.
+func (s *Store) record(ctx context.Context, v *view) (*jitos.Record, error) {
+	data, err := s.recordText(ctx, v)
+	if err != nil || data == nil {
 		return nil, err
 	}
 	r := &jitos.Record{}
@@ -89,6 +94,23 @@ func (s *Store) record(ctx context.Context, v *view) (*jitos.Record, error) {
 		return nil, nil
 	}
 	return r, nil
+}
+
+// seq is the number in a commit's record, 0 where there is none that can be read. What else the record says, which may be of a
+// thousand nodes, is passed over.
+func (s *Store) seq(ctx context.Context, v *view) (int64, error) {
+	if st, ok := s.standings.get(v.id); ok && st.record != nil {
+		return st.record.Seq, nil
+	}
+	data, err := s.recordText(ctx, v)
+	if err != nil || data == nil {
+		return 0, err
+	}
+	var r struct{ Seq int64 }
+	if json.NewDecoder(bytes.NewReader(data)).Decode(&r) != nil {
+		return 0, nil
+	}
+	return r.Seq, nil
 }
 
 // standing tells what a commit is to a fabric.
@@ -169,12 +191,9 @@ func (s *Store) rewriteOf(ctx context.Context, v, parent *view) (*jitos.Record, 
 	}
 	seq := int64(0)
 	if parent != nil {
-		before, err := s.record(ctx, parent)
-		if err != nil {
+		var err error
+		if seq, err = s.seq(ctx, parent); err != nil {
 			return nil, err
-		}
-		if before != nil {
-			seq = before.Seq
 		}
 	} else if len(v.commit.ParentHashes) > 0 {
 		seq = record.Seq - 1 // the parent is beyond the edge of a shallow clone
