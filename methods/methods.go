@@ -25,7 +25,8 @@
 //	METHOD    {name:, title:, cost: 0…1000, vars: {NAME: TYPE}, when: [CONDITION], steps: {NAME: STEP}}
 //	STEP      one of task:, job:, gate:, run:; args, inputs: {ARGUMENT: STEP.ARTIFACT}, after: [STEP], each: CONDITION,
 //	          title, expect, produces, needs, reads, keeps, report, chain, resource, retry, timeout, unless
-//	job       title, params, when, worker (shell, bisect, revert, patch, repair, human), run or can, chain, args, needs, reads,
+//	job       title, params, when, worker (shell, bisect, revert, patch, repair, human, or one that is
+//	          configured here: llm, agent/NAME, adapter/NAME), run or can, chain, args, needs, reads,
 //	          produces, report, expect, retry, timeout, unless, keeps, resource, effects: {delete: [FACT], add: [FACT]}
 //	gate      title, params, and one of can: ABILITY, run: COMMAND, all: [GATE NAME]; report, chain, needs, timeout
 //	toolchain title, files, unless, commands, version, tests, lend, env, ask, caches, prepare: [{where, key, run, lend}],

@@ -6,6 +6,8 @@ import (
 	"sync"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/jitos/jitos"
 )
 
 var (
@@ -89,7 +91,7 @@ func (r *reader) job(name string, n *yaml.Node) *Job {
 	if j.Worker == "" {
 		j.Worker = "shell"
 	}
-	if !contains(workers, j.Worker) {
+	if !contains(workers, j.Worker) && !isConfigured(j.Worker) {
 		r.complain(o.pos("worker"), suggest(j.Worker, workers), "%s: unknown worker %q", what, j.Worker)
 	}
 	if j.Worker == "shell" {
@@ -112,6 +114,15 @@ func (r *reader) job(name string, n *yaml.Node) *Job {
 		}
 	}
 	return j
+}
+
+// isConfigured tells whether a worker is one that each clone configures for itself: llm, or agent/NAME, adapter/NAME, llm/NAME.
+func isConfigured(worker string) bool {
+	kind, name, named := strings.Cut(worker, "/")
+	if !named {
+		return kind == "llm"
+	}
+	return contains([]string{"agent", "adapter", "llm"}, kind) && jitos.CheckName(name) == nil
 }
 
 func (r *reader) facts(o *object, key string) []Fact {

@@ -21,7 +21,7 @@ func (p *Planner) Plan(ctx context.Context, at jitos.Snapshot, id jitos.TaskID, 
 }
 
 func (p *Planner) plan(ctx context.Context, lib *library, at jitos.Snapshot, id jitos.TaskID, task jitos.Task) ([]jitos.Slap, jitos.Planning, error) {
-	planning := jitos.Planning{Task: id, Tree: at.Tree(), Library: lib.Hash(), Planner: Version, K: p.K}
+	planning := jitos.Planning{Task: id, Tree: at.Tree(), Library: lib.Hash(), Planner: p.version(lib), K: p.K}
 	t, ok := lib.Task(task.Name)
 	if !ok {
 		planning.WhyNot = []jitos.WhyNot{noTask(task)}
@@ -58,7 +58,7 @@ func (p *Planner) plan(ctx context.Context, lib *library, at jitos.Snapshot, id 
 }
 
 func (p *Planner) search(f *facts, lib *library, id jitos.TaskID) *search {
-	s := &search{asker: asker{f, newState(f)}, lib: lib, k: p.K, budget: p.Budget, known: map[question]verdict{}, deadEnds: map[uint64]trouble{},
+	s := &search{asker: asker{f, newState(f)}, lib: lib, lacks: p.lacks, k: p.K, budget: p.Budget, known: map[question]verdict{}, deadEnds: map[uint64]trouble{},
 		always: map[string]string{"task": string(id), "snapshot": string(f.at.Tree())}}
 	if s.k <= 0 {
 		s.k = defaultK

@@ -77,6 +77,9 @@ type Planner struct {
 	K      int // candidates returned at most; 0 means 5
 	Budget int // decisions of one search at most; 0 means 20000
 
+	// Workers says why a worker that each clone configures for itself cannot be used here, "" where it can; nil: there is none.
+	Workers func(name string) string
+
 	mu     sync.Mutex
 	loaded map[string]*library
 }
@@ -90,7 +93,9 @@ var (
 )
 
 // Best returns a planner that gives at most k candidates.
-func (p *Planner) Best(k int) jitos.Planner { return &Planner{K: k, Budget: p.Budget} }
+func (p *Planner) Best(k int) jitos.Planner {
+	return &Planner{K: k, Budget: p.Budget, Workers: p.Workers}
+}
 
 // maxLoaded bounds how many libraries are kept: a process sees one or two.
 const maxLoaded = 8

@@ -68,6 +68,9 @@ func (s *search) placeJob(it *item, step *jitos.Step, e *event) (string, error) 
 	if !ok {
 		return backtrack.ThereIsNo("job " + it.step.Job), nil
 	}
+	if why := s.lacks(job.Worker); why != "" {
+		return why, nil
+	}
 	args, err := methods.Bind(job.Params, expand(it.step.Args, it.values))
 	if err != nil {
 		return err.Error(), nil

@@ -64,7 +64,7 @@ func (p *Planner) Repair(ctx context.Context, at jitos.Snapshot, id jitos.TaskID
 	if err != nil {
 		return jitos.Repaired{}, err
 	}
-	done := jitos.Repaired{Library: lib.Hash(), Planner: Version}
+	done := jitos.Repaired{Library: lib.Hash(), Planner: p.version(lib)}
 	broken, err := jitos.Get[jitos.Slap](ctx, at, b.Plan.Node())
 	if err != nil {
 		return jitos.Repaired{}, fmt.Errorf("repair %s: %w", b.Plan, err)

@@ -21,6 +21,7 @@ type search struct {
 	asker
 	backtrack.Search
 	lib       *library
+	lacks     func(worker string) string
 	k, budget int
 	always    map[string]string // $task and $snapshot
 

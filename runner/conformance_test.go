@@ -34,9 +34,34 @@ var shellContender = contender{
 	missing: func(*testing.T, *Executor) jitos.Action { return shellAction("no-such-program-at-all") },
 }
 
+// agentContender is a shell as an agent: it takes the prompt for a script, and stops before the rules that follow it.
+var agentContender = contender{
+	name: "agent",
+	action: func(t *testing.T, e *Executor, script string) jitos.Action {
+		return configured(t, e, "agent/sh", "agent: {sh: {run: [sh, -e]}}", script+"\nexit 0")
+	},
+	broken: func(t *testing.T, e *Executor) jitos.Action {
+		return configured(t, e, "agent/sh", "agent: {sh: {run: [sh, -e]}}", "echo no; exit 3")
+	},
+	missing: func(t *testing.T, e *Executor) jitos.Action {
+		return configured(t, e, "agent/none", "agent: {none: {run: [no-such-program-at-all]}}", "true")
+	},
+}
+
+// configured puts a worker on the executor's roster, allows it, and makes the action that gives it a prompt.
+func configured(t *testing.T, e *Executor, name, yaml, prompt string) jitos.Action {
+	t.Helper()
+	roster := &Roster{members: map[string]Member{}}
+	if err := roster.read("workers.yaml", []byte(yaml)); err != nil {
+		t.Fatal(err)
+	}
+	e.Roster, e.Allowed = roster, func(string) bool { return true }
+	return jitos.Action{Step: jitos.Step{Name: "job", Worker: name, Needs: writeAll}, Grants: writeAll, Args: map[string]string{"prompt": prompt}}
+}
+
 // TestConformance is the one suite that every worker passes. A new worker is a new contender.
 func TestConformance(t *testing.T) {
-	for _, s := range []contender{shellContender} {
+	for _, s := range []contender{shellContender, agentContender} {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			testWorker(t, s)

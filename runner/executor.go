@@ -25,6 +25,8 @@ type Executor struct {
 	Cache string
 	// Workers carry out steps by the name in Step.Worker; nil means shell, bisect, revert, patch and repair of this package.
 	Workers map[string]jitos.Worker
+	// Roster holds the workers that are configured here, by kind/name; nil means none.
+	Roster *Roster
 	// Toolchain looks up a toolchain of the method library; nil means that there is none.
 	Toolchain func(name string) (methods.Toolchain, bool)
 	// Allowed tells whether a toolchain that came from elsewhere may run here, by its Origin; nil means none may.
@@ -86,9 +88,9 @@ func (e *Executor) Execute(ctx context.Context, action jitos.Action, host jitos.
 }
 
 func (e *Executor) execute(ctx context.Context, action jitos.Action, host jitos.Host) (jitos.Result, error) {
-	worker, err := e.worker(action.Step.Worker)
-	if worker == nil || err != nil {
-		return couldNot("no worker is named " + action.Step.Worker), err
+	worker, why := e.worker(action.Step.Worker)
+	if worker == nil {
+		return couldNot(why), nil
 	}
 	if _, ok := worker.(fileless); ok {
 		r, err := worker.Work(ctx, "", action, host)
@@ -100,23 +102,28 @@ func (e *Executor) execute(ctx context.Context, action jitos.Action, host jitos.
 	return e.inDirectory(ctx, worker, action, host)
 }
 
-func (e *Executor) worker(name string) (jitos.Worker, error) {
+// worker finds a worker by its name, or says why there is none.
+func (e *Executor) worker(name string) (jitos.Worker, string) {
 	if e.Workers != nil {
-		return e.Workers[name], nil
+		return e.Workers[name], "no worker is named " + name
 	}
 	switch name {
 	case "shell":
-		return &Shell{Env: e.environ, Root: e.Repo}, nil
+		return &Shell{Env: e.environ, Root: e.Repo}, ""
 	case "bisect":
-		return &Bisect{}, nil
+		return &Bisect{}, ""
 	case "revert":
-		return &Revert{}, nil
+		return &Revert{}, ""
 	case "patch":
-		return &Patch{}, nil
+		return &Patch{}, ""
 	case "repair":
-		return &Repair{Objects: e.Objects}, nil
+		return &Repair{Objects: e.Objects}, ""
 	}
-	return nil, nil
+	if why := e.Roster.WhyNot(name, e.Allowed); why != "" {
+		return nil, why
+	}
+	m, _ := e.Roster.Member(name)
+	return kindOf(m.Kind).make(m, e), ""
 }
 
 // enters is a Worker that touches the files of its directory only by a command, of which nothing is alive when Work returns,

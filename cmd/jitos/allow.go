@@ -15,10 +15,10 @@ func allowCommand(a *app) *cli.Command {
 		Name:      "allow",
 		Category:  groupLibrary,
 		Usage:     "let content that came from elsewhere run in this clone",
-		ArgsUsage: "HASH|METHOD",
+		ArgsUsage: "HASH|METHOD|WORKER",
 		Description: `Methods, gates and policy that were fetched do not run before somebody here has read them: ` + "`jitos method show NAME`" + `
 prints them. METHOD allows the file that defines it, as it is now; a later version must be allowed anew. --from allows the
-content of a file. Nothing is shared: each clone decides for itself. For CI, JITOS_ALLOW holds hashes.
+content of a file. WORKER allows one that ` + "`jitos worker list`" + ` has, as it is configured now. Nothing is shared: each clone decides for itself. For CI, JITOS_ALLOW holds hashes.
 
 --json: {"hash","what"}`,
 		Flags:  []cli.Flag{&cli.StringFlag{Name: "from", Usage: "allow what `FILE` holds"}, jsonFlag()},
@@ -60,6 +60,9 @@ func (a *app) allow(c *cli.Context) error {
 		}
 	case from != "":
 		return usage("--from takes a HASH beside it, to compare, or nothing")
+	case f.isWorker(args[0]):
+		m, _ := f.executor.Roster.Member(args[0])
+		hash, what = m.Hash, m.Name+" of "+m.File
 	default:
 		d, err := f.defined(ctx, at, args[0])
 		if err != nil {
@@ -79,6 +82,12 @@ func (a *app) allow(c *cli.Context) error {
 	}
 	a.ui.printf("allowed in this clone: %s %s\n", hash, clean(what))
 	return nil
+}
+
+// isWorker tells whether a word names a worker that was configured here.
+func (f *fabric) isWorker(word string) bool {
+	_, ok := f.executor.Roster.Member(word)
+	return ok
 }
 
 // isHash tells whether a word is the hash of content: 32 lower case hex digits.

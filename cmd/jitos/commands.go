@@ -45,6 +45,7 @@ func (a *app) commands() []*cli.Command {
 		pushCommand(a),
 		fetchCommand(a),
 		methodCommand(a),
+		workerCommand(a),
 		capsCommand(a),
 		allowCommand(a),
 		gcCommand(a),

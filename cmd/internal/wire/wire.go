@@ -44,6 +44,10 @@ func Open(dir string) (*Fabric, error) {
 	if err != nil {
 		return nil, err
 	}
+	roster, err := runner.ReadRoster(runner.RosterFiles(repo.Common)...)
+	if err != nil {
+		return nil, err
+	}
 	f := &Fabric{Repo: repo, Store: repo.Store, Planner: planner.New()}
 	f.Merger = overlay.New(f.Store.Objects, f.Store)
 	lib := &library{store: f.Store}
@@ -51,10 +55,12 @@ func Open(dir string) (*Fabric, error) {
 		Objects:     f.Store.Objects,
 		Toolchain:   lib.toolchain,
 		Allowed:     repo.Allowed,
+		Roster:      roster,
 		Repo:        repo.Worktree,
 		Lend:        lend,
 		OverlayFrom: overlayFrom,
 	}
+	f.Planner.Workers = func(name string) string { return roster.WhyNot(name, repo.Allowed) }
 	f.Kernel = &jitos.Kernel{
 		Store:       f.Store,
 		Merger:      f.Merger,

@@ -1,0 +1,208 @@
+package runner
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/jitos/jitos"
+)
+
+// Roster is the workers that somebody configured for this machine or this clone: programs and services that jitos does not
+// bring. It is read from files that are never shared; even so nothing of it runs before `jitos allow NAME`, so that a file
+// which somebody else put there is read first.
+//
+//	agent:
+//	  NAME: {run: [PROGRAM, ARGUMENT…], prompt: stdin or argument, env: [NAME], cost: REGEXP}
+//	adapter:
+//	  NAME: {run: [PROGRAM, ARGUMENT…], env: [NAME]}
+//
+// A step names one as kind/NAME: "agent/claude". {prompt} in an argument stands for the prompt; without it the prompt is the
+// last argument. env passes variables of the user's on, HOME where a program keeps its login there. cost is a pattern whose
+// one group is what the program says it cost, in US dollars.
+type Roster struct {
+	members map[string]Member
+}
+
+// Member is one configured worker.
+type Member struct {
+	Name string `json:"name"` // "agent/claude"
+	Kind string `json:"kind"`
+	Hash string `json:"hash"` // of the definition, by which it is allowed
+	File string `json:"file"`
+
+	def definition
+}
+
+// definition is what the file says; which keys a kind takes is checked when it is read.
+type definition struct {
+	Run    []string `yaml:"run" json:"run,omitempty"`
+	Prompt string   `yaml:"prompt" json:"prompt,omitempty"`
+	Env    []string `yaml:"env" json:"env,omitempty"`
+	Cost   string   `yaml:"cost" json:"cost,omitempty"`
+}
+
+// kind is what the workers of a kind have in common.
+type kind struct {
+	check func(definition) error
+	make  func(Member, *Executor) jitos.Worker
+	// promises are what Executor.Check holds a worker of the kind to beside doing a job; nil for nothing.
+	promises func(context.Context, *Executor, Member, jitos.Action) []Check
+}
+
+// kindNames are the kinds that can be configured.
+var kindNames = []string{"agent"}
+
+// kindOf finds a kind by its name; nil where there is none.
+func kindOf(name string) *kind {
+	switch name {
+	case "agent":
+		return &kind{check: checkAgent, make: func(m Member, e *Executor) jitos.Worker { return &Agent{member: m, env: e.environ} }}
+	}
+	return nil
+}
+
+// BuiltIn are the workers that jitos brings.
+var BuiltIn = []string{"shell", "bisect", "revert", "patch", "repair", "human"}
+
+// RosterHelp is an example for people.
+const RosterHelp = `    agent:
+      claude:
+        run: [claude, -p, --permission-mode, acceptEdits]
+        env: [HOME, ANTHROPIC_API_KEY]
+        cost: 'total cost: \$([0-9.]+)'
+`
+
+// ReadRoster reads the files that are there; a worker of a later one replaces one of the same name. An error Is
+// jitos.ErrInvalid and names the file.
+func ReadRoster(files ...string) (*Roster, error) {
+	r := &Roster{members: map[string]Member{}}
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if err := r.read(file, raw); err != nil {
+			return nil, fmt.Errorf("%s: %w: %w", file, jitos.ErrInvalid, err)
+		}
+	}
+	return r, nil
+}
+
+func (r *Roster) read(file string, raw []byte) error {
+	var all map[string]map[string]definition
+	d := yaml.NewDecoder(bytes.NewReader(raw))
+	d.KnownFields(true)
+	if err := d.Decode(&all); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	for kind, list := range all {
+		k := kindOf(kind)
+		if k == nil {
+			return fmt.Errorf("no worker is of the kind %q; there are %s", kind, strings.Join(kindNames, ", "))
+		}
+		for name, def := range list {
+			if err := jitos.CheckName(name); err != nil {
+				return err
+			}
+			m := Member{Name: kind + "/" + name, Kind: kind, File: file, def: def}
+			if err := k.check(def); err != nil {
+				return fmt.Errorf("%s: %w", m.Name, err)
+			}
+			m.Hash = jitos.HashOf(map[string]any{"worker": m.Name, "is": def})
+			r.members[m.Name] = m
+		}
+	}
+	return nil
+}
+
+// RosterFiles are where workers are configured: for the user, and for the clone whose common git directory is given.
+func RosterFiles(common string) []string {
+	files := []string{filepath.Join(common, "jitos", "workers.yaml")}
+	if dir, err := os.UserConfigDir(); err == nil {
+		files = append([]string{filepath.Join(dir, "jitos", "workers.yaml")}, files...)
+	}
+	return files
+}
+
+// Members lists the workers by name.
+func (r *Roster) Members() []Member {
+	var list []Member
+	if r == nil {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.members)) {
+		list = append(list, r.members[name])
+	}
+	return list
+}
+
+// Member finds a worker by its name.
+func (r *Roster) Member(name string) (Member, bool) {
+	if r == nil {
+		return Member{}, false
+	}
+	if name == "llm" {
+		name = "llm/default"
+	}
+	m, ok := r.members[name]
+	return m, ok
+}
+
+// WhyNot says why a worker that is configured here cannot be used now, "" where it can. allowed tells whether its definition
+// may run here.
+func (r *Roster) WhyNot(name string, allowed func(hash string) bool) string {
+	m, ok := r.Member(name)
+	switch {
+	case !ok:
+		return "no worker " + name + " is configured here"
+	case allowed == nil || !allowed(m.Hash):
+		return "worker " + name + " was not allowed in this clone: `jitos worker list --json` says where it is configured, `jitos allow " + m.Name + "` lets it run"
+	}
+	return m.lacks()
+}
+
+// lacks says what is missing on this machine for the worker to run.
+func (m Member) lacks() string {
+	if len(m.def.Run) > 0 {
+		if _, err := exec.LookPath(m.def.Run[0]); err != nil {
+			return "worker " + m.Name + ": " + m.def.Run[0] + ": command not found"
+		}
+	}
+	return ""
+}
+
+// environment is what the worker's program sees of the user's variables.
+func (m Member) environment() map[string]string {
+	vars := map[string]string{}
+	inherit(vars, m.def.Env)
+	return vars
+}
+
+// redactor replaces the values of what looks like a secret among variables, so that no log and no tree gets them.
+func redactor(vars map[string]string) *strings.Replacer {
+	var pairs []string
+	for _, name := range slices.Sorted(maps.Keys(vars)) {
+		if value := vars[name]; len(value) >= 6 && secretName.MatchString(name) {
+			pairs = append(pairs, value, "["+name+"]")
+		}
+	}
+	return strings.NewReplacer(pairs...)
+}
+
+var secretName = regexp.MustCompile(`(?i)key|token|secret|passw|credential|auth`)
