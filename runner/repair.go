@@ -78,8 +78,10 @@ func (w *Repair) Work(ctx context.Context, _ string, action jitos.Action, host j
 	switch action.Args["report"] {
 	case "go":
 		subject = &goSubject{}
+	case "pytest", "unittest":
+		subject = &pythonSubject{}
 	default:
-		return couldNot("it can edit Go, and tests that report as " + quoted(action.Args["report"]) + " are not Go's"), nil
+		return couldNot("it can edit Go and Python; tests that report as " + quoted(action.Args["report"]) + " are neither's"), nil
 	}
 	bounded, cancel := context.WithDeadline(ctx, s.deadline)
 	defer cancel()
@@ -124,8 +126,9 @@ type repairing struct {
 
 // patch is an edit that passed all tests, on its tree.
 type patch struct {
-	edit int // its index
-	tree jitos.TreeID
+	edit  int // its index
+	tree  jitos.TreeID
+	words string
 }
 
 func (s *repairing) run(subject subject) (jitos.Result, error) {
@@ -283,8 +286,9 @@ func (s *repairing) proveOne(subject subject, id int) error {
 	if gone := missing(slices.Concat(s.failing, s.passing), r.Report.Passed); len(gone) > 0 {
 		return nil
 	}
-	s.say("%s: all %d tests pass", e, len(r.Report.Passed))
-	s.patches = append(s.patches, patch{id, tree})
+	words := e.Words(src)
+	s.say("%s: all %d tests pass", words, len(r.Report.Passed))
+	s.patches = append(s.patches, patch{id, tree, words})
 	return nil
 }
 
@@ -313,7 +317,7 @@ func (s *repairing) conclude(subject) jitos.Result {
 		return r
 	}
 	best := s.patches[0]
-	text := s.edits[best.edit].String()
+	text := best.words
 	switch n := len(s.patches) - 1; {
 	case n == 1:
 		text += "; another edit passes the tests as well"
@@ -323,7 +327,7 @@ func (s *repairing) conclude(subject) jitos.Result {
 	maps.Copy(data, s.describe(best.edit))
 	r := jitos.Result{Verdict: jitos.Pass, Tree: best.tree, Findings: []jitos.Finding{{About: "repair", Text: text, Data: data}}}
 	for _, p := range s.patches[1:] {
-		r.Findings = append(r.Findings, jitos.Finding{About: "alternative", Text: s.edits[p.edit].String(), Data: s.describe(p.edit)})
+		r.Findings = append(r.Findings, jitos.Finding{About: "alternative", Text: p.words, Data: s.describe(p.edit)})
 	}
 	s.say("%s", text)
 	return r
@@ -331,7 +335,7 @@ func (s *repairing) conclude(subject) jitos.Result {
 
 func (s *repairing) describe(id int) map[string]string {
 	e := s.edits[id]
-	return map[string]string{"path": e.Path, "line": strconv.Itoa(e.Line), "kind": e.Kind, "was": e.Was, "now": e.Text,
+	return map[string]string{"path": e.Path, "line": strconv.Itoa(e.Line), "start": strconv.Itoa(e.Start), "kind": e.Kind, "was": e.Was, "now": e.Text,
 		"rank": strconv.Itoa(id + 1), "score": strconv.FormatFloat(e.Score, 'f', 3, 64)}
 }
 

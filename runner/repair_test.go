@@ -81,3 +81,46 @@ func TestRepairGo(t *testing.T) {
 	}
 	t.Log(r.Output, h.tries)
 }
+
+func TestRepairPython(t *testing.T) {
+	requireTool(t, "python3")
+	r, h, now := mend(t, files{"larder.py": `"""Jars."""
+
+
+def days(text):
+    """The days that a text like 2w3d stands for."""
+    total, number = 0, ""
+    for c in text:
+        if c.isdigit():
+            number += c
+            continue
+        if not number:
+            raise ValueError("no number before " + c)
+        total = int(number) * {"d": 1, "w": 7}[c]
+        number = ""
+    return total
+`, "test_larder.py": `import unittest
+
+import larder
+
+
+class Days(unittest.TestCase):
+    def test_one(self):
+        self.assertEqual(larder.days("3d"), 3)
+
+    def test_week(self):
+        self.assertEqual(larder.days("2w"), 14)
+
+    def test_sum(self):
+        self.assertEqual(larder.days("2w3d"), 17)
+
+    def test_none(self):
+        with self.assertRaises(ValueError):
+            larder.days("w")
+`}, "python3 -m unittest discover -v", "unittest")
+	wantVerdict(t, r, jitos.Pass, "")
+	if !strings.Contains(now["larder.py"], "total += int(number)") {
+		t.Errorf("mended as\n%s", now["larder.py"])
+	}
+	t.Log(r.Output, h.tries)
+}

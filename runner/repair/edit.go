@@ -39,11 +39,16 @@ const (
 
 // Apply returns the file with the edit. A line that it leaves blank is removed.
 func (e Edit) Apply(src []byte) []byte {
-	start, end := e.Start, e.End
-	if e.Text == "" {
-		start, end = wholeLines(src, start, end)
-	}
+	start, end := e.Span(src)
 	return slices.Concat(src[:start], []byte(e.Text), src[end:])
+}
+
+// Span is what of a file is replaced.
+func (e Edit) Span(src []byte) (start, end int) {
+	if e.Text == "" {
+		return wholeLines(src, e.Start, e.End)
+	}
+	return e.Start, e.End
 }
 
 // wholeLines widens a span to whole lines where nothing else stands on them.
@@ -61,23 +66,32 @@ func wholeLines(src []byte, start, end int) (int, int) {
 	return start, end
 }
 
-// String tells the edit on one line.
-func (e Edit) String() string {
+// Words tells the edit on one line, by the lines of the file that it changes.
+func (e Edit) Words(src []byte) string {
+	start, end := e.Start, e.End
+	for start > 0 && src[start-1] != '\n' {
+		start--
+	}
+	for end < len(src) && src[end] != '\n' {
+		end++
+	}
+	was := brief(string(src[start:end]))
+	now := brief(string(src[start:e.Start]) + e.Text + string(src[e.End:end]))
 	at := fmt.Sprintf("%s:%d: ", e.Path, e.Line)
 	switch {
-	case e.Text == "":
-		return at + "drop `" + brief(e.Was) + "`"
-	case e.Was == "":
+	case now == "":
+		return at + "drop `" + was + "`"
+	case e.Start == e.End && strings.Contains(e.Text, "\n"):
 		return at + "add `" + brief(e.Text) + "`"
 	}
-	return at + "`" + brief(e.Was) + "` becomes `" + brief(e.Text) + "`"
+	return at + "`" + was + "` becomes `" + now + "`"
 }
 
 // brief puts text on one line of bounded length.
 func brief(text string) string {
 	r := []rune(strings.Join(strings.Fields(text), " "))
-	if len(r) > 70 {
-		return string(r[:69]) + "…"
+	if len(r) > 80 {
+		return string(r[:79]) + "…"
 	}
 	return string(r)
 }

@@ -77,7 +77,9 @@ func TestGoEdits_mend(t *testing.T) {
 	}
 }
 
-func spaceless(text string) string { return strings.Join(strings.Fields(strings.ReplaceAll(text, "+", " + ")), "") }
+func spaceless(text string) string {
+	return strings.Join(strings.Fields(strings.ReplaceAll(text, "+", " + ")), "")
+}
 
 const sample = `package x
 
@@ -126,7 +128,7 @@ func TestGoEdits_compile(t *testing.T) {
 		fset := token.NewFileSet()
 		f, err := parser.ParseFile(fset, "x.go", e.Apply([]byte(sample)), 0)
 		if err != nil {
-			t.Fatalf("%s: %v", e, err)
+			t.Fatalf("%s: %v", e.Words([]byte(sample)), err)
 		}
 		config := types.Config{Error: func(error) {}}
 		if _, err := config.Check("x", fset, []*ast.File{f}, nil); err != nil {

@@ -72,7 +72,7 @@ func TestSchema_asAlone(t *testing.T) {
 		got := output(program, SchemaSite+"="+strconv.Itoa(site), SchemaEdit+"="+strconv.Itoa(id))
 		want := output(goProgram(t, map[string][]byte{"x.go": edits[id].Apply([]byte(sample))}))
 		if got != want {
-			t.Errorf("%s: %q, alone %q", edits[id], got, want)
+			t.Errorf("%s: %q, alone %q", edits[id].Words([]byte(sample)), got, want)
 		}
 		compared++
 		differ[got] = true
