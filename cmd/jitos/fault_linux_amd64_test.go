@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jitos/jitos"
 	"github.com/jitos/jitos/cmd/jitos/internal/ptrace"
 )
 
@@ -65,248 +63,64 @@ func (s *stage) must(stdin string, args ...string) string {
 	return strings.TrimSpace(got.out)
 }
 
-// scenario is a command that is disturbed, and what must be true whatever happened.
-type scenario struct {
-	name    string
-	prepare func(*stage) // makes what the command needs
-	stdin   string
-	args    []string
-	// then is the next command, where it shall not be the same one again.
-	then []string
-	// ended are the exit codes by which the same command, given again, may say that the first one did it.
-	ended  []int
-	atOnce bool // its effect is one move of a ref
-	// done tells whether the effect of the command is there, "" or what is missing.
-	done func(*stage) string
-}
-
-func hasNode(kind, name string) func(*stage) string {
-	return func(s *stage) string {
-		s.t.Helper()
-		ctx := context.Background()
-		at, done, err := s.system(ctx)
-		if err != nil {
-			return err.Error()
-		}
-		defer done()
-		if ok, err := jitos.Has(ctx, at, jitos.NodeID{Kind: kind, Name: name}); err != nil || !ok {
-			return fmt.Sprintf("no node %s/%s: %v", kind, name, err)
-		}
-		return ""
-	}
-}
-
-// hasFate wants a workspace to have come to one of these ends; "" is an open one.
-func hasFate(name string, want ...string) func(*stage) string {
-	return func(s *stage) string {
-		ctx := context.Background()
-		at, done, err := s.system(ctx)
-		if err != nil {
-			return err.Error()
-		}
-		defer done()
-		fate, err := ends(ctx, at)
-		if end, ok := fate[name]; err != nil || !ok || !slices.Contains(want, end) {
-			return fmt.Sprintf("workspace %s is %q, there: %v, want one of %q: %v", name, end, ok, want, err)
-		}
-		return ""
-	}
-}
-
-func (s *stage) revParse(dir, ref string) string {
-	return s.run(dir, 0, "", []string{"git", "rev-parse", "-q", "--verify", ref}).word()
-}
-
-// workspace makes the workspace "try" with a node and a file in it.
-func workspace(s *stage) {
-	s.must("", "sws", "new", "try")
-	s.must(mark("inside"), "rewrite", "-", "--sws", "try")
-	dir := s.must("", "sws", "dir", "try")
-	if err := os.WriteFile(filepath.Join(dir, "made.txt"), []byte("made\n"), 0o644); err != nil {
-		s.t.Fatal(err)
-	}
-	s.must("", "sws", "save", "try", "-m", "make a file")
-}
-
-func withRemote(s *stage) {
-	remote := filepath.Join(s.home, "remote.git")
-	s.git("init", "-q", "--bare", remote)
-	s.git("remote", "add", "origin", remote)
-	s.git("push", "-q", "origin", "main")
-}
-
-// scenarios are the commands that write, each on a repository in which it has something to do.
-var scenarios = []scenario{
-	{
-		name:    "init",
-		prepare: func(s *stage) { s.must("", "uninit", "--yes") },
-		args:    []string{"init"},
-		done: func(s *stage) string {
-			if s := hasNode("sync", "user")(s); s != "" {
-				return s
-			}
-			return hasNode("toolchain", "make")(s)
-		},
-	},
-	{
-		name:  "rewrite",
-		stdin: mark("one"), args: []string{"rewrite", "-"}, atOnce: true,
-		done: hasNode("mark", "one"),
-	},
-	{
-		name: "run",
-		prepare: func(s *stage) {
-			task := s.must("", "task", "new", "--gate", "test -f two", "make two")
-			s.must("title: two steps\nsteps:\n  one: {run: \"echo one >one\", needs: [\"fs.write:**\"]}\n"+
-				"  two: {run: \"echo two >two\", needs: [\"fs.write:**\"], after: [one]}\n", "plan", task, "--from", "-")
-			s.write("task", task)
-		},
-		args: []string{"run", "make-two"},
-		done: func(s *stage) string {
-			if s.revParse(s.dir, "jitos/system:two") == "" {
-				return "the system line has no file two"
-			}
-			return ""
-		},
-	},
-	{
-		name: "do",
-		args: []string{"do", `run "echo made >made.txt"`},
-		done: func(s *stage) string {
-			if s.revParse(s.dir, "jitos/system:made.txt") == "" {
-				return "the system line has no file made.txt"
-			}
-			return ""
-		},
-	},
-	{
-		name:    "collapse",
-		prepare: workspace,
-		args:    []string{"sws", "collapse", "try", "--no-gate", "-m", "a test"},
-		ended:   []int{exitNotFound},
-		done:    hasFate("try", "collapsed"),
-	},
-	{
-		name:    "discard",
-		prepare: workspace,
-		args:    []string{"sws", "discard", "try", "-m", "it was a try"},
-		ended:   []int{exitNotFound},
-		done:    hasFate("try", "discarded"),
-	},
-	{
-		name: "land",
-		prepare: func(s *stage) {
-			workspace(s)
-			s.must("", "sws", "collapse", "try", "--no-gate", "-m", "a test")
-		},
-		args: []string{"land"},
-		done: func(s *stage) string {
-			if s.revParse(s.dir, "main:made.txt") == "" {
-				return "main has no file made.txt"
-			}
-			if dirty := s.git("status", "--porcelain"); dirty != "" {
-				return "the working tree is not main's:\n" + dirty
-			}
-			return ""
-		},
-	},
-	{
-		name: "land-then", // whatever the next command is, it leaves no half of a landing
-		prepare: func(s *stage) {
-			s.write("repo/old.txt", "old\n")
-			s.git("add", ".")
-			s.git("commit", "-q", "-m", "old")
-			s.must("", "absorb")
-			s.must("", "do", `run "rm old.txt; for i in 1 2 3; do echo $i >$i.txt; done"`)
-		},
-		args: []string{"land"},
-		then: []string{"task", "new", "something else"},
-		done: func(s *stage) string {
-			if dirty := s.git("status", "--porcelain"); dirty != "" {
-				return "the working tree is not main's:\n" + dirty
-			}
-			if landed := s.revParse(s.dir, "main:1.txt") != ""; landed != (s.revParse(s.dir, "main:old.txt") == "") {
-				return "main is neither as it was nor as it shall be"
-			}
-			return ""
-		},
-	},
-	{
-		name: "sws-new",
-		args: []string{"sws", "new", "try"},
-		// A workspace of this name is there: the first call made it.
-		ended: []int{exitBusy},
-		done: func(s *stage) string {
-			if s.revParse(s.dir, "jitos/sws/try") == "" {
-				return "no branch jitos/sws/try"
-			}
-			return hasFate("try", "")(s)
-		},
-	},
-	{
-		name:    "push",
-		prepare: withRemote,
-		args:    []string{"push"},
-		done: func(s *stage) string {
-			if here, there := s.revParse(s.dir, "jitos/system"), s.revParse(filepath.Join(s.home, "remote.git"), "jitos/system"); here == "" || here != there {
-				return fmt.Sprintf("jitos/system is at %q here and at %q there", here, there)
-			}
-			return ""
-		},
-	},
-	{
-		name: "fetch",
-		prepare: func(s *stage) {
-			withRemote(s)
-			s.must("", "push")
-			other := filepath.Join(s.home, "other")
-			s.git("clone", "-q", filepath.Join(s.home, "remote.git"), other)
-			for _, c := range []struct {
-				stdin string
-				args  []string
-			}{{"", []string{"init"}}, {mark("there"), []string{"rewrite", "-"}}, {"", []string{"push"}}} {
-				if got := s.run(other, 0, c.stdin, append([]string{"jitos"}, c.args...)); got.code != 0 {
-					s.t.Fatal(got)
+// atCalls has each scenario disturbed at so many of the calls that count, spread over all that it makes and chosen by the seed.
+func atCalls(t *testing.T, points int, counts func(*stage, *ptrace.Call) bool, at func(*stage, scenario, int)) {
+	needTracer(t)
+	for _, sc := range scenarios {
+		t.Run(sc.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, sc)
+			all := s.count(sc, counts)
+			for _, n := range s.spread(all, points) {
+				s.restore()
+				if at(s, sc, n); t.Failed() {
+					t.Logf("at call %d of about %d", n+1, all)
+					return
 				}
 			}
-		},
-		args: []string{"fetch"},
-		done: hasNode("mark", "there"),
-	},
-	{
-		name: "gc",
-		prepare: func(s *stage) {
-			for i := range 4 {
-				s.must(mark(fmt.Sprint("m-", i)), "rewrite", "-")
-			}
-		},
-		args: []string{"gc"}, atOnce: true,
-		done: func(s *stage) string {
-			for i := range 4 {
-				if missing := hasNode("mark", fmt.Sprint("m-", i))(s); missing != "" {
-					return missing
-				}
-			}
-			if packs, err := filepath.Glob(filepath.Join(s.dir, ".git/objects/pack/*.pack")); err != nil || len(packs) > 2 { // a kill leaves one that is git's to join
-				return fmt.Sprintf("packs: %v %v", packs, err)
-			}
-			return ""
-		},
-	},
-	{
-		name:    "uninit",
-		prepare: workspace,
-		args:    []string{"uninit", "--yes"},
-		done: func(s *stage) string {
-			if left := s.git("for-each-ref", "refs/heads/jitos", "refs/jitos"); left != "" {
-				return "refs are there:\n" + left
-			}
-			if _, err := os.Stat(filepath.Join(s.dir, ".git", "jitos")); err == nil {
-				return ".git/jitos is there"
-			}
-			return ""
-		},
-	},
+			t.Logf("%d calls, disturbed at %d of them", all, min(points, all+1))
+		})
+	}
+}
+
+// count counts calls of a scenario, undisturbed.
+func (s *stage) count(sc scenario, counts func(*stage, *ptrace.Call) bool) int {
+	s.t.Helper()
+	n := 0
+	tr := &ptrace.Tracer{Root: s.home, Before: func(c *ptrace.Call) ptrace.Verdict {
+		if counts(s, c) {
+			n++
+		}
+		return ptrace.Verdict{}
+	}}
+	s.restore()
+	if got := s.traced(tr, sc.stdin, sc.args...); got.code != exitDone {
+		s.t.Fatal(got)
+	}
+	if missing := sc.done(s); missing != "" {
+		s.t.Fatal(missing)
+	}
+	return n
+}
+
+// spread chooses points out of 0…all, one in each of as many equal parts.
+func (s *stage) spread(all, points int) []int {
+	var out []int
+	if points > all {
+		points = all + 1
+	}
+	for i := range points {
+		from, to := i*(all+1)/points, (i+1)*(all+1)/points
+		out = append(out, from+s.rand.IntN(to-from))
+	}
+	return out
+}
+
+// isRemote tells whether a process works for the remote, which would be another machine: it is not killed with the others,
+// and its locks are its own.
+func (s *stage) isRemote(pid int) bool {
+	dir, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid))
+	return err == nil && strings.HasPrefix(dir, filepath.Join(s.home, "remote.git"))
 }
 
 // healthy wants git and jitos to find nothing wrong in any repository of the stage, without a repair by hand.

@@ -20,24 +20,7 @@ func TestHeavyFailCalls(t *testing.T) {
 	failCalls(t, points(20))
 }
 
-func failCalls(t *testing.T, points int) {
-	needTracer(t)
-	for _, sc := range scenarios {
-		t.Run(sc.name, func(t *testing.T) {
-			t.Parallel()
-			s := newStage(t, sc)
-			all := s.count(sc, s.ours)
-			for _, n := range s.spread(all-1, points) {
-				s.restore()
-				if fault := s.failAt(sc, n); t.Failed() {
-					t.Logf("at call %d of about %d: %v", n+1, all, fault)
-					return
-				}
-			}
-			t.Logf("%d calls that change or open files, %d of them failed", all, min(points, all))
-		})
-	}
-}
+func failCalls(t *testing.T, points int) { atCalls(t, points, (*stage).ours, (*stage).failAt) }
 
 // ownWords tells whether git met the fault when it looked at something: then it says in its own words what it makes of it,
 // "not a git repository" or "changes", and only that it is refused counts.
@@ -105,7 +88,7 @@ func (f *fault) watch(c *ptrace.Call) {
 }
 
 // failAt lets a command make n calls and fails the next one.
-func (s *stage) failAt(sc scenario, n int) *fault {
+func (s *stage) failAt(sc scenario, n int) {
 	s.t.Helper()
 	f := &fault{missed: map[string]bool{}}
 	seen := 0
@@ -130,7 +113,7 @@ func (s *stage) failAt(sc scenario, n int) *fault {
 	before := s.git("for-each-ref")
 	got := s.traced(tr, sc.stdin, sc.args...)
 	if f.at == nil {
-		return f // it made fewer calls this time
+		return // it made fewer calls this time
 	}
 	missing := sc.done(s)
 	said := strings.ToLower(got.err)
@@ -157,5 +140,4 @@ func (s *stage) failAt(sc scenario, n int) *fault {
 	if s.t.Failed() {
 		s.t.Logf("%v at %v, lasting: %v; it had said: %v", f.errno, f.at, f.lasts, got)
 	}
-	return f
 }
