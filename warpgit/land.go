@@ -121,7 +121,11 @@ func (r *Repo) landIn(ctx context.Context, dir, branch string, old, new plumbing
 	if err != nil {
 		return err
 	}
-	note, err := r.noteLanding(ctx, landingNote{Branch: branch, GitDir: gitDir, Old: old.String(), New: new.String()})
+	place, err := filepath.Rel(r.Common, gitDir)
+	if err != nil {
+		return err
+	}
+	note, err := r.noteLanding(ctx, landingNote{Branch: branch, GitDir: place, Old: old.String(), New: new.String()})
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/go-git/go-git/v5/plumbing"
 
@@ -20,8 +21,8 @@ import (
 
 // landingNote is what a landing is about to do.
 type landingNote struct {
-	Branch string `json:"branch"` // "" for a detached HEAD
-	GitDir string `json:"git_dir"`
+	Branch string `json:"branch"`  // "" for a detached HEAD
+	GitDir string `json:"git_dir"` // of the worktree, from the common one on: the repository may be moved
 	Old    string `json:"old"`
 	New    string `json:"new"`
 
@@ -39,8 +40,12 @@ func (r *Repo) noteLanding(ctx context.Context, n landingNote) (*landingNote, er
 		return nil, err
 	}
 	text, err := json.Marshal(n)
-	if info, serr := n.file.Stat(); err == nil && serr == nil {
-		n.again = info.Size() > 0
+	if err == nil {
+		var info fs.FileInfo
+		info, err = n.file.Stat()
+		n.again = err == nil && info.Size() > 0
+	}
+	if err == nil {
 		err = n.file.Truncate(0)
 	}
 	if err == nil {
@@ -97,7 +102,8 @@ func (r *Repo) Unfinished(ctx context.Context) (branch string, found bool, err e
 
 // begun tells whether something of a landing is in the working tree and the branch is still where it was.
 func (r *Repo) begun(ctx context.Context, n landingNote) (bool, error) {
-	branch, tip, err := r.head(n.GitDir)
+	gitDir := filepath.Join(r.Common, n.GitDir)
+	branch, tip, err := r.head(gitDir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil // the worktree is gone
 	}
@@ -112,7 +118,7 @@ func (r *Repo) begun(ctx context.Context, n landingNote) (bool, error) {
 	if branch != want || tip != old {
 		return false, nil
 	}
-	dir, err := r.worktreeOf(n.GitDir)
+	dir, err := r.worktreeOf(gitDir)
 	if err != nil || dir == "" {
 		return false, err
 	}
@@ -123,7 +129,7 @@ func (r *Repo) begun(ctx context.Context, n landingNote) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	judged, err := (&checkout{r, dir, n.GitDir}).judgeAll(ctx, changes)
+	judged, err := (&checkout{r, dir, gitDir}).judgeAll(ctx, changes)
 	for _, j := range judged {
 		if j.done {
 			return true, err

@@ -23,7 +23,7 @@ func interrupted(t *testing.T, files int, index bool) (dir string, r *Repo, head
 	if err != nil {
 		t.Fatal(err)
 	}
-	note, err := r.noteLanding(ctx, landingNote{Branch: "main", GitDir: r.GitDir, Old: string(head), New: new.String()})
+	note, err := r.noteLanding(ctx, landingNote{Branch: "main", GitDir: ".", Old: string(head), New: new.String()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,11 +120,41 @@ func TestUnfinished_changedSince(t *testing.T) {
 	}
 }
 
+// It is the same in a linked worktree, also when the repository was moved since.
+func TestUnfinished_linked(t *testing.T) {
+	dir, r, head, tree := landing(t)
+	linked := filepath.Join(t.TempDir(), "side")
+	run(t, dir, "worktree", "add", "-q", "-b", "side", linked)
+	new, err := r.landCommit(ctx, head, tree, "fix")
+	if err != nil {
+		t.Fatal(err)
+	}
+	note, err := r.noteLanding(ctx, landingNote{Branch: "side", GitDir: "worktrees/side", Old: string(head), New: new.String()})
+	if err == nil {
+		err = note.file.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved := dir + "-moved"
+	if err := os.Rename(dir, moved); err != nil {
+		t.Fatal(err)
+	}
+	run(t, moved, "worktree", "repair", linked)
+	if branch, found, err := openDir(t, moved).Unfinished(ctx); branch != "side" || !found || err != nil {
+		t.Errorf("branch %q, %v, %v", branch, found, err)
+	}
+	if err := os.Rename(moved, dir); err != nil {
+		t.Fatal(err)
+	}
+	run(t, dir, "worktree", "repair", linked)
+}
+
 // A landing that is under way is nobody else's, and a note that is not whole says nothing.
 func TestUnfinished_alive(t *testing.T) {
 	dir, r, head, _ := landing(t)
 	zero := plumbing.ZeroHash.String()
-	note, err := r.noteLanding(ctx, landingNote{Branch: "main", GitDir: r.GitDir, Old: string(head), New: zero})
+	note, err := r.noteLanding(ctx, landingNote{Branch: "main", GitDir: ".", Old: string(head), New: zero})
 	if err != nil {
 		t.Fatal(err)
 	}
