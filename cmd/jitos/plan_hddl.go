@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 
 	"github.com/urfave/cli/v2"
 
@@ -53,6 +54,7 @@ func (a *app) planHDDL(c *cli.Context) error {
 	if k < 1 || k > maxCandidates || c.Int("budget") < 0 || c.Duration("time") <= 0 {
 		return usage("want --k from 1 to %d, and a positive --time and --budget", maxCandidates)
 	}
+	debug.SetMemoryLimit(htn.MemoryLimit)
 	ctx, stop := context.WithTimeout(c.Context, c.Duration("time"))
 	defer stop()
 	res, err := htn.Solve(ctx, d, p, htn.Options{Budget: c.Int("budget"), K: k, Explain: c.Bool("explain")})

@@ -1,6 +1,9 @@
 package backtrack
 
-import "context"
+import (
+	"context"
+	"unsafe"
+)
 
 // Space is what a Search walks through: one state and what remains to be done in it, changed in place. It keeps what it needs to
 // take a choice back; the search keeps the choices themselves.
@@ -133,6 +136,11 @@ func (s *Search) Run(ctx context.Context, nodes int) (Outcome, error) {
 		}
 	}
 	return s.end, s.err
+}
+
+// Bytes is about what the search holds: what it remembers, and its open choices.
+func (s *Search) Bytes() int {
+	return 8*(len(s.closed.slots)+len(s.failed.slots)) + int(unsafe.Sizeof(frame{}))*len(s.frames)
 }
 
 // Over tells that the search has ended: another run finds nothing more.

@@ -20,6 +20,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -76,6 +77,7 @@ func main() {
 // planOne plans one problem and checks the plan. The time is that of planning, process start included.
 func planOne(domain, problem string, limit time.Duration, nodes int) error {
 	start := time.Now()
+	debug.SetMemoryLimit(htn.MemoryLimit)
 	ctx, stop := context.WithTimeout(context.Background(), limit)
 	defer stop()
 	r := run{}

@@ -104,6 +104,15 @@ func (d *dfs) run(ctx context.Context, nodes int) (outcome, error) {
 	return d.Run(ctx, nodes)
 }
 
+// bytes is about what the search holds.
+func (d *dfs) bytes() int {
+	tables := 0
+	for _, t := range []*table{&d.f.table, &d.tasks} {
+		tables += 8*len(t.heads) + 4*(len(t.args)+len(t.slots))
+	}
+	return d.Bytes() + tables + 24*len(d.cells) + 48*len(d.frames) + 4*len(d.binds) + 40*len(d.curs) + 120*len(d.acts)
+}
+
 // Advance goes on with the first task of the network.
 func (d *dfs) Advance() (backtrack.Step, backtrack.Choice) {
 	d.Nodes += (d.f.work - d.work) / workPerNode

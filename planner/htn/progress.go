@@ -45,6 +45,7 @@ type progressionSettings struct {
 	greedy  bool // by the estimate alone; else by it and the length so far
 	serial  bool // finish the first task of the network before all else, and estimate only what it takes to do that
 	lazy    bool // a node is estimated when it is expanded, and queued by the estimate of its parent
+	ahead   bool // the relaxed plan of a node is followed as far as it goes; with helpful
 	helpful bool // what the relaxed plan of a node begins with is tried first; with lazy
 }
 
@@ -122,7 +123,7 @@ func (s *progression) run(ctx context.Context, nodes int) (outcome, error) {
 			continue // it was in the other queue too
 		}
 		s.nodes[i] = nil
-		s.bytes -= n.size()
+		s.bytes -= 8 * (len(n.state) + len(n.open)) // the rest stays for its children
 		s.expand(n)
 		n.state, n.open = nil, nil // its children have their own
 	}
@@ -135,8 +136,8 @@ func (s *progression) run(ctx context.Context, nodes int) (outcome, error) {
 // seqBits are the bits of a key of the queue that number the nodes; above them is the estimate.
 const seqBits = 30
 
-// maxQueueBytes bounds what the nodes of a queue hold.
-const maxQueueBytes = 150 << 20
+// maxQueueBytes bounds what the nodes of a search hold.
+const maxQueueBytes = 90 << 20
 
 func (n *pnode) size() int { return 200 + 8*len(n.state) + 8*len(n.open) + 100*len(n.events) }
 
@@ -334,7 +335,7 @@ func (s *progression) estimate(n *pnode) int32 {
 	}
 	work := s.r.work
 	add, ff := s.r.estimate(n.state, list, goal)
-	s.count += (s.r.work - work) / relaxPerNode
+	s.count += (s.r.work - work) / s.r.price
 	if s.set.add {
 		return add
 	}
@@ -410,6 +411,9 @@ func (s *progression) expand(n *pnode) {
 				}
 			}
 		}
+	}
+	if s.set.ahead {
+		s.lookahead(n)
 	}
 }
 

@@ -17,7 +17,8 @@ type relaxation struct {
 	pre     []int32 // of operators, in needs
 	needs   []int32
 
-	work int // operators and elements looked at
+	work  int // operators and elements looked at
+	price int // how much of it costs as much as a node
 
 	live  []int32 // of operators: the last round in which the network could lead to them
 	told  []int32 // of tasks: the last round in which their operators were taken in
@@ -39,8 +40,13 @@ type relaxation struct {
 	used    []int32 // the operators of the last relaxed plan
 }
 
-// relaxPerNode is how much of the work of estimates costs as much as a node of a depth-first search, measured.
-const relaxPerNode = 40
+// How much of the work of estimates costs as much as a node of a depth-first search, measured: less where the operators are
+// too many for the caches of the processor.
+const (
+	relaxPerNode      = 40
+	relaxPerNodeLarge = 12
+	largeRelaxation   = 100_000 // what the operators need, in all
+)
 
 // unreachable is the distance of what can never be.
 const unreachable = 1 << 28
@@ -93,6 +99,9 @@ func newRelaxation(p *groundProblem) *relaxation {
 	r.wait, r.cost, r.live, r.told = make([]int32, len(pres)), make([]int32, len(pres)), make([]int32, len(pres)), make([]int32, len(p.nodes))
 	for e := range r.dist {
 		r.dist[e] = unreachable
+	}
+	if r.price = relaxPerNode; len(r.needs) > largeRelaxation {
+		r.price = relaxPerNodeLarge
 	}
 	return r
 }

@@ -11,6 +11,7 @@
 //	dfs.go            depth-first search for totally ordered plans, by package backtrack
 //	ground.go         what could ever be part of a plan, by Datalog; groundproblem.go: that, without variables
 //	relax.go          estimates by relaxed plans
+//	lookahead.go      the relaxed plan followed as far as it goes
 //	progress.go       best-first search on the ground problem, also for partial order
 //	tree.go           the plan and its text
 //	solve.go          which search, for how many nodes, and whose answer counts
@@ -46,6 +47,10 @@ type Result struct {
 	Bound  int
 	WhyNot []jitos.WhyNot
 }
+
+// MemoryLimit is for debug.SetMemoryLimit in a process that plans: what the searches hold together stays below it, and garbage
+// is not to add much.
+const MemoryLimit = 1700 << 20
 
 // Solve looks for plans.
 func Solve(ctx context.Context, d *hddl.Domain, p *hddl.Problem, o Options) (*Result, error) {
@@ -179,7 +184,25 @@ func (t *track) next() answer {
 // lifted is the track of the searches that need no grounding.
 type lifted struct {
 	e        *engine // to make others of
-	searches []*dfs
+	searches []*dfs  // nil: it held too much, and was given up
+}
+
+// maxLiftedBytes is what the searches of the lifted track may hold together, and weighNodes after how many nodes that is looked
+// at.
+const (
+	maxLiftedBytes = 400 << 20
+	weighNodes     = 200_000
+)
+
+// full tells whether they hold too much.
+func (l *lifted) full() bool {
+	sum := 0
+	for _, s := range l.searches {
+		if s != nil {
+			sum += s.bytes()
+		}
+	}
+	return sum > maxLiftedBytes
 }
 
 // portfolio is the depth-first searches, the first of which takes four shares. They differ in what is tried first, which is
@@ -211,7 +234,7 @@ func (l *lifted) round(ctx context.Context, round, nodes int) answer {
 	var a answer
 	live := 3 // the first counts four times
 	for i, p := range portfolio {
-		if round >= p.round && (i >= len(l.searches) || !l.searches[i].Over()) {
+		if round >= p.round && (i >= len(l.searches) || l.searches[i] != nil && !l.searches[i].Over()) {
 			live++
 		}
 	}
@@ -225,7 +248,7 @@ func (l *lifted) round(ctx context.Context, round, nodes int) answer {
 			l.searches = append(l.searches, newDFS(l.e.clone(), p.set))
 		}
 		s := l.searches[i]
-		if s.Over() {
+		if s == nil || s.Over() {
 			continue
 		}
 		share := nodes / live
@@ -233,7 +256,13 @@ func (l *lifted) round(ctx context.Context, round, nodes int) answer {
 			share *= 4
 		}
 		before := s.Nodes
-		end, err := s.run(ctx, share)
+		end, err := paused, error(nil)
+		for end == paused && err == nil && s.Nodes-before < share {
+			end, err = s.run(ctx, min(weighNodes, share-(s.Nodes-before)))
+			if end == paused && l.full() {
+				l.searches[i], end = nil, gaveUp
+			}
+		}
 		a.nodes += s.Nodes - before
 		a.by = p.name
 		switch {
@@ -263,8 +292,8 @@ type grounded struct {
 
 // An instance costs about as much as this many nodes; and there are never more than so many.
 const (
-	instancePrice = 8
-	maxInstances  = 2_000_000
+	instancePrice = 3
+	maxInstances  = 1_200_000
 )
 
 var groundPortfolio = []struct {
@@ -272,9 +301,10 @@ var groundPortfolio = []struct {
 	share int // of a round, in tenths
 	set   progressionSettings
 }{
-	{"task after task", 4, progressionSettings{greedy: true, lazy: true, serial: true, helpful: true}},
-	{"relaxed plan", 3, progressionSettings{greedy: true}},
-	{"helpful", 1, progressionSettings{greedy: true, lazy: true, helpful: true}},
+	{"looking ahead", 3, progressionSettings{greedy: true, lazy: true, serial: true, helpful: true, ahead: true}},
+	{"task after task", 2, progressionSettings{greedy: true, lazy: true, serial: true, helpful: true}},
+	{"relaxed plan", 2, progressionSettings{greedy: true}},
+	{"looking far ahead", 1, progressionSettings{greedy: true, lazy: true, helpful: true, ahead: true}},
 	{"relaxed plan and length", 1, progressionSettings{}},
 	{"relaxed cost", 1, progressionSettings{greedy: true, add: true}},
 }

@@ -65,6 +65,23 @@ func haul(w *writer, n int) {
 	}
 }
 
+// oneWay: one truck, and no way back: all parcels must be on it when it passes, so that the steps of all tasks interleave.
+func oneWay(w *writer, n int) {
+	w.unordered = true
+	places := w.many(3+n, "l", "place")
+	w.chain("road", places)
+	rooms := w.many(n+2, "r", "room")
+	w.chain("less", rooms)
+	line(&w.objects, "t - truck")
+	line(&w.init, "(is t %s)", places[0])
+	line(&w.init, "(room t %s)", rooms[n+1])
+	for _, p := range w.many(1+n, "p", "parcel") {
+		from := w.IntN(len(places) - 1)
+		line(&w.init, "(at %s %s)", p, places[from])
+		line(&w.tasks, "(deliver %s %s)", p, places[from+1+w.IntN(len(places)-1-from)])
+	}
+}
+
 // works: the last of a chain of works is to be built, each of goods of those before it.
 func works(w *writer, n int) {
 	places := w.many(3+n, "l", "place")
