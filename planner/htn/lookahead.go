@@ -5,12 +5,25 @@ const maxAhead = 2000
 
 // lookahead follows the relaxed plan of the node being expanded for as long as it can be carried out, and offers where that
 // ends: an estimate costs as much as thousands of steps, and this takes many of them for one (Vidal, "A lookahead strategy for
-// heuristic search planning", ICAPS 2004, here with methods).
+// heuristic search planning", ICAPS 2004, here with methods). Since it may end where nothing goes on, the last point where a
+// task of the network had been finished is offered too.
 func (s *progression) lookahead(n *pnode) {
 	c := n.child()
-	steps := 0
+	s.look++
+	for _, st := range s.steps { // of n
+		st.look = s.look
+	}
+	var done *pnode
+	steps, doneAt := 0, 0
 	for steps < maxAhead && s.follow(c) {
-		steps++
+		if steps++; len(c.open) == 1 && c.open[0].look == s.look && c.open[0] != n.open[0] {
+			at := *c // its state is changed in place, its lists are not
+			at.state, at.events = append(bitset(nil), c.state...), c.events[:len(c.events):len(c.events)]
+			done, doneAt = &at, steps
+		}
+	}
+	if doneAt > 1 && doneAt < steps {
+		s.offer(done)
 	}
 	if steps > 1 { // one step is a child as any other
 		s.offer(c)

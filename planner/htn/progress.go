@@ -31,6 +31,7 @@ type progression struct {
 	best      int64   // the best estimate so far
 	helps     []int32 // of tasks, then methods: the last round in which a relaxed plan had it
 	helpRound int32
+	look      int32 // number of looks ahead
 
 	behind [][][]int // by method: for each subtask those directly behind it
 	list   []int32   // the tasks of the network being looked at
@@ -55,6 +56,7 @@ type pstep struct {
 	hash uint64
 	next []*pstep // what is ordered directly behind it; of these none is ordered before another
 	mark int32
+	look int32  // the last look ahead from a network with this step
 	adds bitset // the parts of the goal that it, or what is behind it, can still make true
 }
 

@@ -301,9 +301,9 @@ var groundPortfolio = []struct {
 	share int // of a round, in tenths
 	set   progressionSettings
 }{
-	{"looking ahead", 3, progressionSettings{greedy: true, lazy: true, serial: true, helpful: true, ahead: true}},
+	{"looking ahead", 2, progressionSettings{greedy: true, lazy: true, serial: true, helpful: true, ahead: true}},
 	{"task after task", 2, progressionSettings{greedy: true, lazy: true, serial: true, helpful: true}},
-	{"relaxed plan", 2, progressionSettings{greedy: true}},
+	{"relaxed plan", 3, progressionSettings{greedy: true}},
 	{"looking far ahead", 1, progressionSettings{greedy: true, lazy: true, helpful: true, ahead: true}},
 	{"relaxed plan and length", 1, progressionSettings{}},
 	{"relaxed cost", 1, progressionSettings{greedy: true, add: true}},
