@@ -22,6 +22,7 @@ func (s *progression) lookahead(n *pnode) {
 			done, doneAt = &at, steps
 		}
 	}
+	s.count += steps
 	if doneAt > 1 && doneAt < steps {
 		s.offer(done)
 	}

@@ -179,6 +179,7 @@ func (s *progression) offer(n *pnode) {
 		if len(n.open) != 1 {
 			break
 		}
+		s.count++
 		st := n.open[0]
 		if st.node < 0 {
 			if !holds(n.state, s.p.methods[^st.node].pre) {
