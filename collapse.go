@@ -304,6 +304,15 @@ func (k *Kernel) keepKnowledge(ctx context.Context, rw *Rewrite, p ProcessView, 
 				}
 				rw.Edges = append(rw.Edges, Edge{From: p.ID.Node(), Label: LabelEvidence, To: e.ID})
 			}
+			for a, err := range Targets[SettledAction](ctx, ws, NodeID{KindSettlement, c.name}, LabelAction) {
+				if err == nil {
+					err = rw.put(a.ID, a.Record)
+				}
+				if err != nil {
+					return err
+				}
+				rw.Edges = append(rw.Edges, Edge{From: a.ID, Label: LabelBy, To: p.ID.Node(), Key: c.name})
+			}
 		}
 	}
 	return nil

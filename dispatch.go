@@ -33,9 +33,7 @@ func (k *Kernel) dispatch(ctx context.Context, p ProcessView, ws Snapshot, jobs 
 	}
 	action := Action{Process: p.ID, Job: j.id, Step: j.step, Tree: ws.Tree(), Grants: j.step.Needs}
 	if action.Args, o.err = arguments(j.step, jobs); o.err == nil {
-		tried := &probes{}
-		o.result, o.err = k.execute(ctx, action, &host{k: k, p: p, job: j.id, probes: tried})
-		o.err = errors.Join(o.err, k.keepProbes(context.WithoutCancel(ctx), p, ws, j, o.claim, tried))
+		k.act(ctx, p, ws, action, &o)
 	}
 	if o.err == nil {
 		o.err = ctx.Err() // what a cancelled job returns is no result
@@ -72,6 +70,23 @@ func pause(ctx context.Context, d time.Duration) error {
 	case <-timer.C:
 		return nil
 	}
+}
+
+// act gives an action the result of an equal one that was settled before, else has it executed.
+func (k *Kernel) act(ctx context.Context, p ProcessView, ws Snapshot, action Action, o *outcome) {
+	at, err := k.System(ctx)
+	if err == nil {
+		o.action.Key, o.action.Env, err = k.keyOf(ctx, p, ws, action)
+	}
+	if err == nil && o.action.Key != "" && !k.NoCache {
+		o.result, o.from, err = k.recall(ctx, o.action.Key, action.Step, ws, at)
+	}
+	if o.err = err; o.from != "" || err != nil {
+		return
+	}
+	tried := &probes{}
+	o.result, o.err = k.execute(ctx, action, &host{k: k, p: p, job: o.job.id, probes: tried})
+	o.err = errors.Join(o.err, k.keepProbes(context.WithoutCancel(ctx), p, ws, o.job, o.claim, tried))
 }
 
 // dispatchGate proves the workspace's tree for a gate that is a step of the plan.
@@ -121,7 +136,7 @@ func (k *Kernel) dispatchGate(ctx context.Context, p ProcessView, ws Snapshot, s
 		}
 	}
 	_, err = Get[Evidence](ctx, ws, NodeID{KindEvidence, e.Name()})
-	return r, &e, reused(e, err == nil), nil
+	return r, &e, reused(e, err == nil && !k.NoCache), nil
 }
 
 func reused(e Evidence, known bool) string {

@@ -13,6 +13,7 @@
 //	tick.go      one scheduler tick: choose, claim, dispatch, settle; dispatch.go what a job is handed
 //	collapse.go  the checked merge that ends the path, and the discard that ends it otherwise
 //	sws.go       workspaces: fork, extend, rebase
+//	reuse.go     the key of an action, and the result of an equal one
 //	probe.go     what a job tries on file trees of their own, and how many commands run side by side
 //	prove.go     gates: evidence for one tree, and what a collapse requires of it
 //	sync.go      absorb: the user's branch comes in; land.go: it goes out
@@ -72,6 +73,7 @@ const (
 	KindConflict   = "conflict"   // Conflict
 	KindAttempt    = "attempt"    // Attempt, named as its process: an attempt that was discarded
 	KindCollapse   = "collapse"   // Collapse, named as its process
+	KindAction     = "action"     // SettledAction, named by its key
 	KindProbe      = "probe"      // Probe: on a commit of its own
 	KindBatch      = "batch"      // Batch, named as its claim
 	KindSync       = "sync"       // Sync; the one node is SyncNode
@@ -94,6 +96,8 @@ const (
 	LabelEvidence   = "evidence"   // settlement, task or question → evidence
 	LabelFinding    = "finding"    // process → finding
 	LabelConflict   = "conflict"   // process → conflict
+	LabelAction     = "action"     // settlement → action
+	LabelBy         = "by"         // action → process that settled it; the key is the claim
 	LabelBatch      = "batch"      // process → batch
 	LabelEnd        = "end"        // process → attempt or collapse
 	LabelQuestion   = "question"   // process → question
@@ -364,6 +368,7 @@ type Step struct {
 	Report   string            `json:"report,omitempty"`    // how its output tells the tests: "go", "pytest", "unittest", "tap", "exit"
 	Chain    string            `json:"chain,omitempty"`     // the toolchain whose directory it wants prepared
 	Expect   string            `json:"expect,omitempty"`    // "pass" (default), "fail", "any"
+	Fresh    bool              `json:"fresh,omitempty"`     // its result is never reused: it depends on more than its inputs
 	Retries  int               `json:"retries,omitempty"`   // further tries of a failed job
 	Backoff  int               `json:"backoff_s,omitempty"` // seconds before the first of them, doubled for each further one
 	Unless   string            `json:"unless,omitempty"`    // for shell: a command that succeeds where there is nothing to do
@@ -419,6 +424,12 @@ type Settlement struct {
 	Report    *Report           `json:"report,omitempty"`
 	Millis    int64             `json:"millis"`
 	From      string            `json:"from,omitempty"` // the settlement or evidence whose result was reused
+}
+
+// SettledAction says that an action gave a result: who settled it, its edges tell. Equal actions have equal nodes.
+type SettledAction struct {
+	Key string `json:"key"`
+	Env string `json:"env"` // toolchain versions, platform and clone, which the key covers
 }
 
 // Verdict of a job or a gate.
@@ -791,7 +802,7 @@ type Local interface {
 
 // Event is one line of progress. Nothing depends on it.
 type Event struct {
-	Kind    string // "absorb", "task", "plan", "open", "job", "say", "settle", "gate", "collapse", "discard", "land", "notice"
+	Kind    string // "absorb", "task", "plan", "open", "job", "say", "settle", "gate", "rebase", "collapse", "discard", "land", "notice"
 	Task    TaskID
 	Process ProcessID
 	Job     JobID

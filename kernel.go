@@ -23,6 +23,7 @@ type Kernel struct {
 	ParsePolicy func(raw []byte) (Policy, error)
 	Actor       string // "name <address>": whoever gives the commands
 	Jobs        int    // run side by side; 0 means 2
+	NoCache     bool   // neither results nor evidence from before are reused
 	Notify      func(Event)
 	Now         func() time.Time // by which questions expire; nil means time.Now
 
@@ -31,6 +32,7 @@ type Kernel struct {
 	pending []*pendingWrite // see record
 	turn    sync.Mutex      // held by who writes the system line
 	seats   chan struct{}   // see sit
+	proven  []Evidence      // by this kernel, where it reuses none from before
 }
 
 // Request is an intent as given.
@@ -64,6 +66,7 @@ type AttemptEnd struct {
 	Slap    SlapID    `json:"slap"`
 	Outcome string    `json:"outcome"`
 	Reason  string    `json:"reason,omitempty"`
+	Jobs    JobCounts `json:"jobs"`
 }
 
 // EvidenceLine is one piece of evidence of an Outcome.
@@ -459,6 +462,10 @@ func (k *Kernel) attempt(ctx context.Context, p ProcessView, out *Outcome) (bool
 	}
 	end := AttemptEnd{Process: p.ID, Slap: p.Process.Slap, Outcome: "collapsed"}
 	commit, err := k.finish(ctx, p, out)
+	var cerr error
+	if end.Jobs, cerr = k.countedJobs(context.WithoutCancel(ctx), p.ID); cerr != nil {
+		return false, errors.Join(err, cerr)
+	}
 	var failed *jobFailed
 	var conflict *ConflictError
 	var waits *parked

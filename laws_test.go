@@ -16,7 +16,7 @@ var storedTypes = map[string]any{
 	KindTask: Task{}, KindWithdrawal: Withdrawal{}, KindPlanning: Planning{}, KindSlap: Slap{}, KindProcess: Process{},
 	KindJob: Job{}, KindClaim: Claim{}, KindSettlement: Settlement{}, KindEvidence: Evidence{}, KindFinding: Finding{},
 	KindConflict: Conflict{}, KindAttempt: Attempt{}, KindCollapse: Collapse{}, KindSync: Sync{}, KindToolchain: Toolchain{},
-	KindProbe: Probe{}, KindBatch: Batch{},
+	KindAction: SettledAction{}, KindProbe: Probe{}, KindBatch: Batch{},
 	KindQuestion: Question{}, KindAnswer: Answer{},
 }
 

@@ -45,6 +45,10 @@ func (k *Kernel) alreadyDone(ctx context.Context, at Snapshot, v TaskView, out *
 		} else if p.Attempt != nil {
 			end.Outcome, end.Reason = p.Attempt.Kind, p.Attempt.Reason
 		}
+		var err error
+		if end.Jobs, err = k.countedJobs(ctx, p.ID); err != nil {
+			return err
+		}
 		out.Attempts = append(out.Attempts, end)
 	}
 	for c, err := range k.Store.Log(ctx, at.Commit().ID) {
@@ -85,8 +89,12 @@ func (k *Kernel) alreadyTrue(ctx context.Context, at Snapshot, v TaskView, out *
 	id := NodeID{KindEvidence, e.Name()}
 	_, err = k.record(ctx, func(now Snapshot) ([]Rewrite, error) {
 		edge := Edge{From: v.ID.Node(), Label: LabelEvidence, To: id}
-		if blob, err := now.Blob(ctx, edge.Item()); err != nil || blob != "" {
+		if blob, err := now.Blob(ctx, edge.Item()); err != nil {
 			return nil, err
+		} else if blob != "" {
+			if was, err := Get[Evidence](ctx, now, id); err != nil || was.Verdict == e.Verdict {
+				return nil, err
+			}
 		}
 		rw := k.rule(RuleProve, v.ID, "", proveWords(e))
 		rw.Edges = []Edge{edge}
@@ -131,7 +139,7 @@ func (k *Kernel) noMore(ctx context.Context, id TaskID, out *Outcome) error {
 		return Hint(fmt.Errorf("%w: %s for this to be made real; the first: %s", ErrWaiting, plural(n, "answer"), out.Waiting[0].Why),
 			"`jitos inbox` shows what waits; approve or reject it, then `jitos run %s`", id)
 	}
-	last := lastAttempt(v, out)
+	last := k.lastOf(ctx, v, out)
 	switch last.Outcome {
 	case "denied":
 		return fmt.Errorf("%w: %s", ErrDenied, last.Reason)
@@ -141,14 +149,15 @@ func (k *Kernel) noMore(ctx context.Context, id TaskID, out *Outcome) error {
 	return Hint(fmt.Errorf("%w; the last: %s", ErrExhausted, last.Reason), "`jitos show %s` tells what each attempt learned", id)
 }
 
-// lastAttempt is the last of this run, or of an earlier one.
-func lastAttempt(v TaskView, out *Outcome) AttemptEnd {
+// lastOf is the last attempt of this run, or of an earlier one.
+func (k *Kernel) lastOf(ctx context.Context, v TaskView, out *Outcome) AttemptEnd {
 	if n := len(out.Attempts); n > 0 {
 		return out.Attempts[n-1]
 	}
 	for _, p := range v.Processes {
 		if p.Attempt != nil {
 			end := AttemptEnd{Process: p.ID, Slap: p.Process.Slap, Outcome: p.Attempt.Kind, Reason: p.Attempt.Reason}
+			end.Jobs, _ = k.countedJobs(ctx, p.ID) // of a past run: nothing depends on it
 			out.Attempts = append(out.Attempts, end)
 		}
 	}

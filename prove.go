@@ -58,7 +58,12 @@ func (k *Kernel) prove(ctx context.Context, at Snapshot, p ProcessView, tree Tre
 	if e.Env, err = k.environment(ctx, steps); err != nil {
 		return e, false, err
 	}
-	for _, g := range append([]Graph{at}, known...) {
+	if k.NoCache {
+		known = []Graph{k.provenNow()}
+	} else {
+		known = append([]Graph{at}, known...)
+	}
+	for _, g := range known {
 		found, err := Get[Evidence](ctx, g, NodeID{KindEvidence, e.Name()})
 		if err == nil {
 			return found, true, nil
@@ -79,7 +84,19 @@ func (k *Kernel) prove(ctx context.Context, at Snapshot, p ProcessView, tree Tre
 		}
 	}
 	e.Millis = time.Since(start).Milliseconds()
+	if k.NoCache && ctx.Err() == nil {
+		k.mu.Lock()
+		k.proven = append(k.proven, e)
+		k.mu.Unlock()
+	}
 	return e, false, ctx.Err()
+}
+
+// provenNow is the evidence that this kernel found itself: all that there is where nothing from before is reused.
+func (k *Kernel) provenNow() Graph {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return evidenceGraph(k.proven)
 }
 
 // measure runs one step of a gate and adds what it says to the evidence.

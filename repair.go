@@ -196,7 +196,7 @@ func (k *Kernel) carried(p ProcessView, j jobState, c settledChange, before, aft
 	take.Edges = append(take.Edges, Edge{From: job.Node(), Label: LabelClaim, To: claim})
 	s := *j.last().settled
 	s.Claim, s.Job, s.From, s.Millis, s.Output = claim.Name, job, KindSettlement+"/"+c.claim, 0, ""
-	settle := k.rewrite(RuleSettle, p, settledWords(j.step, *j.last().settled)+", as before")
+	settle := k.rewrite(RuleSettle, p, strings.TrimSuffix(settledWords(j.step, *j.last().settled), ", by an earlier result")+", as before")
 	settle.Tree, settle.Reads = after, c.reads
 	settled := NodeID{KindSettlement, claim.Name}
 	settle.Edges = append(settle.Edges, Edge{From: claim, Label: LabelSettlement, To: settled})

@@ -28,7 +28,7 @@ var rules = map[string]rule{
 	RuleProcess:  {1, true, []string{KindProcess}, false},
 	RuleProve:    {1, true, []string{KindEvidence}, false},
 	RuleCollapse: {1, true, []string{"**"}, true},
-	RuleDiscard:  {1, true, []string{KindAttempt, KindFinding, KindConflict, KindEvidence}, false},
+	RuleDiscard:  {1, true, []string{KindAttempt, KindFinding, KindConflict, KindEvidence, KindAction}, false},
 	RuleConflict: {1, true, []string{KindConflict}, false},
 	RuleMethod:   {1, true, nil, true},
 	RuleBatch:    {1, true, []string{KindBatch}, false},
@@ -36,7 +36,7 @@ var rules = map[string]rule{
 	RuleAnswer:   {1, true, []string{KindQuestion, KindAnswer}, false},
 	RuleCompile:  {1, false, []string{KindJob}, false},
 	RuleClaim:    {1, false, []string{KindClaim}, false},
-	RuleSettle:   {1, false, []string{KindSettlement, KindFinding, KindEvidence, "*"}, false},
+	RuleSettle:   {1, false, []string{KindSettlement, KindFinding, KindEvidence, KindAction, "*"}, false},
 	RuleProbe:    {1, false, []string{KindProbe}, false},
 	RuleRebase:   {1, false, []string{"**"}, true},
 	RuleSave:     {1, false, nil, false},
@@ -50,7 +50,7 @@ func RuleVersion(name string) int { return rules[name].version }
 func IsSystemRule(name string) bool { return rules[name].system }
 
 var kernelKinds = []string{KindTask, KindWithdrawal, KindPlanning, KindSlap, KindProcess, KindJob, KindClaim, KindSettlement,
-	KindEvidence, KindFinding, KindConflict, KindAttempt, KindCollapse, KindProbe, KindBatch, KindSync, KindToolchain,
+	KindEvidence, KindFinding, KindConflict, KindAttempt, KindCollapse, KindAction, KindProbe, KindBatch, KindSync, KindToolchain,
 	KindQuestion, KindAnswer}
 
 // IsKernelKind tells whether only the kernel writes nodes of a kind.

@@ -377,7 +377,9 @@ func (k *Kernel) Rebase(ctx context.Context, p ProcessView) error {
 			return err
 		}
 	}
-	_, err = k.extend(ctx, p, ws, rw)
+	if _, err = k.extend(ctx, p, ws, rw); err == nil {
+		k.notify(Event{Kind: "rebase", Task: p.Process.Task, Process: p.ID, Text: strings.TrimSuffix(rw.What+": "+rw.Why, ": ")})
+	}
 	return err
 }
 
@@ -396,12 +398,14 @@ func (k *Kernel) replay(ctx context.Context, rw *Rewrite, p ProcessView, base, a
 		return err
 	}
 	stale := map[string]string{} // step → why
+	settled, again := 0, []string{}
 	rw.Tree = at.Tree()
 	for _, c := range changes {
 		j := jobOfClaim(jobs, c.claim)
 		if j == nil || !j.passed() || j.last().name != c.claim {
 			continue
 		}
+		settled++
 		why := staleBefore(*j, stale)
 		if why == "" {
 			moved, err := Moved(ctx, base, at, c.reads)
@@ -426,10 +430,14 @@ func (k *Kernel) replay(ctx context.Context, rw *Rewrite, p ProcessView, base, a
 		if why == "" {
 			continue
 		}
-		stale[j.step.Name] = why
+		stale[j.step.Name], again = why, append(again, j.step.Name)
 		if err := k.markStale(rw, *j, why); err != nil {
 			return err
 		}
+	}
+	rw.Why = fmt.Sprintf("%d of %s to run again", len(again), plural(settled, "settled job"))
+	if len(again) > 0 {
+		rw.Why += ": " + few(again)
 	}
 	return nil
 }
@@ -439,34 +447,42 @@ type settledChange struct {
 	claim         string
 	before, after TreeID
 	reads         []Read
+
+	claimed        CommitID // where the claim was made: its directory had the files of this commit
+	parent, commit CommitID // what before and after are the files of
 }
 
 // settledChanges lists them, oldest first.
 func (k *Kernel) settledChanges(ctx context.Context, ws Snapshot) ([]settledChange, error) {
 	var newest []settledChange
 	var after *settledChange // waits for its first parent's tree
+	claimed := map[string]CommitID{}
 	for c, err := range k.Store.Log(ctx, ws.Commit().ID) {
 		if err != nil {
 			return nil, err
 		}
 		if after != nil {
-			after.before = c.Tree
+			after.before, after.parent = c.Tree, c.ID
 			newest, after = append(newest, *after), nil
 		}
 		if c.Record != nil && IsSystemRule(c.Record.Rule) {
 			break
 		}
-		if c.Record == nil || c.Record.Rule != RuleSettle {
+		if c.Record == nil || c.Record.Rule != RuleSettle && c.Record.Rule != RuleClaim {
 			continue
 		}
 		for item := range c.Record.Set {
+			if claim, ok := strings.CutPrefix(string(item), KindClaim+"/"); ok && !strings.Contains(claim, "#") {
+				claimed[claim] = c.ID
+			}
 			if claim, ok := strings.CutPrefix(string(item), KindSettlement+"/"); ok && !strings.Contains(claim, "#") {
-				after = &settledChange{claim: claim, after: c.Tree, reads: c.Record.Reads}
+				after = &settledChange{claim: claim, after: c.Tree, reads: c.Record.Reads, commit: c.ID}
 			}
 		}
 	}
 	oldest := make([]settledChange, 0, len(newest))
 	for i := len(newest) - 1; i >= 0; i-- {
+		newest[i].claimed = claimed[newest[i].claim]
 		oldest = append(oldest, newest[i])
 	}
 	return oldest, nil

@@ -142,7 +142,8 @@ type outcome struct {
 	result Result
 	proof  *Evidence
 	from   string
-	again  bool // it is to be claimed anew
+	again  bool          // it is to be claimed anew
+	action SettledAction // its key is "" where the result is not to be reused
 	err    error
 }
 
@@ -468,6 +469,11 @@ func (k *Kernel) settlementNodes(p ProcessView, rw Rewrite, s Settlement, o outc
 		rw.Set = append(rw.Set, e)
 		rw.Edges = append(rw.Edges, Edge{From: n.ID, Label: LabelEvidence, To: e.ID})
 	}
+	if o.action.Key != "" && s.From == "" && s.Verdict == Pass && !s.Stale {
+		if err := rw.settles(o.action, n.ID, p.ID); err != nil {
+			return rw, err
+		}
+	}
 	for i, f := range o.result.Findings {
 		f.Process, f.Job = p.ID, o.job.id
 		n, err := MakeNode(NodeID{KindFinding, DerivedName(f.About, s.Claim, strconv.Itoa(i))}, f)
@@ -491,14 +497,18 @@ func settledWords(step Step, s Settlement) string {
 		return name + " could not run"
 	case s.Verdict == Fail:
 		return name + " failed"
-	case len(s.Paths) > 0:
-		return fmt.Sprintf("%s passed and changed %s", name, plural(len(s.Paths), "file"))
-	case strings.HasPrefix(s.From, KindAnswer+"/"):
-		return name + " passed, as a person decided"
-	case s.From != "":
-		return name + " passed, by an earlier result"
 	}
-	return name + " passed"
+	name += " passed"
+	if len(s.Paths) > 0 {
+		name += " and changed " + plural(len(s.Paths), "file")
+	}
+	switch {
+	case strings.HasPrefix(s.From, KindAnswer+"/"):
+		name += ", as a person decided"
+	case s.From != "":
+		name += ", by an earlier result"
+	}
+	return name
 }
 
 func plural(n int, word string) string {

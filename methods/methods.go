@@ -24,10 +24,11 @@
 //	GATE      {gate: NAME, args: {…}} or {run: COMMAND}
 //	METHOD    {name:, title:, cost: 0…1000, vars: {NAME: TYPE}, when: [CONDITION], steps: {NAME: STEP}}
 //	STEP      one of task:, job:, gate:, run:; args, inputs: {ARGUMENT: STEP.ARTIFACT}, after: [STEP], each: CONDITION,
-//	          title, expect, produces, needs, reads, keeps, report, chain, resource, retry, timeout, unless
+//	          title, expect, produces, needs, reads, keeps, report, chain, resource, fresh, retry,
+//	          timeout, unless
 //	job       title, params, when, worker (shell, bisect, revert, patch, repair, human, or one that is
 //	          configured here: llm, agent/NAME, adapter/NAME), run or can, chain, args, needs, reads,
-//	          produces, report, expect, retry, timeout, unless, keeps, resource, effects: {delete: [FACT], add: [FACT]}
+//	          produces, report, expect, fresh, retry, timeout, unless, keeps, resource, effects: {delete: [FACT], add: [FACT]}
 //	gate      title, params, and one of can: ABILITY, run: COMMAND, all: [GATE NAME]; report, chain, needs, timeout
 //	toolchain title, files, unless, commands, version, tests, lend, env, ask, caches, prepare: [{where, key, run, lend}],
 //	          can: {ABILITY: VARIANT or [VARIANT]}, a VARIANT being {when, run, report, needs, timeout}
@@ -179,6 +180,7 @@ type Use struct {
 	Chain    Text
 	Expect   string
 	Resource Text
+	Fresh    bool // its result is never reused
 	Retries  int
 	Backoff  int  // seconds before the first retry
 	Unless   Text // a command: where it succeeds, there is nothing to do

@@ -24,7 +24,7 @@ func (r *reader) use(o *object) Use {
 	u := Use{
 		Needs: o.list("needs"), Reads: o.list("reads"), Keeps: o.list("keeps"), Produces: o.list("produces"),
 		Report: o.text("report"), Chain: o.value("chain"), Expect: o.text("expect"), Resource: o.value("resource"),
-		Retries: o.number("retries", 0, 10), Unless: o.command("unless"), Timeout: o.number("timeout", 1, 86400),
+		Fresh: o.flag("fresh"), Retries: o.number("retries", 0, 10), Unless: o.command("unless"), Timeout: o.number("timeout", 1, 86400),
 	}
 	if n := o.keys["retry"]; n != nil {
 		if o.has("retries") {
@@ -79,7 +79,7 @@ func section[T any](r *reader, n *yaml.Node, what string, read func(name string,
 func (r *reader) job(name string, n *yaml.Node) *Job {
 	what := "job " + name
 	o := r.object(n, what, "title", "params", "when", "worker", "run", "can", "args", "effects",
-		"needs", "reads", "produces", "report", "expect", "retries", "retry", "timeout", "unless", "keeps", "resource", "chain")
+		"needs", "reads", "produces", "report", "expect", "fresh", "retries", "retry", "timeout", "unless", "keeps", "resource", "chain")
 	if o == nil {
 		return nil
 	}

@@ -273,6 +273,18 @@ func (o *object) number(key string, low, high int) int {
 	return v
 }
 
+// flag reads true or false; false where it is not given.
+func (o *object) flag(key string) bool {
+	n := o.keys[key]
+	if n == nil {
+		return false
+	}
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!bool" {
+		o.r.complain(o.r.pos(n), "", "%s: want true or false, found %s", key, kindOf(n))
+	}
+	return n.Value == "true"
+}
+
 // values reads a mapping of names to values.
 func (o *object) values(key string) map[string]Text {
 	n := o.keys[key]

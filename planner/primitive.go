@@ -152,6 +152,7 @@ func (l *library) useOf(f *facts, step *jitos.Step, job, own methods.Use, values
 	step.Report = reportOf(own.Report, orElse(job.Report, "none"))
 	step.Expect = orElse(own.Expect, job.Expect)
 	step.Resource = orElse(own.Resource.Expand(values), job.Resource.Expand(values))
+	step.Fresh = own.Fresh || job.Fresh
 	step.Retries, step.Backoff = max(own.Retries, job.Retries), max(own.Backoff, job.Backoff)
 	step.Unless = orElse(own.Unless.Shell(outer), job.Unless.Shell(values))
 	step.Timeout = own.Timeout

@@ -23,7 +23,7 @@ func doCommand(a *app) *cli.Command {
 working tree are not touched before ` + "`jitos land`" + `. Ctrl-C stops it; ` + "`jitos run`" + ` goes on from there. Ignored paths that jobs need (an
 installed dependency, a licence file) are lent to them where <git dir>/jitos/lend lists them, one a line.
 
---json ends with {"task","outcome","process","commit","slap","attempts":[{"process","slap","outcome","reason"}],
+--json ends with {"task","outcome","process","commit","slap","attempts":[{"process","slap","outcome","reason","jobs"}],
 "evidence":[{"gate","tree","verdict","name"}],"files":[…],"reason","nearest":[…],"landed","waiting":[…]}, the last as
 ` + "`jitos inbox --json`" + ` has it. Outcomes and exit codes:
 collapsed 0, already-true 0, failed 1, no-plan 3, cancelled 4, conflict 5, exhausted 6, waiting 7, denied 8.`,
@@ -45,6 +45,7 @@ func intentFlags() []cli.Flag {
 func runFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.IntFlag{Name: "jobs", Usage: "run up to `N` jobs side by side", Value: 2},
+		&cli.BoolFlag{Name: "no-cache", Usage: "run every job and gate, also where a result is on record for the same inputs"},
 		&cli.BoolFlag{Name: "dirty", Usage: "take uncommitted changes of tracked files along"},
 		&cli.BoolFlag{Name: "committed", Usage: "leave uncommitted changes out"},
 		&cli.BoolFlag{Name: "land", Usage: "put the result on your branch as well"},
@@ -73,7 +74,7 @@ func (a *app) do(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	f.kernel.Jobs = jobs
+	f.kernel.Jobs, f.kernel.NoCache = jobs, c.Bool("no-cache")
 	out, err := f.kernel.Do(c.Context, request)
 	stop()
 	return a.report(c, f, out, err)
@@ -199,11 +200,33 @@ func (a *app) tell(ctx context.Context, f *fabric, out jitos.Outcome) {
 			u.notef("or say by a command when it is done, --gate CMD, and how to get there: jitos plan %s --from FILE", out.Task)
 		}
 	}
+	if words := jobsNote(out.Attempts); words != "" {
+		u.notef("jobs: %s", words)
+	}
 	if len(out.Attempts) > 1 {
 		for i, t := range out.Attempts {
 			u.notef("attempt %d, %s: %s", i+1, clean(string(t.Process)), strings.TrimSpace(t.Outcome+" "+clean(t.Reason)))
 		}
 	}
+}
+
+// jobsNote says how many jobs ran in all attempts, where some did not have to, or ran again.
+func jobsNote(attempts []jitos.AttemptEnd) string {
+	var sum jitos.JobCounts
+	for _, t := range attempts {
+		sum.Run, sum.Reused, sum.Again = sum.Run+t.Jobs.Run, sum.Reused+t.Jobs.Reused, sum.Again+t.Jobs.Again
+	}
+	if sum.Reused+sum.Again == 0 {
+		return ""
+	}
+	words := fmt.Sprintf("%d run", sum.Run)
+	if sum.Again > 0 {
+		words += fmt.Sprintf(" (%d again)", sum.Again)
+	}
+	if sum.Reused > 0 {
+		words += fmt.Sprintf(", %d by an earlier result", sum.Reused)
+	}
+	return words
 }
 
 // passed names the gates that passed, each once.

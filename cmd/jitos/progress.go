@@ -153,6 +153,8 @@ func (u *ui) eventLine(e jitos.Event) string {
 			text += u.faint(" (" + took(e.Took) + ")")
 		}
 		return u.mark(e.Verdict, "  job   ") + " " + text
+	case "rebase":
+		return u.yellow("rebase  ") + " " + text
 	case "collapse":
 		return u.green("collapse") + " " + short(jitos.CommitID(e.Text))
 	case "discard":

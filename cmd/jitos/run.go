@@ -40,7 +40,7 @@ func (a *app) run(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	f.kernel.Jobs = jobs
+	f.kernel.Jobs, f.kernel.NoCache = jobs, c.Bool("no-cache")
 	out, err := f.runTask(ctx, id, c.String("slap"), mode)
 	if err == nil && c.Bool("land") && out.Outcome == "collapsed" {
 		var landed jitos.Landed

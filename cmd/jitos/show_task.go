@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -81,6 +82,9 @@ func (a *app) writeAttempt(ctx context.Context, b *strings.Builder, f *fabric, a
 	if p.Attempt != nil {
 		fmt.Fprintf(b, "  %s %s: %s\n", a.ui.dim("because:"), line(p.Attempt.Kind), line(p.Attempt.Reason))
 	}
+	if err := a.writeReused(ctx, b, f, at, p); err != nil {
+		return err
+	}
 	if p.Collapse != nil {
 		for _, name := range p.Collapse.Evidence {
 			e, err := jitos.Get[jitos.Evidence](ctx, at, jitos.NodeID{Kind: jitos.KindEvidence, Name: name})
@@ -106,4 +110,22 @@ func (a *app) writeAttempt(ctx context.Context, b *strings.Builder, f *fabric, a
 		fmt.Fprintf(b, "  %s %s: %s\n", a.ui.dim("conflict:"), conflictAbout(c.Record), line(c.Record.Why))
 	}
 	return nil
+}
+
+// writeReused names the jobs of an attempt that were not run, and where their results came from.
+func (a *app) writeReused(ctx context.Context, b *strings.Builder, f *fabric, at jitos.Snapshot, p jitos.ProcessView) error {
+	work, err := f.kernel.WorkOf(ctx, at, p)
+	if errors.Is(err, jitos.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	jobs, err := jitos.ViewJobs(ctx, work, p.ID)
+	for _, j := range jobs {
+		if c := j.Last(); c != nil && c.Settlement != nil && c.Settlement.From != "" {
+			fmt.Fprintf(b, "  %s %s, from %s\n", a.ui.dim("not run:"), line(j.Step.Name), clean(c.Settlement.From))
+		}
+	}
+	return err
 }
