@@ -13,6 +13,7 @@
 //	tick.go      one scheduler tick: choose, claim, dispatch, settle; dispatch.go what a job is handed
 //	collapse.go  the checked merge that ends the path, and the discard that ends it otherwise
 //	sws.go       workspaces: fork, extend, rebase
+//	race.go      attempts side by side: who may collapse, and what becomes of the others
 //	reuse.go     the key of an action, and the result of an equal one
 //	probe.go     what a job tries on file trees of their own, and how many commands run side by side
 //	prove.go     gates: evidence for one tree, and what a collapse requires of it

@@ -42,6 +42,7 @@ type Request struct {
 	Gates  []string // shell commands: each must pass on the result; the first is the goal of an intent that nothing matches
 	Mode   AbsorbMode
 	Land   bool
+	Race   int // attempts side by side; see RunOptions
 }
 
 // Outcome is what became of a task; its JSON is a promise to scripts.
@@ -58,6 +59,8 @@ type Outcome struct {
 	Nearest  []string       `json:"nearest,omitempty"`
 	Landed   CommitID       `json:"landed,omitempty"`
 	Waiting  []Waiting      `json:"waiting,omitempty"` // questions that it leaves to a person
+
+	racer *racer // of the attempts, nil where they are tried one after the other
 }
 
 // AttemptEnd is one attempt of an Outcome.
@@ -90,7 +93,7 @@ func (k *Kernel) Do(ctx context.Context, r Request) (Outcome, error) {
 	if err != nil {
 		return Outcome{Outcome: outcomeOf(err), Reason: err.Error()}, err
 	}
-	out, err := k.Run(ctx, id, RunOptions{})
+	out, err := k.Run(ctx, id, RunOptions{Race: r.Race})
 	if out.Outcome == "no-plan" {
 		out.Nearest = match.Nearest
 	}
@@ -287,6 +290,7 @@ func (k *Kernel) Open(ctx context.Context, id SlapID, name string) (ProcessView,
 // RunOptions choose among the candidates of a task.
 type RunOptions struct {
 	Slap SlapID // try only this one
+	Race int    // try so many side by side: the first that is green collapses; 0 and 1: one after the other
 }
 
 // Run tries candidates until one collapses. An attempt that was interrupted is resumed first. When all candidates of a
@@ -314,6 +318,10 @@ func (k *Kernel) run(ctx context.Context, id TaskID, o RunOptions, out *Outcome)
 	}
 	switch v.Status {
 	case Done:
+		if err := k.outrun(ctx, id, out); err != nil { // killed before it could
+			return err
+		}
+		out.Attempts = []AttemptEnd{}
 		return k.alreadyDone(ctx, at, v, out)
 	case Withdrawn:
 		return fmt.Errorf("task %s: %w: it was withdrawn", id, ErrInvalid)
@@ -322,28 +330,46 @@ func (k *Kernel) run(ctx context.Context, id TaskID, o RunOptions, out *Outcome)
 	case ByHand:
 		return fmt.Errorf("task %s: %w: workspace %s is worked on by hand", id, ErrWaiting, v.Processes[len(v.Processes)-1].Process.SWS)
 	case Open:
+		var lanes []lane
 		for _, p := range v.Processes {
 			if p.Open() {
-				if done, err := k.attempt(ctx, p, out); done || err != nil {
-					return err
-				}
-				if out.parked() {
-					continue
-				}
-				if s, err := k.repair(ctx, p); err != nil {
-					return err
-				} else if s != "" {
-					if done, _, err := k.tryPlan(ctx, s, o, out); done || err != nil {
-						return err
-					}
-				}
+				lanes = append(lanes, func(ctx context.Context, out *Outcome) (bool, bool, error) { return k.resume(ctx, p, o, out) })
 			}
+		}
+		if done, _, err := k.tryAll(ctx, id, o, lanes, out); done || err != nil {
+			return err
 		}
 	}
 	if done, err := k.alreadyTrue(ctx, at, v, out); done || err != nil {
 		return err
 	}
 	return k.tryCandidates(ctx, id, o, out)
+}
+
+// resume goes on with an attempt that was interrupted, and with what repairs of its plan come to.
+func (k *Kernel) resume(ctx context.Context, p ProcessView, o RunOptions, out *Outcome) (done, again bool, err error) {
+	if done, err := k.attempt(ctx, p, out); done || err != nil || out.parked() {
+		return done, false, err
+	}
+	s, err := k.repair(ctx, p)
+	if s == "" || err != nil {
+		return false, false, err
+	}
+	done, _, err = k.tryPlan(ctx, s, o, out)
+	return done, false, err // others are open, too
+}
+
+// tryAll tries one after the other until one collapses or it is time to plan again, or lets them race.
+func (k *Kernel) tryAll(ctx context.Context, id TaskID, o RunOptions, lanes []lane, out *Outcome) (done, again bool, err error) {
+	if o.Race > 1 {
+		return k.race(ctx, id, o.Race, lanes, out)
+	}
+	for _, try := range lanes {
+		if done, again, err = try(ctx, out); done || again || err != nil {
+			return done, again, err
+		}
+	}
+	return false, false, nil
 }
 
 // maxRounds bounds how often one run asks the planner anew.
@@ -358,12 +384,12 @@ func (k *Kernel) tryCandidates(ctx context.Context, id TaskID, o RunOptions, out
 		if len(slaps) == 0 {
 			break
 		}
-		for _, s := range slaps {
-			if done, again, err := k.tryPlan(ctx, s, o, out); done || err != nil {
-				return err
-			} else if again {
-				break
-			}
+		lanes := make([]lane, len(slaps))
+		for i, s := range slaps {
+			lanes[i] = func(ctx context.Context, out *Outcome) (bool, bool, error) { return k.tryPlan(ctx, s, o, out) }
+		}
+		if done, _, err := k.tryAll(ctx, id, o, lanes, out); done || err != nil {
+			return err
 		}
 	}
 	return k.noMore(ctx, id, out)
@@ -473,7 +499,10 @@ func (k *Kernel) attempt(ctx context.Context, p ProcessView, out *Outcome) (bool
 	case err == nil:
 		out.Outcome, out.Process, out.Commit, out.Slap = "collapsed", p.ID, commit, p.Process.Slap
 		out.Attempts, out.Waiting = append(out.Attempts, end), nil
-		return true, k.outrun(ctx, p.Process.Task, p.ID)
+		if out.racer != nil {
+			return true, nil // when the others have stopped
+		}
+		return true, k.outrun(ctx, p.Process.Task, out)
 	case errors.As(err, &waits):
 		end.Outcome, end.Reason = "waiting", waits.q.Text
 		out.Attempts, out.Waiting = append(out.Attempts, end), append(out.Waiting, waiting(waits.id, waits.q, p.Process.SWS))
@@ -505,7 +534,12 @@ func (k *Kernel) finish(ctx context.Context, p ProcessView, out *Outcome) (Commi
 		if err := k.advance(ctx, p); err != nil {
 			return "", err
 		}
+		leave, err := out.racer.atFinish(ctx)
+		if err != nil {
+			return "", err
+		}
 		done, err := k.Collapse(ctx, p, CollapseOptions{})
+		leave(err == nil)
 		out.Files, out.Evidence = done.Files, evidenceLines(done.Evidence)
 		var conflict *ConflictError
 		if err == nil || !errors.As(err, &conflict) || !conflict.onlyReads() || try == 3 {

@@ -308,23 +308,3 @@ func (k *Kernel) approved(ctx context.Context, at Snapshot, p ProcessView, ws Sn
 	}
 	return names, waits
 }
-
-// outrun discards the attempts at a task that wait for a person, now that another one has collapsed.
-func (k *Kernel) outrun(ctx context.Context, id TaskID, by ProcessID) error {
-	at, err := k.System(ctx)
-	if err != nil {
-		return err
-	}
-	v, err := ViewTask(ctx, at, id, k.Local.Clone())
-	if err != nil {
-		return err
-	}
-	for _, p := range v.Processes {
-		if p.Open() && p.ID != by && p.Process.Owner == k.Local.Clone() && !p.Process.Hand {
-			if err := k.Discard(ctx, p, "outrun", "it waited for a person, and "+string(by)+" collapsed first"); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}

@@ -44,7 +44,8 @@ func intentFlags() []cli.Flag {
 // runFlags are those of every command that runs jobs for the current branch.
 func runFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.IntFlag{Name: "jobs", Usage: "run up to `N` jobs side by side", Value: 2},
+		&cli.IntFlag{Name: "jobs", Usage: "run up to `N` jobs side by side, in all attempts together; with --race as many as attempts, else 2"},
+		&cli.IntFlag{Name: "race", Usage: "try `N` plans side by side; the first that is green collapses, the others stop", Value: 1},
 		&cli.BoolFlag{Name: "no-cache", Usage: "run every job and gate, also where a result is on record for the same inputs"},
 		&cli.BoolFlag{Name: "dirty", Usage: "take uncommitted changes of tracked files along"},
 		&cli.BoolFlag{Name: "committed", Usage: "leave uncommitted changes out"},
@@ -53,12 +54,20 @@ func runFlags() []cli.Flag {
 	}
 }
 
-func jobsOf(c *cli.Context) (int, error) {
-	n := c.Int("jobs")
-	if n < 1 {
-		return 0, usage("--jobs %d: want 1 or more", n)
+// howToRun reads the flags that tell how attempts and jobs run, and tells how many attempts do side by side.
+func (a *app) howToRun(c *cli.Context) (set func(*jitos.Kernel), race int, err error) {
+	race, jobs := c.Int("race"), c.Int("jobs")
+	if race < 1 {
+		return nil, 0, usage("--race %d: want 1 or more", race)
 	}
-	return n, nil
+	if !c.IsSet("jobs") {
+		jobs = max(2, race)
+	}
+	if jobs < 1 {
+		return nil, 0, usage("--jobs %d: want 1 or more", jobs)
+	}
+	a.ui.numbered = race > 1
+	return func(k *jitos.Kernel) { k.Jobs, k.NoCache = jobs, c.Bool("no-cache") }, race, nil
 }
 
 func (a *app) do(c *cli.Context) error {
@@ -66,7 +75,7 @@ func (a *app) do(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	jobs, err := jobsOf(c)
+	set, race, err := a.howToRun(c)
 	if err != nil {
 		return err
 	}
@@ -74,7 +83,8 @@ func (a *app) do(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	f.kernel.Jobs, f.kernel.NoCache = jobs, c.Bool("no-cache")
+	set(f.kernel)
+	request.Race = race
 	out, err := f.kernel.Do(c.Context, request)
 	stop()
 	return a.report(c, f, out, err)

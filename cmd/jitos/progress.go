@@ -20,6 +20,7 @@ type live struct {
 
 type running struct {
 	job   jitos.JobID
+	of    jitos.ProcessID
 	text  string
 	said  string
 	since time.Time
@@ -59,8 +60,10 @@ func (l *live) draw() {
 func (u *ui) progress() (notify func(jitos.Event), stop func()) {
 	if !u.errTTY {
 		return func(e jitos.Event) {
+			u.mu.Lock()
+			defer u.mu.Unlock()
 			if s := u.eventLine(e); s != "" {
-				u.notef("%s", s)
+				fmt.Fprintln(u.err, s)
 			}
 		}, func() {}
 	}
@@ -97,22 +100,22 @@ func (u *ui) progress() (notify func(jitos.Event), stop func()) {
 
 // show brings the live region up to date with an event.
 func (u *ui) show(l *live, e jitos.Event) {
-	text := u.eventLine(e)
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	text := u.eventLine(e)
 	l.clear()
 	if e.Kind != "say" && e.Kind != "job" { // a gate that runs by itself is over when anything else happens
-		l.jobs = slices.DeleteFunc(l.jobs, func(r running) bool { return r.job == "" })
+		l.jobs = slices.DeleteFunc(l.jobs, func(r running) bool { return r.job == "" && r.of == e.Process })
 	}
 	at := slices.IndexFunc(l.jobs, func(r running) bool { return r.job == e.Job })
 	switch e.Kind {
 	case "gate":
 		if e.Verdict == "" {
-			l.jobs = append(l.jobs, running{text: line(e.Text), since: time.Now()})
+			l.jobs = append(l.jobs, running{of: e.Process, text: u.attempt(e) + line(e.Text), since: time.Now()})
 			text = ""
 		}
 	case "job":
-		l.jobs = append(l.jobs, running{job: e.Job, text: line(e.Text), since: time.Now()})
+		l.jobs = append(l.jobs, running{job: e.Job, of: e.Process, text: u.attempt(e) + line(e.Text), since: time.Now()})
 		text = ""
 	case "say":
 		if at >= 0 {
@@ -130,9 +133,25 @@ func (u *ui) show(l *live, e jitos.Event) {
 	l.draw()
 }
 
-// eventLine is an event as a line of its own; "" for one that gets none.
+// attempt marks what an attempt of several at once tells: "#2 ". It is called with the lock held.
+func (u *ui) attempt(e jitos.Event) string {
+	if !u.numbered || e.Process == "" {
+		return ""
+	}
+	n, known := u.attempts[e.Process]
+	if !known {
+		if u.attempts == nil {
+			u.attempts = map[jitos.ProcessID]int{}
+		}
+		n = len(u.attempts) + 1
+		u.attempts[e.Process] = n
+	}
+	return fmt.Sprintf("#%d ", n)
+}
+
+// eventLine is an event as a line of its own; "" for one that gets none. It is called with the lock held.
 func (u *ui) eventLine(e jitos.Event) string {
-	text := line(e.Text)
+	text := u.attempt(e) + line(e.Text)
 	switch e.Kind {
 	case "absorb", "task", "notice", "land":
 		return u.faint(fmt.Sprintf("%-8s", e.Kind)) + " " + text
@@ -156,7 +175,7 @@ func (u *ui) eventLine(e jitos.Event) string {
 	case "rebase":
 		return u.yellow("rebase  ") + " " + text
 	case "collapse":
-		return u.green("collapse") + " " + short(jitos.CommitID(e.Text))
+		return u.green("collapse") + " " + u.attempt(e) + short(jitos.CommitID(e.Text))
 	case "discard":
 		return u.red("discard ") + " " + text
 	}

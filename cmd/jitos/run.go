@@ -32,7 +32,7 @@ func (a *app) run(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	jobs, err := jobsOf(c)
+	set, race, err := a.howToRun(c)
 	if err != nil {
 		return err
 	}
@@ -40,8 +40,8 @@ func (a *app) run(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	f.kernel.Jobs, f.kernel.NoCache = jobs, c.Bool("no-cache")
-	out, err := f.runTask(ctx, id, c.String("slap"), mode)
+	set(f.kernel)
+	out, err := f.runTask(ctx, id, c.String("slap"), mode, race)
 	if err == nil && c.Bool("land") && out.Outcome == "collapsed" {
 		var landed jitos.Landed
 		landed, err = f.kernel.Land(ctx, jitos.LandOptions{})
@@ -51,13 +51,13 @@ func (a *app) run(c *cli.Context) error {
 	return a.report(c, f, out, err)
 }
 
-func (f *fabric) runTask(ctx context.Context, id jitos.TaskID, slap string, mode jitos.AbsorbMode) (jitos.Outcome, error) {
+func (f *fabric) runTask(ctx context.Context, id jitos.TaskID, slap string, mode jitos.AbsorbMode, race int) (jitos.Outcome, error) {
 	out := jitos.Outcome{Task: id, Outcome: "failed"}
 	if _, err := f.kernel.Absorb(ctx, "", mode); err != nil {
 		out.Reason = err.Error()
 		return out, err
 	}
-	var o jitos.RunOptions
+	o := jitos.RunOptions{Race: race}
 	if slap != "" {
 		at, err := f.kernel.System(ctx)
 		if err != nil {

@@ -31,6 +31,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/term"
+
+	"github.com/jitos/jitos"
 )
 
 // ui is where a command reads and writes. Its methods are safe for concurrent use.
@@ -42,8 +44,11 @@ type ui struct {
 	outColour bool
 	errColour bool
 
-	mu   sync.Mutex
-	live *live // the region at the foot of the terminal, nil where there is none
+	numbered bool // progress tells attempts apart by numbers: several are under way at once
+
+	mu       sync.Mutex
+	attempts map[jitos.ProcessID]int // in the order in which they were first told of
+	live     *live                   // the region at the foot of the terminal, nil where there is none
 }
 
 func newUI(in io.Reader, out, err io.Writer) *ui {
