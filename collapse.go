@@ -129,6 +129,10 @@ var DefaultGate = GateRef{Gate: "tests-pass"}
 
 // collapse writes the merge commit. ErrStale where the system line has moved since at.
 func (k *Kernel) collapse(ctx context.Context, p ProcessView, at, ws Snapshot, done Collapsed, o CollapseOptions) (Snapshot, error) {
+	took, err := effortOf(ctx, ws, p.ID)
+	if err != nil {
+		return nil, err
+	}
 	return k.record(ctx, func(now Snapshot) ([]Rewrite, error) {
 		if now.Commit().ID != at.Commit().ID {
 			return nil, ErrStale
@@ -137,7 +141,7 @@ func (k *Kernel) collapse(ctx context.Context, p ProcessView, at, ws Snapshot, d
 		rw.Set, rw.Edges, rw.Drop, rw.Fabric, rw.Tree = done.Rewrite.Set, done.Rewrite.Edges, done.Rewrite.Drop, done.Rewrite.Fabric, done.Rewrite.Tree
 		rw.Parents = []CommitID{ws.Commit().ID}
 		end := Collapse{Task: p.Process.Task, Process: p.ID, Tip: ws.Commit().ID, Tree: rw.Tree, NoGate: o.NoGate,
-			Approved: done.Approved}
+			Approved: done.Approved, Seconds: took.seconds}
 		id := NodeID{KindCollapse, string(p.ID)}
 		for _, e := range done.Evidence {
 			if e.Verdict == CouldNot {
@@ -252,6 +256,10 @@ func (k *Kernel) Discard(ctx context.Context, p ProcessView, kind, reason string
 	if err != nil {
 		return err
 	}
+	took, err := effortOf(ctx, ws, p.ID)
+	if err != nil {
+		return err
+	}
 	tip := ws.Commit().ID
 	if err := k.Store.Archive(ctx, tip, string(p.ID)+": "+firstLine(reason)); err != nil {
 		return fmt.Errorf("discard %s: %w", p.Process.SWS, err)
@@ -269,7 +277,7 @@ func (k *Kernel) Discard(ctx context.Context, p ProcessView, kind, reason string
 		id := NodeID{KindAttempt, string(p.ID)}
 		rw.Edges = append(rw.Edges, Edge{From: p.ID.Node(), Label: LabelEnd, To: id})
 		return rw.with(id, Attempt{Of: p.Process.Task, Process: p.ID, Slap: p.Process.Slap, Method: slap.Methods,
-			At: p.Process.Tree, Tip: tip, Kind: kind, Reason: reason})
+			At: p.Process.Tree, Tip: tip, Kind: kind, Reason: reason, Step: took.step, Seconds: took.seconds})
 	})
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@
 //	collapse.go  the checked merge that ends the path, and the discard that ends it otherwise
 //	sws.go       workspaces: fork, extend, rebase
 //	race.go      attempts side by side: who may collapse, and what becomes of the others
+//	learn.go     what an attempt tells of its methods: how long, and what failed
 //	reuse.go     the key of an action, and the result of an equal one
 //	probe.go     what a job tries on file trees of their own, and how many commands run side by side
 //	prove.go     gates: evidence for one tree, and what a collapse requires of it
@@ -519,6 +520,8 @@ type Attempt struct {
 	Tip     CommitID  `json:"tip"`
 	Kind    string    `json:"because"` // "gate", "job", "conflict", "denied", "person", "outrun", …
 	Reason  string    `json:"reason"`
+	Step    string    `json:"step,omitempty"`   // that failed
+	Seconds int       `json:"took_s,omitempty"` // that its jobs ran, rounded down to a power of two
 }
 
 // Collapse is a process that was merged into the system line.
@@ -530,6 +533,7 @@ type Collapse struct {
 	Evidence []string  `json:"evidence,omitempty"`
 	NoGate   string    `json:"no_gate,omitempty"`  // why it was merged without a gate
 	Approved []string  `json:"approved,omitempty"` // the answers that let it through
+	Seconds  int       `json:"took_s,omitempty"`   // as in Attempt
 }
 
 // Question is what only a person can decide about an attempt. It waits as long as there is no answer of its name, its

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"testing"
+	"time"
 )
 
 // pathsOnly is a snapshot of which only paths are asked.
@@ -93,5 +94,15 @@ func TestKeyOf(t *testing.T) {
 	}
 	if key(first) == "" {
 		t.Error("there is no key")
+	}
+}
+
+// Times are kept so coarsely that the same work has the same time on record.
+func TestBucketOf(t *testing.T) {
+	for d, want := range map[time.Duration]int{0: 0, 999 * time.Millisecond: 0, time.Second: 1, 3 * time.Second: 2, 4 * time.Second: 4,
+		7999 * time.Millisecond: 4, 65 * time.Second: 64, time.Hour: 2048} {
+		if got := bucketOf(d); got != want {
+			t.Errorf("%s: %d, want %d", d, got, want)
+		}
 	}
 }

@@ -70,7 +70,7 @@ import (
 )
 
 // Version names the planner in every planning. It changes when the same input may give another answer.
-const Version = "jitos-htn/3"
+const Version = "jitos-htn/4"
 
 // Planner plans with the library that is built in and what the fabric at the snapshot adds. It is safe for concurrent use.
 type Planner struct {

@@ -79,6 +79,55 @@ func TestPlan_rank(t *testing.T) {
 	}
 }
 
+// What was tried with the same toolchains counts before all else, and a worker by its own jobs. Slow methods cost more, in steps so
+// coarse that a busy moment changes nothing.
+func TestRank_kindsWorkersTimes(t *testing.T) {
+	w := newWorld(t, nil, "task: wish\nmethods: [{name: a, steps: {s: {run: a}}}]\n")
+	plan := func(method, chain, worker string) jitos.Slap {
+		return jitos.Slap{Root: &jitos.Branch{Task: "wish", Method: method}, Steps: []jitos.Step{{Name: "s", Worker: worker, Chain: chain},
+			{Name: "r", Worker: "shell"}}}
+	}
+	tried := 0
+	ended := func(s jitos.Slap, end, step string, seconds int) {
+		tried++
+		name := fmt.Sprint("x", tried)
+		w.add(t, jitos.KindSlap, name, s)
+		w.add(t, jitos.KindProcess, name, jitos.Process{Slap: jitos.SlapID(name)})
+		if end == "collapsed" {
+			w.add(t, jitos.KindCollapse, name, jitos.Collapse{Process: jitos.ProcessID(name), Seconds: seconds})
+		} else {
+			w.add(t, jitos.KindAttempt, name, jitos.Attempt{Slap: jitos.SlapID(name), Kind: end, Step: step, Seconds: seconds})
+		}
+	}
+	for range 4 {
+		ended(plan("revert", "go", "shell"), "collapsed", "", 8)
+	}
+	ended(plan("revert", "go", "shell"), "gate", "prove", 512)
+	ended(plan("revert", "python", "shell"), "job", "s", 0)
+	ended(plan("revert", "python", "shell"), "outrun", "s", 0) // says nothing
+	ended(plan("mend", "go", "repair"), "job", "s", 64)
+	ended(plan("mend", "go", "repair"), "job", "s", 64)
+	ended(plan("mend", "go", "repair"), "job", "r", 64) // not the worker's fault
+	ended(plan("other", "go", "repair"), "collapsed", "", 0)
+	for _, tt := range []struct {
+		slap     jitos.Slap
+		why      string
+		expected float64
+	}{
+		{plan("revert", "go", "shell"), "of 5 attempts with revert on go 4 were collapsed; it took about 8s", 1 * 7.0 / 5},
+		{plan("revert", "python", "shell"), "the one attempt with revert on python failed", 1 * 3.0 / 1},
+		{plan("revert", "node", "shell"), "of 6 attempts with revert 4 were collapsed; it took about 8s", 1 * 8.0 / 5},
+		{plan("mend", "go", "repair"), "of 3 attempts with mend on go 0 were collapsed; it took about 1m4s", 2 * 5.0 / 1},
+		{plan("new", "go", "repair"), "of 3 attempts with the worker repair on go 1 passed", 1 * 5.0 / 2},
+		{plan("new", "go", "shell"), "new was not tried in this fabric", 1 * 2.0 / 1},
+	} {
+		ranks, err := New().Rank(t.Context(), w, []jitos.Slap{tt.slap})
+		if err != nil || ranks[0].Why != tt.why || ranks[0].Expected != tt.expected {
+			t.Errorf("%q, %v, %v; want %q, %v", ranks[0].Why, ranks[0].Expected, err, tt.why, tt.expected)
+		}
+	}
+}
+
 // Of several methods of a plan the one that fails most counts.
 func TestRank_weakestMethod(t *testing.T) {
 	w := newWorld(t, nil, "task: wish\nmethods: [{name: m, steps: {s: {task: deeper}}}]\n---\ntask: deeper\nmethods: [{name: x, steps: {s: {run: x}}}, {name: y, steps: {s: {run: y}}}]\n")

@@ -38,7 +38,7 @@ The candidates come best first: by what they are expected to cost until one work
 the try, divided by the chance of their methods in this fabric's attempts; --explain and "rank" say how it came about.
 
 --json: {"task","planning","slaps":[{"id","title","by","cost","methods":[…],"parent","steps":[…],"root",
-"rank":{"expected","task","method","collapsed","failed","why"}}],"why_not":[{"task","method","condition","reason",
+"rank":{"expected","task","method","worker","kind","collapsed","failed","took_s","why"}}],"why_not":[{"task","method","condition","reason",
 "binding","nearest"}],"bound","truncated"}; bound: no plan costs less, proved
 
 With --hddl it plans for two files in HDDL, the language of the planning competitions, and needs no repository: it prints
