@@ -425,7 +425,8 @@ type Settlement struct {
 	Paths     []string          `json:"paths,omitempty"` // that it changed
 	Report    *Report           `json:"report,omitempty"`
 	Millis    int64             `json:"millis"`
-	From      string            `json:"from,omitempty"` // the settlement or evidence whose result was reused
+	From      string            `json:"from,omitempty"`        // the settlement or evidence whose result was reused
+	Open      string            `json:"unsandboxed,omitempty"` // it ran without a sandbox, as the user allowed: what was missing
 }
 
 // SettledAction says that an action gave a result: who settled it, its edges tell. Equal actions have equal nodes.
@@ -461,6 +462,7 @@ type Evidence struct {
 	Report     *Report `json:"report,omitempty"`
 	Output     string  `json:"output,omitempty"`
 	Millis     int64   `json:"millis"`
+	Open       string  `json:"unsandboxed,omitempty"` // as of a Settlement
 }
 
 // Finding is knowledge that an attempt left.
@@ -722,6 +724,7 @@ type Result struct {
 	Findings  []Finding
 	Report    *Report
 	Took      time.Duration
+	Open      string // it ran without a sandbox: what was missing
 }
 
 // Executor runs actions, each in a directory of its own outside every repository. Execute may be called concurrently. An

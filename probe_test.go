@@ -92,7 +92,7 @@ func probing(t testing.TB, f *fabric, p *prober) jitos.Outcome {
 	t.Helper()
 	ctx := context.Background()
 	p.objects = f.repo.Store.Objects
-	e := &runner.Executor{Objects: f.repo.Store.Objects, Cache: filepath.Join(t.TempDir(), "cache"),
+	e := &runner.Executor{Unsandboxed: func() bool { return true }, Objects: f.repo.Store.Objects, Cache: filepath.Join(t.TempDir(), "cache"),
 		Workers: map[string]jitos.Worker{"prober": p, "counted": &counted{p: p}}}
 	defer e.Close()
 	f.kernel.Executor = e

@@ -119,6 +119,9 @@ func (k *Kernel) measure(ctx context.Context, p ProcessView, tree TreeID, step S
 		e.Report.add(*r.Report)
 	}
 	e.Output += r.Output
+	if r.Open != "" {
+		e.Open = r.Open
+	}
 	return nil
 }
 

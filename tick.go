@@ -393,7 +393,7 @@ func (k *Kernel) settle(keep, ctx context.Context, p ProcessView, done []outcome
 func (k *Kernel) settlement(ctx context.Context, p ProcessView, ws Snapshot, tree TreeID, o outcome) (Rewrite, error) {
 	r := o.result
 	s := Settlement{Claim: o.claim, Job: o.job.id, Exit: r.Exit, Verdict: r.Verdict, Reason: r.Reason, Output: r.Output,
-		Artifacts: r.Artifacts, Report: r.Report, Millis: r.Took.Milliseconds(), From: o.from}
+		Artifacts: r.Artifacts, Report: r.Report, Millis: r.Took.Milliseconds(), From: o.from, Open: r.Open}
 	if o.proof != nil { // told once, by the evidence
 		s.Output, s.Report = "", nil
 	}
@@ -449,6 +449,9 @@ func (k *Kernel) settlement(ctx context.Context, p ProcessView, ws Snapshot, tre
 	rw.What = settledWords(o.job.step, s)
 	if s.Reason != "" {
 		rw.Why = s.Reason
+	}
+	if s.Open != "" {
+		rw.Why = strings.TrimSpace(rw.Why + "\n\nIt ran without a sandbox, as was allowed: " + s.Open)
 	}
 	return k.settlementNodes(p, rw, s, o)
 }

@@ -203,7 +203,7 @@ methods:
 func TestRerunFindsForgedRepair(t *testing.T) {
 	ctx := context.Background()
 	f := newFabric(t, map[string]string{"Makefile": "test:\n\ttrue\n"})
-	e := &runner.Executor{Objects: f.repo.Store.Objects, Cache: filepath.Join(t.TempDir(), "cache"), Workers: map[string]jitos.Worker{"shell": &runner.Shell{}}}
+	e := &runner.Executor{Unsandboxed: func() bool { return true }, Objects: f.repo.Store.Objects, Cache: filepath.Join(t.TempDir(), "cache"), Workers: map[string]jitos.Worker{"shell": &runner.Shell{}}}
 	defer e.Close()
 	f.kernel.Executor = e
 	if _, err := f.kernel.SubmitMethod(ctx, "methods/house.yaml", []byte(house)); err != nil {

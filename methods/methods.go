@@ -30,7 +30,7 @@
 //	          configured here: llm, agent/NAME, adapter/NAME), run or can, chain, args, needs, reads,
 //	          produces, report, expect, fresh, retry, timeout, unless, keeps, resource, effects: {delete: [FACT], add: [FACT]}
 //	gate      title, params, and one of can: ABILITY, run: COMMAND, all: [GATE NAME]; report, chain, needs, timeout
-//	toolchain title, files, unless, commands, version, tests, lend, env, ask, caches, prepare: [{where, key, run, lend}],
+//	toolchain title, files, unless, commands, version, tests, lend, env, ask, caches, shares, prepare: [{where, key, run, lend}],
 //	          can: {ABILITY: VARIANT or [VARIANT]}, a VARIANT being {when, run, report, needs, timeout}
 //
 // A report says how the output tells which tests ran: go, pytest, unittest, tap, jest; exit: the command is the one test;

@@ -166,12 +166,12 @@ func (r *reader) gate(name string, n *yaml.Node) *Gate {
 
 func (r *reader) toolchain(name string, n *yaml.Node) *Toolchain {
 	what := "toolchain " + name
-	o := r.object(n, what, "title", "files", "unless", "commands", "version", "tests", "lend", "env", "ask", "caches", "prepare", "can")
+	o := r.object(n, what, "title", "files", "unless", "commands", "version", "tests", "lend", "env", "ask", "caches", "shares", "prepare", "can")
 	if o == nil {
 		return nil
 	}
 	t := &Toolchain{Name: name, Title: o.text("title"), Files: o.list("files"), Unless: o.list("unless"), Words: o.list("commands"),
-		Version: o.text("version"), Tests: o.list("tests"), Lend: o.list("lend"), Env: o.list("env"), Caches: o.list("caches"),
+		Version: o.text("version"), Tests: o.list("tests"), Lend: o.list("lend"), Env: o.list("env"), Caches: o.list("caches"), Shares: o.list("shares"),
 		Origin: r.origin, Pos: r.pos(n)}
 	if t.Title == "" {
 		t.Title = words(name)

@@ -14,6 +14,7 @@ type Toolchain struct {
 	Env     []string          // names of variables that jobs inherit where they are set
 	Ask     map[string]string // variable ← shell command run outside the job, in the user's own environment; its output is the value
 	Caches  []string          // variables that name a cache directory of jitos's own, kept between jobs and never captured
+	Shares  []string          // variables that name a cache of the user's, lent to jobs copy-on-write
 	Prepare []Prepare         // in order of preference; the first whose Where is there is used; none: nothing to prepare
 	Can     []Ability         // what it can do
 	Origin  string            // hash of the file that defines it; "" for the embedded library

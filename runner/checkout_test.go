@@ -242,9 +242,6 @@ func BenchmarkExecute_20kfiles(b *testing.B) {
 }
 
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == PorterArg {
-		os.Exit(Porter(os.Args[2:]))
-	}
 	os.Setenv("GIT_CONFIG_NOSYSTEM", "1")
 	os.Exit(m.Run())
 }

@@ -8,10 +8,13 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/jitos/jitos/sandbox"
 )
 
 // The streams of a command.
@@ -48,6 +51,7 @@ type ended struct {
 	exit     int // the exit status; 128 + the signal's number where a signal ended it
 	signal   syscall.Signal
 	timedOut bool
+	limit    string // of its sandbox that it went beyond, and was killed for; "" for none
 }
 
 // run runs the command, and returns when no process of it is alive: what it left in the background is killed. After ctx
@@ -60,42 +64,98 @@ func (c command) run(ctx context.Context) (ended, error) {
 	cmd := exec.Command(c.argv[0], c.argv[1:]...)
 	cmd.Dir = c.place.tree()
 	cmd.Env = environList(baseEnviron(c.place), c.vars)
-	cmd.SysProcAttr = ownSession()
-	readers, err := c.start(cmd)
-	if u := (*unmountable)(nil); errors.As(err, &u) {
-		return ended{}, err
-	}
+	job, readers, err := c.start(cmd)
 	if err != nil {
 		if errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
 			return ended{}, fmt.Errorf("%s: %w", c.argv[0], errNoProgram)
 		}
 		return ended{}, fmt.Errorf("start a command: %w", err)
 	}
-	family := &family{place: c.place, leader: cmd.Process.Pid}
-	exited := make(chan error, 1)
+	type came struct {
+		end ended
+		err error
+	}
+	exited := make(chan came, 1)
 	go func() {
-		if waitExited(cmd.Process.Pid) {
-			family.kill() // while nobody else can get the leader's number
-		}
-		exited <- cmd.Wait()
+		end, err := job.wait()
+		exited <- came{end, err}
 	}()
-	var end ended
-	err, done := wait(ctx, exited, c.timeout)
+	timedOut := false
+	got, done := wait(ctx, exited, c.timeout)
 	if !done {
-		end.timedOut = ctx.Err() == nil
-		family.signal(syscall.SIGTERM)
-		if err, done = wait(context.Background(), exited, grace); !done {
-			family.kill()
-			err = <-exited
+		timedOut = ctx.Err() == nil
+		job.stop()
+		if got, done = wait(context.Background(), exited, grace); !done {
+			job.kill()
+			got = <-exited
 		}
 	}
-	family.reaped()
 	readers.finish()
+	got.end.timedOut = timedOut
 	if ctx.Err() != nil {
-		return end, ctx.Err()
+		return got.end, ctx.Err()
 	}
-	return end.with(err)
+	return got.end, got.err
 }
+
+// job is every process that a command started, and what those started.
+type job interface {
+	stop()                // asks them to end
+	kill()                // ends them
+	wait() (ended, error) // returns when the command itself has ended, and none of them is alive
+}
+
+// begin starts a command as its place says: in a sandbox, in its overlays alone, or as it is.
+func (c command) begin(cmd *exec.Cmd) (job, error) {
+	spec, err := c.place.spec()
+	if err != nil {
+		return nil, err
+	}
+	if spec == nil {
+		cmd.SysProcAttr = ownSession()
+		if err := cmd.Start(); err != nil {
+			return nil, err
+		}
+		return &family{place: c.place, leader: cmd.Process.Pid, reap: func() (ended, error) { return ended{}.with(cmd.Wait()) }}, nil
+	}
+	if real, err := filepath.EvalSymlinks(cmd.Path); err == nil && cmd.Err == nil { // what is started may be seen
+		spec.Read = append(spec.Read, cmd.Path, real)
+	}
+	r, err := sandbox.Start(*spec, cmd)
+	if l := (*sandbox.LayerError)(nil); errors.As(err, &l) && len(spec.Lay) > 0 && (l.Layer == sandbox.Mount || spec.Bare) {
+		return nil, &unmountable{l.Why}
+	}
+	if err != nil {
+		return nil, err
+	}
+	boxed := &boxed{r}
+	if spec.Bare {
+		return &family{place: c.place, leader: r.Pid(), reap: boxed.wait}, nil
+	}
+	return boxed, nil
+}
+
+// boxed is a job in a sandbox: its processes end with the first, so nobody has to be looked for.
+type boxed struct{ r *sandbox.Running }
+
+func (b *boxed) stop() { b.r.Stop() }
+func (b *boxed) kill() { b.r.Kill() }
+func (b *boxed) wait() (ended, error) {
+	end, err := b.r.Wait()
+	return ended{exit: end.Exit, signal: syscall.Signal(end.Signal), limit: end.Limit}, err
+}
+
+// wait implements job. What the leader left is killed while nobody else can get its number.
+func (f *family) wait() (ended, error) {
+	if waitExited(f.leader) {
+		f.kill()
+	}
+	end, err := f.reap()
+	f.reaped()
+	return end, err
+}
+
+func (f *family) stop() { f.signal(syscall.SIGTERM) }
 
 // wait returns what comes from the channel, and false where the time was up or ctx ended before.
 func wait[T any](ctx context.Context, from <-chan T, most time.Duration) (T, bool) {
@@ -134,13 +194,13 @@ type readers struct {
 }
 
 // start starts the command with pipes of our own: exec's would make Wait wait for everything that inherited them.
-func (c command) start(cmd *exec.Cmd) (*readers, error) {
+func (c command) start(cmd *exec.Cmd) (job, *readers, error) {
 	r := &readers{}
 	var mine []*os.File
 	for range 2 {
 		read, write, err := os.Pipe()
 		if err != nil {
-			return nil, errors.Join(err, closeAll(r.pipes), closeAll(mine))
+			return nil, nil, errors.Join(err, closeAll(r.pipes), closeAll(mine))
 		}
 		r.pipes, mine = append(r.pipes, read), append(mine, write)
 	}
@@ -148,14 +208,11 @@ func (c command) start(cmd *exec.Cmd) (*readers, error) {
 	if c.stdin != nil {
 		read, write, err := os.Pipe()
 		if err != nil {
-			return nil, errors.Join(err, closeAll(r.pipes), closeAll(mine))
+			return nil, nil, errors.Join(err, closeAll(r.pipes), closeAll(mine))
 		}
 		cmd.Stdin, r.input, mine = read, write, append(mine, read)
 	}
-	entered, err := c.place.enter(cmd)
-	if err == nil {
-		err = entered(cmd.Start())
-	}
+	started, err := c.begin(cmd)
 	if err2 := closeAll(mine); err == nil {
 		err = err2
 	}
@@ -163,7 +220,7 @@ func (c command) start(cmd *exec.Cmd) (*readers, error) {
 		if r.input != nil {
 			err = errors.Join(err, r.input.Close())
 		}
-		return nil, errors.Join(err, closeAll(r.pipes))
+		return nil, nil, errors.Join(err, closeAll(r.pipes))
 	}
 	if r.input != nil {
 		go func() { // not waited for: the reader may block for ever
@@ -187,7 +244,7 @@ func (c command) start(cmd *exec.Cmd) (*readers, error) {
 			})
 		})
 	}
-	return r, nil
+	return started, r, nil
 }
 
 // finish returns when all output was read. The writers are dead, so the pipes are at their end; one that outlived

@@ -46,7 +46,8 @@
 //
 // # Limits
 //
-// The job's processes are found by session, descent and a mark in their environment, on Linux; elsewhere by process group.
-// This is order, not security: a job is the user's own code and runs with the user's rights. Loans are no part of
+// A job's processes run in a sandbox (package sandbox; confine.go says what they see). Where there is none and the user allowed
+// that, they run with the user's rights, and are found by session, descent and a mark in their environment, on Linux;
+// elsewhere by process group. This is order, not security. Loans are no part of
 // Environment: a result holds for the tree and the toolchain's version, whatever is installed in node_modules.
 package runner

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jitos/jitos"
 	"github.com/jitos/jitos/methods"
 )
 
@@ -201,6 +202,11 @@ func (e *Executor) findVersion(ctx context.Context, t methods.Toolchain) (string
 	}
 	defer e.give(s, true)
 	if err := s.fill(ctx, e.Objects, newManifest(emptyTree)); err != nil {
+		return "", err
+	}
+	_, done, err := e.confine(ctx, s.place, jitos.Step{Chain: t.Name}, nil)
+	defer done()
+	if err != nil {
 		return "", err
 	}
 	vars, err := e.environ(ctx, t.Name, false)

@@ -36,8 +36,13 @@ type Executor struct {
 	// Lend names further paths in Repo to lend to every job, beside those of its toolchain.
 	Lend []string
 	// OverlayFrom is from how many files on a tree is laid out as an overlay on a layer that is kept (see overlay.go), where
-	// the system allows that; 0 means never. The program must then begin with Porter.
+	// the system allows that; 0 means never.
 	OverlayFrom int
+	// NoSandbox makes no sandbox, as if this system could not: then only what Unsandboxed says lets a job run.
+	NoSandbox bool
+	// Unsandboxed tells whether jobs may run without a sandbox where this system cannot make one; nil means no. The program must
+	// import package sandbox, which it does by this one.
+	Unsandboxed func() bool
 	// Log is told what happens beside the jobs themselves, one line each; nil drops it.
 	Log func(line string)
 
@@ -48,6 +53,7 @@ type Executor struct {
 	asked    map[string]string   // answers of Toolchain.Ask, by command
 	failed   map[string]string   // preparations that failed, and why, by key
 	over     overlays
+	cell     cell
 }
 
 var _ jitos.Executor = (*Executor)(nil)
@@ -151,6 +157,11 @@ func (e *Executor) inDirectory(ctx context.Context, worker jitos.Worker, action 
 	if err != nil {
 		return refused(err, jitos.CouldNot, "the files cannot be laid out: ")
 	}
+	open, done, err := e.confine(ctx, s.place, action.Step, loans)
+	defer done()
+	if err != nil {
+		return jitos.Result{}, err
+	}
 	began := time.Now()
 	r, err := worker.Work(ctx, s.place.tree(), action, host)
 	if _, ends := worker.(enters); !ends {
@@ -159,11 +170,13 @@ func (e *Executor) inDirectory(ctx context.Context, worker jitos.Worker, action 
 	if u := (*unmountable)(nil); errors.As(err, &u) {
 		e.noOverlay()
 		e.say("%s; files are copied instead", u)
+		done()
 		return e.inDirectory(ctx, worker, action, host)
 	}
 	if err != nil || ctx.Err() != nil {
 		return r, err
 	}
+	r.Open = open
 	kept = true // whatever the job did to the files is seen when the directory is used again
 	r = judge(action.Step, r)
 	if r.Tree != "" {

@@ -34,7 +34,8 @@ func waitExited(pid int) bool {
 // sandbox holds that.
 type family struct {
 	place  place
-	leader int // 0 where it is not known: the job of a jitos that was killed
+	leader int                   // 0 where it is not known: the job of a jitos that was killed
+	reap   func() (ended, error) // waits for the leader
 }
 
 // killMarked kills what a job left running in a place.

@@ -14,6 +14,7 @@ func waitExited(int) bool { return false }
 type family struct {
 	place  place
 	leader int
+	reap   func() (ended, error) // waits for the leader
 }
 
 // killMarked does nothing here: processes are known by their group alone.

@@ -172,12 +172,20 @@ var overlayFrom, _ = strconv.Atoi(os.Getenv("TEST_OVERLAY_FROM"))
 
 func newExecutor(t testing.TB) (*Executor, *memory) {
 	m := newMemory()
-	e := &Executor{Objects: m, Cache: filepath.Join(t.TempDir(), "cache"), OverlayFrom: overlayFrom}
+	e := &Executor{Objects: m, Cache: filepath.Join(t.TempDir(), "cache"), OverlayFrom: overlayFrom, Unsandboxed: func() bool { return true }}
 	t.Cleanup(func() {
 		if err := e.Close(); err != nil {
 			t.Error(err)
 		}
 	})
+	return e, m
+}
+
+// newPlain is an Executor as on a machine without sandboxes, where the user allowed that: its jobs can tell a test, by
+// files outside, what they do.
+func newPlain(t testing.TB) (*Executor, *memory) {
+	e, m := newExecutor(t)
+	e.NoSandbox = true
 	return e, m
 }
 

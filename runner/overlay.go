@@ -12,61 +12,61 @@ import (
 	"syscall"
 
 	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/jitos/jitos/sandbox"
 )
 
 // An overlay is a place whose files are not copied: a layer lies below, what the job writes goes to a directory above (the
 // upper one), and the kernel shows both as one. It is mounted where the job runs and nowhere else: the job's command is
-// started in a mount namespace of its own by the porter, this program run again, and the mount is gone with the last process
+// started in a mount namespace of its own (package sandbox), and the mount is gone with the last process
 // of the job, however that ends. So from outside tree/ is empty; real finds a file of it.
 //
 // What differs between the layer and the wanted tree is written to the upper directory before the job starts.
 
-// mounts are what the porter has to mount for a place. It is kept as JSON beside the place, where the job does not see it.
-type mounts struct {
-	Userns bool    // a user namespace is needed to be allowed to
-	Mount  []mount // in this order: lent directories lie below the files
-	Hide   []string
-}
-
-// mount is one overlay.
-type mount struct{ On, Lower, Upper, Work string }
-
-// spec is the file of a place's mounts; a place whose files are copied has none.
-func (p place) spec() string { return string(p) + ".mounts" }
+// specFile is where it is kept, as JSON beside the place, what a place's processes see and may do: the job does not see it.
+func (p place) specFile() string { return string(p) + ".spec" }
 
 // above is where what lies above the layers of a place is kept.
 func (p place) above() string { return string(p) + ".above" }
 
-// mounts reads what is to be mounted for a place, nil where its files are there already.
-func (p place) mounts() (*mounts, error) {
-	raw, err := os.ReadFile(p.spec())
+// spec reads what the processes of a place see and may do, nil where nobody said: they run as this program does.
+func (p place) spec() (*sandbox.Spec, error) {
+	raw, err := os.ReadFile(p.specFile())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	var m mounts
+	var s sandbox.Spec
 	if err == nil {
-		err = json.Unmarshal(raw, &m)
+		err = json.Unmarshal(raw, &s)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("mounts of a job's directory: %w", err)
+		return nil, fmt.Errorf("what a job may do: %w", err)
 	}
-	return &m, nil
+	return &s, nil
+}
+
+func (p place) setSpec(s *sandbox.Spec) error {
+	raw, err := json.Marshal(s)
+	if err == nil {
+		err = os.WriteFile(p.specFile(), raw, 0o600)
+	}
+	return err
 }
 
 // real is the path under which a file of the place is found from outside of its namespace; one that is not there is "".
 func (p place) real(elem ...string) string {
 	rel := filepath.Join(elem...)
-	m, err := p.mounts()
-	if err != nil || m == nil {
-		return filepath.Join(p.tree(), rel)
-	}
 	at := filepath.Join(p.tree(), rel)
-	for i := len(m.Mount) - 1; i >= 0; i-- {
-		if o := m.Mount[i]; inside(at, o.On) {
-			return o.real(strings.TrimPrefix(strings.TrimPrefix(at, o.On), "/"))
+	s, err := p.spec()
+	if err != nil || s == nil {
+		return at
+	}
+	for i := len(s.Lay) - 1; i >= 0; i-- {
+		if o := s.Lay[i]; inside(at, o.On) {
+			return realIn(o, strings.TrimPrefix(strings.TrimPrefix(at, o.On), "/"))
 		}
 	}
-	return ""
+	return at
 }
 
 // has tells whether the place has a file, from outside of its namespace.
@@ -75,22 +75,22 @@ func (p place) has(elem ...string) bool {
 	return name != "" && hasFile(name)
 }
 
-func (m mount) real(rel string) string {
-	up := m.Upper
+func realIn(o sandbox.Overlay, rel string) string {
+	up := o.Upper
 	for _, part := range strings.Split(rel, "/") {
 		up = filepath.Join(up, part)
 		info, err := os.Lstat(up)
 		if err != nil {
-			return filepath.Join(m.Lower, rel) // from here on the layer shows, or there is nothing
+			return filepath.Join(o.Lower[0], rel) // from here on the layer shows, or there is nothing
 		}
 		if isWhiteout(info) {
 			return ""
 		}
 		if info.IsDir() && isOpaque(up) || !info.IsDir() {
-			return filepath.Join(m.Upper, rel)
+			return filepath.Join(o.Upper, rel)
 		}
 	}
-	return filepath.Join(m.Upper, rel)
+	return filepath.Join(o.Upper, rel)
 }
 
 // overlaid is the state of a slot whose files are an overlay.
@@ -111,7 +111,7 @@ func (s *slot) lay(ctx context.Context, l *layer, change *delta, loans []loan, u
 		return fmt.Errorf("empty the place of a job: %w", err)
 	}
 	kept := filepath.Dir(filepath.Dir(string(l.place)))
-	all := mounts{Userns: userns, Hide: []string{kept, s.above()}}
+	all := sandbox.Spec{Bare: true, Userns: userns, Hide: []string{kept, s.above()}}
 	if prepared := filepath.Join(filepath.Dir(kept), "prepared"); hasFile(prepared) {
 		all.Hide = append(all.Hide, prepared)
 	}
@@ -119,30 +119,26 @@ func (s *slot) lay(ctx context.Context, l *layer, change *delta, loans []loan, u
 	if err != nil {
 		return err
 	}
-	all.Mount = append(all.Mount, top)
+	all.Lay = append(all.Lay, top)
 	if err := change.write(ctx, s, top.Upper); err != nil {
 		return err
 	}
 	for _, loan := range loans {
-		m, err := s.mountLoan(ctx, len(all.Mount), top, loan)
+		m, err := s.mountLoan(ctx, len(all.Lay), top, loan)
 		if err != nil {
 			return fmt.Errorf("lend %s: %w", loan.path, err)
 		}
 		if m != nil {
-			all.Mount = append(all.Mount, *m)
+			all.Lay = append(all.Lay, *m)
 		}
 	}
-	raw, err := json.Marshal(all)
-	if err == nil {
-		err = os.WriteFile(s.spec(), raw, 0o600)
-	}
-	return err
+	return s.setSpec(&all)
 }
 
 // mount makes the directories of the n-th overlay of the slot.
-func (s *slot) mount(n int, on, lower string) (mount, error) {
+func (s *slot) mount(n int, on, lower string) (sandbox.Overlay, error) {
 	dir := filepath.Join(s.above(), fmt.Sprint(n))
-	m := mount{On: on, Lower: lower, Upper: filepath.Join(dir, "upper"), Work: filepath.Join(dir, "work")}
+	m := sandbox.Overlay{On: on, Lower: []string{lower}, Upper: filepath.Join(dir, "upper"), Work: filepath.Join(dir, "work")}
 	if strings.ContainsAny(lower+dir, `:\,`) {
 		return m, &unmountable{"a comma, colon or backslash in " + quoted(lower)}
 	}
@@ -155,7 +151,7 @@ func (s *slot) mount(n int, on, lower string) (mount, error) {
 }
 
 // mountLoan lends a directory by an overlay of its own; a file is copied above the slot's files, and no mount.
-func (s *slot) mountLoan(ctx context.Context, n int, top mount, w loan) (*mount, error) {
+func (s *slot) mountLoan(ctx context.Context, n int, top sandbox.Overlay, w loan) (*sandbox.Overlay, error) {
 	w.files = map[string]loanedFile{}
 	s.lent = append(s.lent, &w)
 	to := filepath.Join(top.Upper, filepath.FromSlash(w.path))
@@ -187,7 +183,7 @@ func (s *slot) settle() {
 	}
 	s.over.layer.release()
 	s.over, s.lent = nil, nil
-	_ = os.Remove(s.spec())
+	_ = os.Remove(s.specFile())
 	_ = removeAll(s.above())
 }
 

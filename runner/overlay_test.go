@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,6 +17,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/sandbox"
 )
 
 // required tells whether JITOS_REQUIRE lists something.
@@ -118,6 +118,14 @@ func runAgain(t *testing.T, tests string, who *syscall.Credential) {
 	}
 }
 
+// plainOverlays is newOverlays without sandboxes, see newPlain.
+func plainOverlays(t testing.TB) (*Executor, *memory) {
+	requireOverlay(t)
+	e, m := newPlain(t)
+	e.OverlayFrom = 1
+	return e, m
+}
+
 // filesOf makes n files in directories of ten.
 func filesOf(n int) files {
 	f := files{}
@@ -129,7 +137,7 @@ func filesOf(n int) files {
 
 // A job in an overlay must not find what lies below: it would write into what other jobs start from.
 func TestOverlayHidesLayers(t *testing.T) {
-	e, m := newOverlays(t)
+	e, m := plainOverlays(t)
 	tree := put(t, m, filesOf(3))
 	r := run(t, e, tree, `grep -q " $PWD overlay " /proc/self/mountinfo || grep -q overlay /proc/mounts
 		ls -A `+e.Cache+`/layers; ls -A $PWD/../../*.above; ! mkdir `+e.Cache+`/layers/mine`)
@@ -315,8 +323,8 @@ func (*fussy) enters() {}
 
 func (f *fussy) Work(_ context.Context, dir string, _ jitos.Action, _ jitos.Host) (jitos.Result, error) {
 	f.calls++
-	m, err := placeOf(dir).mounts()
-	if err != nil || m != nil {
+	m, err := placeOf(dir).spec()
+	if err != nil || m != nil && len(m.Lay) > 0 {
 		return jitos.Result{}, errors.Join(err, &unmountable{"not today"})
 	}
 	if !hasFile(dir, "d0/f1") {
@@ -342,8 +350,8 @@ func TestOverlayFallsBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.release()
-	if err := os.WriteFile(s.spec(), []byte(`{"Mount":[{"On":"`+s.place.tree()+`","Lower":"/nowhere","Upper":"/nowhere","Work":"/nowhere"}],"Userns":`+
-		strconv.FormatBool(os.Geteuid() != 0)+`}`), 0o600); err != nil {
+	lay := sandbox.Overlay{On: s.place.tree(), Lower: []string{"/nowhere"}, Upper: "/nowhere", Work: "/nowhere"}
+	if err := s.setSpec(&sandbox.Spec{Bare: true, Userns: os.Geteuid() != 0, Lay: []sandbox.Overlay{lay}}); err != nil {
 		t.Fatal(err)
 	}
 	ran := filepath.Join(t.TempDir(), "ran")
@@ -352,7 +360,7 @@ func TestOverlayFallsBack(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	// A path that mount options cannot hold.
-	e2 := &Executor{Objects: m, Cache: filepath.Join(t.TempDir(), "a,b"), OverlayFrom: 1}
+	e2 := &Executor{Objects: m, Cache: filepath.Join(t.TempDir(), "a,b"), OverlayFrom: 1, Unsandboxed: e.Unsandboxed}
 	defer e2.Close()
 	wantVerdict(t, run(t, e2, tree, "test -e d0/f1 && ! grep -q ' $PWD overlay ' /proc/self/mounts"), jitos.Pass, "")
 }
@@ -361,7 +369,8 @@ func TestOverlayFallsBack(t *testing.T) {
 func TestOverlayOfKilledProcess(t *testing.T) {
 	if dir := os.Getenv("TEST_KILLED_CACHE"); dir != "" {
 		m := newMemory()
-		e := &Executor{Objects: m, Cache: dir, OverlayFrom: 1}
+		e := &Executor{Objects: m, Cache: dir, OverlayFrom: 1, Unsandboxed: func() bool { return true }}
+		e.NoSandbox = true
 		run(t, e, put(t, m, filesOf(3)), `echo $$ > `+dir+`/pid.part; mv `+dir+`/pid.part `+dir+`/pid; (exec sleep 300) & wait`)
 		return
 	}
@@ -382,7 +391,7 @@ func TestOverlayOfKilledProcess(t *testing.T) {
 	}
 	_ = cmd.Wait()
 	m := newMemory()
-	e := &Executor{Objects: m, Cache: dir, OverlayFrom: 1}
+	e := &Executor{Objects: m, Cache: dir, OverlayFrom: 1, Unsandboxed: func() bool { return true }}
 	defer e.Close()
 	r := run(t, e, put(t, m, filesOf(3)), "ls -d d*; touch new")
 	wantVerdict(t, r, jitos.Pass, "")

@@ -262,6 +262,11 @@ func (e *Executor) prepare(ctx context.Context, t methods.Toolchain, how methods
 		return prepared{}, r.Reason, err
 	}
 	step := jitos.Step{Name: "prepare " + t.Name, Run: how.Run, Chain: t.Name, Needs: []string{"net"}, Timeout: int(prepareTimeout.Seconds())}
+	_, done, err := e.confine(ctx, s.place, step, nil)
+	defer done()
+	if err != nil {
+		return prepared{}, "", err
+	}
 	r, err := (&Shell{Env: e.environ}).Work(ctx, s.place.tree(), jitos.Action{Step: step}, nil)
 	if err != nil {
 		return prepared{}, "", err

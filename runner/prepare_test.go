@@ -111,9 +111,13 @@ func TestLendRelocates(t *testing.T) {
 
 func TestPrepare(t *testing.T) {
 	e, m := newExecutor(t)
-	count := filepath.Join(t.TempDir(), "count")
-	tc := methods.Toolchain{Name: "tc", Title: "Tool", Lend: []string{"deps"}, Prepare: []methods.Prepare{{Where: []string{"lock"}, Key: []string{"conf/rc"},
-		Run:  "echo run >> " + count + "; test ! -e code; mkdir -p deps/bin; cp lock deps/installed; echo $PWD > deps/bin/where; if grep -q broken lock; then echo no such version; exit 1; fi",
+	cache, err := e.cacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := filepath.Join(cache, "tools", "tc", "tc_cache", "count")
+	tc := methods.Toolchain{Name: "tc", Title: "Tool", Lend: []string{"deps"}, Caches: []string{"TC_CACHE"}, Prepare: []methods.Prepare{{Where: []string{"lock"}, Key: []string{"conf/rc"},
+		Run:  "echo run >> $TC_CACHE/count; test ! -e code; mkdir -p deps/bin; cp lock deps/installed; echo $PWD > deps/bin/where; if grep -q broken lock; then echo no such version; exit 1; fi",
 		Lend: []string{"deps"}}}}
 	e.Toolchain = only(tc)
 	runs := func() int {
@@ -147,7 +151,7 @@ func TestPrepare(t *testing.T) {
 		t.Errorf("a failed installation ran %d times", runs()-3)
 	}
 	// Another process finds what was installed.
-	other := &Executor{Objects: m, Cache: e.Cache, Toolchain: e.Toolchain}
+	other := &Executor{Objects: m, Cache: e.Cache, Toolchain: e.Toolchain, Unsandboxed: e.Unsandboxed}
 	defer other.Close()
 	wantVerdict(t, run(t, other, put(t, m, files{"lock": "v1\n"}), script, chain("tc")), jitos.Pass, "")
 	if runs() != 4 {
@@ -166,7 +170,7 @@ func TestPrepare(t *testing.T) {
 
 // A toolchain of another's making runs nothing before it was allowed.
 func TestPrepareNeedsLeave(t *testing.T) {
-	e, m := newExecutor(t)
+	e, m := newPlain(t)
 	made := filepath.Join(t.TempDir(), "made")
 	e.Toolchain = only(methods.Toolchain{Name: "tc", Origin: "abc", Version: "touch " + made, Ask: map[string]string{"X": "touch " + made},
 		Prepare: []methods.Prepare{{Where: []string{"lock"}, Run: "touch " + made}}})

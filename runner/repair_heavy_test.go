@@ -92,7 +92,7 @@ func (s *score) add(t *testing.T, dir string, random *rand.Rand) {
 	if _, ok := f["go.mod"]; !ok {
 		run, report, seed = "python3 -m unittest discover -v", "unittest", seedPython
 	}
-	e, m := newExecutor(t)
+	e, m := newPlain(t)
 	e.Workers = map[string]jitos.Worker{"shell": &Shell{Env: goEnv}, "repair": &Repair{Objects: m}}
 	h := &testHost{t: t, e: e}
 	test := jitos.Step{Name: "test", Worker: "shell", Run: run, Report: report, Timeout: 120}

@@ -10,7 +10,7 @@ import (
 // mend runs the worker on files whose tests report as given.
 func mend(t *testing.T, f files, run, report string) (jitos.Result, *testHost, files) {
 	t.Helper()
-	e, m := newExecutor(t)
+	e, m := newPlain(t)
 	e.Workers = map[string]jitos.Worker{"shell": &Shell{Env: goEnv}, "repair": &Repair{Objects: m}}
 	h := &testHost{t: t, e: e}
 	tree := put(t, m, f)

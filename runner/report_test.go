@@ -110,7 +110,7 @@ func goCache(t *testing.T, e *Executor) {
 }
 
 func TestGoReport(t *testing.T) {
-	e, m := newExecutor(t)
+	e, m := newPlain(t)
 	goCache(t, e)
 	mod := files{"go.mod": "module m.test/m\n\ngo 1.20\n"}
 	with := func(more files) files {

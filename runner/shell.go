@@ -123,6 +123,8 @@ func (s *Shell) verdict(p place, step jitos.Step, end ended, found tests, signs 
 	}
 	counts := step.Report != "" && step.Report != "exit" // it tells tests apart
 	switch {
+	case end.limit != "":
+		r.Reason = "it was ended: " + end.limit
 	case end.timedOut:
 		r.Reason = "it ran longer than " + timeout(step).String() + " and was ended"
 	case counts && found.red > 0:

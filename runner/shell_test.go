@@ -149,7 +149,7 @@ func TestShellKillsTheWholeTree(t *testing.T) {
 	if _, err := os.Stat("/proc/self/stat"); err != nil {
 		t.Skip("processes are only found by /proc")
 	}
-	e, m := newExecutor(t)
+	e, m := newPlain(t)
 	tree := put(t, m, files{"a": "a"})
 	pids := t.TempDir()
 	ways := map[string]string{
@@ -194,7 +194,7 @@ func TestShellKillsTheDeaf(t *testing.T) {
 }
 
 func TestShellCancelled(t *testing.T) {
-	e, m := newExecutor(t)
+	e, m := newPlain(t)
 	tree := put(t, m, files{"a": "a"})
 	file := filepath.Join(t.TempDir(), "pid")
 	ctx, cancel := context.WithCancel(t.Context())

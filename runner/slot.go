@@ -49,7 +49,7 @@ func takeSlot(dir string) (*slot, error) {
 		if hasFile(string(p)) { // who gave it up removed it
 			killMarked(p)
 		}
-		err = errors.Join(removeAll(p.above()), removeAll(p.spec()), removeAll(string(p)))
+		err = errors.Join(removeAll(p.above()), removeAll(p.specFile()), removeAll(string(p)))
 		if err == nil {
 			err = os.MkdirAll(p.tree(), 0o700)
 		}
@@ -73,6 +73,9 @@ func (s *slot) release() {
 // Where it fails the slot must be released.
 func (s *slot) fill(ctx context.Context, objects Objects, want *manifest) error {
 	s.settle()
+	if err := removeAll(s.specFile()); err != nil {
+		return err
+	}
 	if err := s.fresh(); err != nil {
 		return fmt.Errorf("empty the place of a job: %w", err)
 	}

@@ -26,11 +26,11 @@ type upperCapture struct {
 
 // captureUpper is capture for a slot that is an overlay.
 func captureUpper(ctx context.Context, objects Objects, s *slot, keeps []string, racy int64) (captured, error) {
-	m, err := s.place.mounts()
-	if err != nil || m == nil {
+	m, err := s.place.spec()
+	if err != nil || m == nil || len(m.Lay) == 0 {
 		return captured{}, errors.Join(err, errors.New("capture: the mounts of the directory are gone"))
 	}
-	upper := m.Mount[0].Upper
+	upper := m.Lay[0].Upper
 	root, err := os.OpenRoot(upper)
 	if err != nil {
 		return captured{}, fmt.Errorf("capture: %w", err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jitos/jitos"
 	"github.com/jitos/jitos/methods"
+	"github.com/jitos/jitos/runner"
 )
 
 func allowCommand(a *app) *cli.Command {
@@ -15,10 +16,13 @@ func allowCommand(a *app) *cli.Command {
 		Name:      "allow",
 		Category:  groupLibrary,
 		Usage:     "let content that came from elsewhere run in this clone",
-		ArgsUsage: "HASH|METHOD|WORKER",
+		ArgsUsage: "HASH|METHOD|WORKER|unsandboxed",
 		Description: `Methods, gates and policy that were fetched do not run before somebody here has read them: ` + "`jitos method show NAME`" + `
 prints them. METHOD allows the file that defines it, as it is now; a later version must be allowed anew. --from allows the
 content of a file. WORKER allows one that ` + "`jitos worker list`" + ` has, as it is configured now. Nothing is shared: each clone decides for itself. For CI, JITOS_ALLOW holds hashes.
+
+unsandboxed lets jobs run in this clone although the machine cannot make sandboxes: they then have your rights, and what
+they settle says so. Where sandboxes work jobs get them all the same.
 
 --json: {"hash","what"}`,
 		Flags:  []cli.Flag{&cli.StringFlag{Name: "from", Usage: "allow what `FILE` holds"}, jsonFlag()},
@@ -58,6 +62,8 @@ func (a *app) allow(c *cli.Context) error {
 		if hash = args[0]; what == "" {
 			what = "given on the command line"
 		}
+	case args[0] == runner.AllowUnsandboxed && from == "":
+		hash, what = args[0], "jobs without a sandbox, where none can be made"
 	case from != "":
 		return usage("--from takes a HASH beside it, to compare, or nothing")
 	case f.isWorker(args[0]):

@@ -98,6 +98,20 @@ func (a *app) writing(ctx context.Context) (f *fabric, stop func(), err error) {
 	return f, stop, err
 }
 
+// boxed is called by a command that runs jobs, before it writes anything: where they cannot be sandboxed and may not run without
+// it is refused.
+func (a *app) boxed(ctx context.Context) error {
+	f, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	how, why, err := f.executor.Sandboxed(ctx)
+	if err == nil && how == "" {
+		a.ui.notef("jitos: notice: jobs run without a sandbox, as you allowed: %s", clean(why))
+	}
+	return err
+}
+
 // absorbedForeign tells whether the commit that was absorbed last holds a .jitos/: somebody merged the fabric's branch.
 func (f *fabric) absorbedForeign(ctx context.Context) bool {
 	head, err := f.store.Head(ctx, jitos.SystemRef)

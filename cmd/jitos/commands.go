@@ -149,7 +149,7 @@ Exit codes
 
 Environment
   JITOS_PAGER  shows long output on a terminal ("cat": none)    NO_COLOR   no colour
-  JITOS_ALLOW  hashes that may run here, for CI                 JITOS_NOW  the time, in seconds since 1970
+  JITOS_ALLOW  what may run here, for CI: hashes, unsandboxed   JITOS_NOW  the time, in seconds since 1970
 `, exitHelp)
 	return b.String()
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/runner"
 )
 
 func demoCommand(a *app) *cli.Command {
@@ -107,6 +108,9 @@ func (d *demonstration) tell(ctx context.Context) error {
 	if err := d.jitos(ctx, "init"); err != nil {
 		return err
 	}
+	if err := d.unboxed(ctx); err != nil {
+		return err
+	}
 	u.printf("\n%s\n\n", u.bold("2. Say what should be true. How is not your business yet."))
 	if err := d.jitos(ctx, "task", "new", "fix the failing tests"); err != nil {
 		return err
@@ -140,6 +144,20 @@ func (d *demonstration) tell(ctx context.Context) error {
 		return err
 	}
 	return d.jitos(ctx, "why", fmt.Sprintf("%s:%d", demoFile, number))
+}
+
+// unboxed lets the sample's jobs run where the machine makes no sandboxes: they are this program's own.
+func (d *demonstration) unboxed(ctx context.Context) error {
+	f, err := d.app.open(ctx)
+	if err != nil {
+		return err
+	}
+	_, _, err = f.executor.Sandboxed(ctx)
+	if !errors.Is(err, jitos.ErrDenied) {
+		return err
+	}
+	d.ui.printf("\n%s\n\n", d.ui.bold("This machine makes no sandboxes. The sample's own commands may run without; in your repositories you decide."))
+	return d.jitos(ctx, "allow", runner.AllowUnsandboxed)
 }
 
 // repairedLine finds the line that came back.

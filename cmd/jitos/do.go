@@ -79,7 +79,14 @@ func (a *app) do(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	f, stop, err := a.writing(c.Context)
+	f, _, err := a.fabric(c.Context)
+	if err != nil {
+		return err
+	}
+	if err := a.boxed(c.Context); err != nil {
+		return err
+	}
+	_, stop, err := a.writing(c.Context)
 	if err != nil {
 		return err
 	}

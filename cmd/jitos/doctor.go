@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -76,7 +75,7 @@ func (a *app) examine(ctx context.Context) []check {
 	list := []check{checkGit(ctx)}
 	f, err := a.open(ctx)
 	if err != nil {
-		return append(list, warn("repository", hintOf(err), "%v", err), checkCache(), sandboxNote())
+		return append(list, warn("repository", hintOf(err), "%v", err), checkCache(), checkSandbox(ctx, &runner.Executor{}))
 	}
 	list = append(list, f.checkRepository(ctx)...)
 	at, err := f.kernel.System(ctx)
@@ -90,7 +89,7 @@ func (a *app) examine(ctx context.Context) []check {
 	}
 	list = append(list, f.checkLocks(), f.checkPacks(), checkCache(), f.checkJobs(ctx))
 	list = append(list, f.checkRemotes(ctx)...)
-	return append(list, sandboxNote())
+	return append(list, checkSandbox(ctx, f.executor))
 }
 
 // checkJobs says how the directories of jobs come about.
@@ -347,6 +346,16 @@ func (f *fabric) checkRemotes(ctx context.Context) []check {
 	return list
 }
 
-func sandboxNote() check {
-	return note("sandbox", "jobs run on %s in directories of their own with a clean environment; nothing else holds them back: run only what you trust", runtime.GOOS)
+// checkSandbox says what holds a job back.
+func checkSandbox(ctx context.Context, e *runner.Executor) check {
+	how, why, err := e.Sandboxed(ctx)
+	switch {
+	case err != nil:
+		return warn("sandbox", hintOf(err), "%v: no job runs", err)
+	case how == "":
+		return note("sandbox", "jobs run with your rights, as you allowed: %s", why)
+	case how == "userns":
+		return ok("sandbox", "jobs see their own files, the system and their tools, in user namespaces; every layer works")
+	}
+	return ok("sandbox", "jobs see their own files, the system and their tools; every layer works")
 }

@@ -22,14 +22,9 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-
-	"github.com/jitos/jitos/runner"
 )
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == runner.PorterArg {
-		os.Exit(runner.Porter(os.Args[2:]))
-	}
 	os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr))
 }
 

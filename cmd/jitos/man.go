@@ -48,6 +48,7 @@ func manual(p *cli.App) string {
 var environment = []struct{ name, what string }{
 	{"JITOS_PAGER", `shows long output on a terminal, before PAGER; "cat": none`},
 	{"NO_COLOR", "no colour, where it is set"},
+	{"JITOS_SANDBOX", "0 makes no sandboxes, to see whether a job fails for that; it must be allowed: jitos allow unsandboxed"},
 	{"JITOS_ALLOW", "hashes of content that may run here, for CI; separated by spaces or commas"},
 	{"JITOS_NOW", "the time for new commits, in seconds since 1970"},
 	{"XDG_CACHE_HOME", "directories of jobs and their caches are below jitos/ in it"},

@@ -36,6 +36,12 @@ func (a *app) run(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if _, _, err := a.fabric(ctx); err != nil {
+		return err
+	}
+	if err := a.boxed(ctx); err != nil {
+		return err
+	}
 	f, id, stop, err := a.writingTask(ctx, args[0])
 	if err != nil {
 		return err

@@ -37,6 +37,7 @@ func TestMain(m *testing.M) {
 func repository(t *testing.T) (dir string, f *wire.Fabric) {
 	t.Helper()
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	t.Setenv("JITOS_ALLOW", "unsandboxed") // where the machine has no sandboxes
 	t.Setenv("GIT_CONFIG_NOSYSTEM", "1")
 	home := t.TempDir()
 	t.Setenv("HOME", home)

@@ -21,14 +21,10 @@ import (
 	"github.com/jitos/jitos"
 	"github.com/jitos/jitos/cmd/internal/exit"
 	"github.com/jitos/jitos/cmd/internal/wire"
-	"github.com/jitos/jitos/runner"
 	"github.com/jitos/jitos/server"
 )
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == runner.PorterArg {
-		os.Exit(runner.Porter(os.Args[2:]))
-	}
 	os.Exit(run(os.Args, os.Stdout, os.Stderr))
 }
 

@@ -6,13 +6,11 @@ import (
 	"io"
 	"os"
 	"testing"
-
-	"github.com/jitos/jitos/runner"
 )
 
 // The tasks run in processes of this binary.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && (os.Args[1] == taskArg || os.Args[1] == runner.PorterArg) {
+	if len(os.Args) > 1 && os.Args[1] == taskArg {
 		main()
 		return
 	}

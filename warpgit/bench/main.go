@@ -30,8 +30,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-
-	"github.com/jitos/jitos/runner"
 )
 
 // options are what the user asked for.
@@ -50,9 +48,6 @@ type options struct {
 }
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == runner.PorterArg {
-		os.Exit(runner.Porter(os.Args[2:]))
-	}
 	if len(os.Args) > 1 && os.Args[1] == taskArg {
 		exit(runTask(os.Args[2:]))
 		return

@@ -59,6 +59,8 @@ func Open(dir string) (*Fabric, error) {
 		Repo:        repo.Worktree,
 		Lend:        lend,
 		OverlayFrom: overlayFrom,
+		NoSandbox:   os.Getenv("JITOS_SANDBOX") == "0",
+		Unsandboxed: func() bool { return repo.Allowed(runner.AllowUnsandboxed) },
 	}
 	f.Planner.Workers = func(name string) string { return roster.WhyNot(name, repo.Allowed) }
 	f.Kernel = &jitos.Kernel{

@@ -1,0 +1,112 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Arg is the first argument of this program when it runs as a porter.
+const Arg = "--porter"
+
+// checkArg is the first argument of this program when it looks at the sandbox that it is in, see Check.
+const checkArg = "--porter-check"
+
+// Spec says what the processes of a job see and may do. Paths are absolute and clean; they are the same inside as outside.
+// Later ones lie over former ones: the system, what is hidden, what is read, what is written.
+type Spec struct {
+	System []string // read only; those that are not there are left out. Links on the way are made anew
+	Hide   []string // empty directories, where they would be seen otherwise
+	Read   []string // read only, likewise
+	Write  []string // must be there
+	Lay    []Overlay
+
+	Bare    bool   // no sandbox, only the overlays, with Hide: for a user who allowed that
+	Userns  bool   // a user namespace is needed to be allowed to mount
+	HostNet bool   // the network of the machine
+	Bridge  string // a socket of this path outside is Bridge inside: what stands for the network, see Proxy; "" for none
+	Limits  Limits
+	Without Layers // for tests: layers to leave out
+}
+
+// Overlay is a directory shown above another one: what is written goes to Upper, and Work is a scratch directory beside it. An
+// Upper of "" makes it read only; Lower may then be several directories.
+type Overlay struct {
+	On          string
+	Lower       []string
+	Upper, Work string
+}
+
+// Limits of all processes of a job together, unless said otherwise. Zero fields are not limited.
+type Limits struct {
+	Processes int           // alive at once
+	Memory    int64         // bytes that are theirs alone (not files of the disk)
+	File      int64         // bytes of one file
+	Files     int           // open descriptors of one process
+	CPU       time.Duration // of one process
+	Output    int64         // bytes on both streams
+}
+
+// Layers is a set of layers.
+type Layers uint
+
+const (
+	Mount Layers = 1 << iota
+	Pid
+	Net
+	Ipc
+	Uts
+	User
+	Capabilities
+	Landlock
+	Seccomp
+	Limit
+	Descriptors
+)
+
+var layerNames = []string{"mount", "pid", "net", "ipc", "uts", "user", "capabilities", "landlock", "seccomp", "limits", "descriptors"}
+
+// All are the layers of a sandbox, in the order of their names in the package comment.
+func All() []Layers {
+	all := make([]Layers, len(layerNames))
+	for i := range all {
+		all[i] = 1 << i
+	}
+	return all
+}
+
+func (l Layers) String() string {
+	var names []string
+	for i, name := range layerNames {
+		if l&(1<<i) != 0 {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+func (l Layers) has(one Layers) bool { return l&one != 0 }
+
+// ErrUnsupported is what Check returns where this system has no sandboxes at all.
+var ErrUnsupported = errors.New("only Linux has what a sandbox is made of")
+
+// LayerError says which layer does not work here. Nothing of the job has run.
+type LayerError struct {
+	Layer Layers // 0 where it is not known
+	Why   string
+}
+
+func (e *LayerError) Error() string {
+	if e.Layer == 0 {
+		return "the sandbox does not work: " + e.Why
+	}
+	return fmt.Sprintf("the sandbox does not work: layer %s: %s", e.Layer, e.Why)
+}
+
+// Ended is how a job's program came to its end.
+type Ended struct {
+	Exit   int    // 128 + the number of the signal where one ended it
+	Signal int    // 0 for none
+	Limit  string // the limit that it went beyond and was killed for, in words; "" for none
+}
