@@ -53,6 +53,8 @@ func (a *app) commands() []*cli.Command {
 		completionCommand(a),
 		completeCommand(a),
 		manCommand(a),
+		mcpCommand(a),
+		primeCommand(a),
 		versionCommand(a),
 	}
 }

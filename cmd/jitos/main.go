@@ -33,6 +33,11 @@ func main() {
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, heard, stop := interruptible()
 	defer stop()
+	return call(ctx, heard, args, stdin, stdout, stderr)
+}
+
+// call runs one command. Several may run at once in one process. heard is closed when interrupts cancel ctx.
+func call(ctx context.Context, heard <-chan struct{}, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	a := &app{ui: newUI(stdin, stdout, stderr), heard: heard}
 	defer a.close()
 	program := a.program()
