@@ -84,6 +84,17 @@ func compile(d *hddl.Domain, p *hddl.Problem) (*model, error) {
 	return &c.model, nil
 }
 
+// linearised is the model with every network in the linear order of its subtasks.
+func (m *model) linearised() *model {
+	out := *m
+	out.methods, out.linear = slices.Clone(m.methods), true
+	for i := range out.methods {
+		out.methods[i].before, out.methods[i].total = nil, true
+	}
+	lift(&out)
+	return &out
+}
+
 // typeset returns the set of objects of a list of types.
 func (c *compiler) typeset(types []hddl.Name) *typeset {
 	key := ""

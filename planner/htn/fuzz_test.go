@@ -29,7 +29,7 @@ func FuzzSolve(f *testing.F) {
 		}
 		ctx, stop := context.WithTimeout(context.Background(), 5*time.Second)
 		defer stop()
-		res, err := Solve(ctx, d, p, Options{Budget: 3000, K: 2, Explain: true})
+		res, err := Solve(ctx, d, p, Options{Budget: 3000, K: 2})
 		if err != nil {
 			return
 		}

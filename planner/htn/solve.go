@@ -73,7 +73,11 @@ func race(ctx context.Context, m *model, o Options) (*Result, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	e := newEngine(m)
-	tracks := []*track{newTrack(ctx, o, (&lifted{e: e}).round), newTrack(ctx, o, (&grounded{e: e.clone()}).round)}
+	second := (&grounded{e: e.clone()}).round
+	if !m.linear {
+		second = (&partial{line: grounded{e: newEngine(m.linearised())}, free: grounded{e: e.clone()}}).round
+	}
+	tracks := []*track{newTrack(ctx, o, (&lifted{e: e}).round), newTrack(ctx, o, second)}
 	res := &Result{}
 	for {
 		open := false
@@ -346,5 +350,32 @@ func (g *grounded) round(ctx context.Context, round, nodes int) answer {
 			a.over = false
 		}
 	}
+	return a
+}
+
+// partial is the second track where the order is partial: half of it is for the problem with every network in its linear order,
+// whose plans are plans, and which can be searched one task after the other. That this has none proves nothing.
+type partial struct {
+	line, free         grounded
+	lineOver, freeOver bool
+}
+
+func (p *partial) round(ctx context.Context, round, nodes int) answer {
+	var a answer
+	if !p.lineOver {
+		a = p.line.round(ctx, round, nodes/2)
+		if a.plan != nil || a.err != nil {
+			return a
+		}
+		p.lineOver = a.over || a.proved
+	}
+	spent := a.nodes
+	a = answer{over: true}
+	if !p.freeOver {
+		a = p.free.round(ctx, round, nodes-nodes/2)
+		p.freeOver = a.over
+	}
+	a.nodes += spent
+	a.over = p.lineOver && p.freeOver
 	return a
 }

@@ -29,7 +29,7 @@ type family struct {
 }
 
 var families = []family{
-	{"arms", arms}, {"courier", courier}, {"haul", haul}, {"haul-one-way", oneWay}, {"joinery", joinery}, {"mason", mason},
+	{"arms", arms}, {"courier", courier}, {"haul", haul}, {"haul-one-way", oneWay}, {"joinery", joinery}, {"joinery-no-order", noOrder}, {"mason", mason},
 	{"patience", patience}, {"rescue-all-seen", rescueAll}, {"rescue-some-seen", rescueSome}, {"wires", wires}, {"works", works},
 }
 

@@ -174,6 +174,12 @@ func joinery(w *writer, n int) {
 	}
 }
 
+// noOrder: joinery whose parts may be made in any order.
+func noOrder(w *writer, n int) {
+	w.unordered = true
+	joinery(w, n)
+}
+
 // wires: devices in a row, more cables than are needed and few that fit.
 func wires(w *writer, n int) {
 	devices := w.many(2+n, "d", "device")
