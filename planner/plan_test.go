@@ -3,6 +3,7 @@ package planner
 import (
 	"bytes"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -132,14 +133,35 @@ func TestPlan_reads(t *testing.T) {
 }
 
 func TestPlan_sameBytes(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	// Cups that are filled and emptied: what may come in which order depends on what is there.
+	cups := "task: serve\nmethods: [{name: m, steps: {a: {task: cup}, b: {job: fill, args: {c: green}}, c: {job: wash}, d: {each: {node: {kind: cup, is: $c, full: \"yes\"}}, run: \"drink {c}\", after: [a, b]}}}]\n---\n" +
+		"task: cup\nmethods: [{name: fill, vars: {c: cup}, when: [{node: {kind: cup, is: $c, full: \"no\"}}], steps: {f: {job: fill, args: {c: $c}}}}," +
+		" {name: drink, vars: {c: cup}, when: [{node: {kind: cup, is: $c, full: \"yes\"}}], steps: {d: {job: drink, args: {c: $c}}}}]\n---\n" +
+		"jobs:\n  fill: {params: {c: name}, run: x, effects: {add: [{kind: cup, is: $c, has: {full: \"yes\"}}]}}\n" +
+		"  drink: {params: {c: name}, run: x, effects: {add: [{kind: cup, is: $c, has: {full: \"no\"}}]}}\n  wash: {run: x, effects: {delete: [{kind: cup, has: {full: \"no\"}}]}}\n"
 	var first []byte
-	for range 5 {
+	p := New() // reads the library once
+	for i := range 50 {
+		runtime.GOMAXPROCS(1 + i%2)
 		files := goFiles()
 		files["package.json"] = `{"scripts": {"test": "jest", "format": "x"}, "devDependencies": {"jest": "1"}}`
-		w := newWorld(t, files)
-		slices.Reverse(w.nodes)
-		slaps, planning := planned(t, w, "fix the failing tests", nil)
-		raw, err := jitos.Canonical([]any{slaps, planning})
+		w := newWorld(t, files, cups)
+		for n, name := range []string{"red", "blue"} {
+			w.add(t, "cup", name, map[string]any{"full": []string{"yes", "no"}[n%2]})
+		}
+		if i%3 == 0 {
+			slices.Reverse(w.nodes)
+		}
+		slaps, planning, err := p.Plan(t.Context(), w, "task-1", jitos.Task{Name: "fix-failing-tests"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		served, serving, err := p.Plan(t.Context(), w, "task-1", jitos.Task{Name: "serve"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := jitos.Canonical([]any{slaps, planning, served, serving})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -147,7 +169,10 @@ func TestPlan_sameBytes(t *testing.T) {
 			first = raw
 		}
 		if !bytes.Equal(first, raw) {
-			t.Fatalf("another answer to the same question:\n%s\n%s", first, raw)
+			t.Fatalf("run %d: another answer to the same question:\n%s\n%s", i, first, raw)
+		}
+		if len(served) != defaultK {
+			t.Fatalf("%d ways to serve: %+v", len(served), serving)
 		}
 	}
 	if !bytes.Contains(first, []byte("revert the culprit (chain go)")) || !bytes.Contains(first, []byte("revert the culprit (chain node)")) {

@@ -34,6 +34,10 @@
 // A task may come up again below itself, in another state or with other arguments. The same task with the same arguments
 // in the same state cannot help and is cut off.
 //
+// The search is that of package backtrack. What no job of the library can change, files and the kinds of nodes that no effect
+// names, is asked once for the same values; predictions are bits with an undo log; where nothing that could be done led to a
+// candidate, that is not tried again in the same state with the same items left.
+//
 // # Candidates
 //
 // The cost of a candidate is the sum of the costs of its methods. The K cheapest are returned, then those first that are
