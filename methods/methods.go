@@ -29,6 +29,7 @@
 //	job       title, params, when, worker (shell, bisect, revert, patch, repair, human, or one that is
 //	          configured here: llm, agent/NAME, adapter/NAME), run or can, chain, args, needs, reads,
 //	          produces, report, expect, fresh, retry, timeout, unless, keeps, resource, effects: {delete: [FACT], add: [FACT]}
+//	FACT      {kind: K, is: NAME, has: {FIELD: VALUE}}; what is added needs is, what is deleted may leave it out: all such nodes
 //	gate      title, params, and one of can: ABILITY, run: COMMAND, all: [GATE NAME]; report, chain, needs, timeout
 //	toolchain title, files, unless, commands, version, tests, lend, env, ask, caches, shares, prepare: [{where, key, run, lend}],
 //	          can: {ABILITY: VARIANT or [VARIANT]}, a VARIANT being {when, run, report, needs, timeout}

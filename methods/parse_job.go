@@ -128,7 +128,7 @@ func isConfigured(worker string) bool {
 func (r *reader) facts(o *object, key string) []Fact {
 	var facts []Fact
 	for _, n := range o.sequence(key) {
-		f := r.object(n, "fact", "kind", "is", "has")
+		f := r.object(n, "fact (fields stand in has)", "kind", "is", "has")
 		if f == nil {
 			continue
 		}

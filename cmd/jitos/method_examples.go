@@ -88,6 +88,10 @@ func (a *app) methodTest(c *cli.Context) error {
 	if failed > 0 {
 		return fmt.Errorf("%d of %s failed", failed, plural(len(list), "example"))
 	}
+	if len(list) == 0 {
+		a.ui.notef("there is no example: nothing was tested; write one below `examples:` of a task")
+		return nil
+	}
 	a.ui.notef("%s, all hold", plural(len(list), "example"))
 	return nil
 }

@@ -161,7 +161,7 @@ func (a *app) methodLint(c *cli.Context) error {
 	}
 	if !c.Bool("json") {
 		for _, name := range append(f.policy, f.names...) {
-			a.ui.printf("%s is sound\n", clean(name))
+			a.ui.printf("%s is sound\n", clean(f.shown(name)))
 		}
 	}
 	a.ui.notef("nothing was found")
