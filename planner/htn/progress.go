@@ -50,16 +50,6 @@ type progressionSettings struct {
 	helpful bool // what the relaxed plan of a node begins with is tried first; with lazy
 }
 
-// pstep is a step of a network. It never changes; networks share what follows.
-type pstep struct {
-	node int32 // of the ground problem; below 0: the condition of method ^node
-	hash uint64
-	next []*pstep // what is ordered directly behind it; of these none is ordered before another
-	mark int32
-	look int32  // the last look ahead from a network with this step
-	adds bitset // the parts of the goal that it, or what is behind it, can still make true
-}
-
 // pnode is a node of the search.
 type pnode struct {
 	state  bitset
@@ -142,19 +132,6 @@ const seqBits = 30
 const maxQueueBytes = 90 << 20
 
 func (n *pnode) size() int { return 200 + 8*len(n.state) + 8*len(n.open) + 100*len(n.events) }
-
-func (s *progression) step(node int32, next []*pstep) *pstep {
-	h := uint64(uint32(node)) + 0x632be59bd9b4e019
-	adds := s.none
-	if node >= 0 {
-		adds = s.p.adds[node]
-	}
-	for _, n := range next {
-		h += mix(n.hash)
-		adds = adds.with(n.adds)
-	}
-	return &pstep{node: node, next: next, hash: mix(h), adds: adds}
-}
 
 // lost tells whether a part of the goal does not hold and nothing that remains can make it hold.
 func (s *progression) lost(n *pnode) bool {
@@ -271,99 +248,6 @@ func (s *progression) offer(n *pnode) {
 	return
 }
 
-// pop takes the next key: of the two queues in turn, but a thousand times from that of the relaxed plans whenever they have led
-// nearer (Richter and Westphal, "The LAMA planner", 2010).
-func (s *progression) pop() int64 {
-	which := 0
-	if len(s.first) > 0 && (len(s.queue) == 0 || s.turn[1] <= s.turn[0]) {
-		which = 1
-	}
-	s.turn[which]++
-	if which == 1 {
-		return s.first.pop()
-	}
-	return s.queue.pop()
-}
-
-// help notes what the relaxed plan of a node consists of.
-func (s *progression) help(n *pnode) {
-	if key := int64(n.least)<<32 | int64(n.h); !s.helped || key < s.best {
-		s.best, s.helped = key, true
-		s.turn[1] -= 1000
-	}
-	if s.helps == nil {
-		s.helps = make([]int32, len(s.p.nodes)+len(s.p.methods))
-	}
-	s.helpRound++
-	for _, o := range s.r.used {
-		if int(o) < s.r.actions {
-			s.helps[s.r.node[o]] = s.helpRound
-		} else {
-			s.helps[len(s.p.nodes)+int(o)-s.r.actions] = s.helpRound
-		}
-	}
-}
-
-// helpsWith tells whether a child of the node being expanded began with something of its relaxed plan.
-func (s *progression) helpsWith(n *pnode) bool {
-	for _, ev := range n.events {
-		at := int(ev.step.node)
-		if ev.method >= 0 {
-			at = len(s.p.nodes) + int(ev.method)
-		}
-		if at >= 0 && s.helps != nil && s.helps[at] == s.helpRound {
-			return true
-		}
-		if ev.method < 0 {
-			return false // what follows the first action was no choice
-		}
-	}
-	return false
-}
-
-// estimate guesses how far a node is from a plan.
-func (s *progression) estimate(n *pnode) int32 {
-	s.evals++
-	list, goal := s.list, s.p.goal
-	if s.set.serial && !s.p.po && n.least > 1 && (n.parent == nil || n.least == n.parent.least) {
-		at := int32(len(list)) - n.least + 1
-		later := s.steps[at]
-		s.wants = s.wants[:0]
-		for i, f := range goal {
-			if !later.adds.has(i) {
-				s.wants = append(s.wants, f)
-			}
-		}
-		list, goal = list[:at], s.wants
-	}
-	work := s.r.work
-	add, ff := s.r.estimate(n.state, list, goal)
-	s.count += (s.r.work - work) / s.r.price
-	if s.set.add {
-		return add
-	}
-	return ff
-}
-
-func (s *progression) collect(st *pstep) {
-	for {
-		if st.mark == s.mark {
-			return
-		}
-		st.mark = s.mark
-		if st.node >= 0 {
-			s.list, s.steps = append(s.list, st.node), append(s.steps, st)
-		}
-		if len(st.next) != 1 {
-			break
-		}
-		st = st.next[0]
-	}
-	for _, n := range st.next {
-		s.collect(n)
-	}
-}
-
 func holds(state bitset, facts []int32) bool {
 	for _, f := range facts {
 		if !state.has(int(f)) {
@@ -436,90 +320,6 @@ func (s *progression) execute(n *pnode, st *pstep) {
 	}
 	n.events = append(n.events, event{step: st, method: -1})
 	s.pass(n, st)
-}
-
-// pass takes a step away; what nothing else is ordered before becomes open.
-func (s *progression) pass(n *pnode, st *pstep) {
-	open := n.open[:0:0]
-	for _, o := range n.open {
-		if o != st {
-			open = append(open, o)
-		}
-	}
-	if len(open) > 0 && len(st.next) > 0 {
-		s.mark++
-		for _, o := range open {
-			s.markBelow(o)
-		}
-		for _, next := range st.next {
-			if next.mark != s.mark {
-				open = append(open, next)
-			}
-		}
-	} else {
-		open = append(open, st.next...)
-	}
-	n.open = open
-}
-
-// markBelow marks what is ordered behind a step.
-func (s *progression) markBelow(st *pstep) {
-	for _, next := range st.next {
-		if next.mark != s.mark {
-			next.mark = s.mark
-			s.markBelow(next)
-		}
-	}
-}
-
-// decompose replaces a step by the subtasks of a method.
-func (s *progression) decompose(n *pnode, st *pstep, mi int32) {
-	g := &s.p.methods[mi]
-	m := &s.p.e.m.methods[g.method]
-	behind := s.behind[g.method]
-	if behind == nil {
-		behind = m.behind()
-		s.behind[g.method] = behind
-	}
-	made := make([]*pstep, len(g.subs))
-	waits := s.p.po && len(g.pre) > 0
-	if len(g.subs) == 0 && !waits {
-		n.events = append(n.events, event{step: st, method: mi})
-		s.pass(n, st)
-		return
-	}
-	first := m.sources(behind)
-	for k := len(m.line) - 1; k >= 0; k-- {
-		i := m.line[k]
-		next := st.next
-		if len(behind[i]) > 0 {
-			next = make([]*pstep, len(behind[i]))
-			for k, j := range behind[i] {
-				next[k] = made[j]
-			}
-		}
-		made[i] = s.step(g.subs[i], next)
-	}
-	var sources []*pstep
-	for i, f := range first {
-		if f {
-			sources = append(sources, made[i])
-		}
-	}
-	if waits {
-		if len(sources) == 0 {
-			sources = st.next
-		}
-		sources = []*pstep{s.step(^mi, sources)}
-	}
-	open := n.open[:0:0]
-	for _, o := range n.open {
-		if o != st {
-			open = append(open, o)
-		}
-	}
-	n.open = append(open, sources...)
-	n.events = append(n.events, event{st, mi, made})
 }
 
 // plan builds the tree of the plan that was found.

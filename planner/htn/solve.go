@@ -13,6 +13,7 @@
 //	relax.go          estimates by relaxed plans
 //	lookahead.go      the relaxed plan followed as far as it goes
 //	progress.go       best-first search on the ground problem, also for partial order
+//	network.go        its networks of steps; guide.go: which of its nodes comes next
 //	tree.go           the plan and its text
 //	solve.go          which search, for how many nodes, and whose answer counts
 //	candidates.go     several plans, and a bound on the cost of all
