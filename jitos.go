@@ -20,7 +20,7 @@
 //	prove.go     gates: evidence for one tree, and what a collapse requires of it
 //	sync.go      absorb: the user's branch comes in; land.go: it goes out
 //	heal.go      what a crash or plain git left halfway
-//	verify.go    deterministic rules run again; why.go: from a change back to its intent
+//	recheck.go   settled actions run again; verify.go: deterministic rules; why.go: from a change back to its intent
 //	rewrite.go   Apply: what each rule may write, and what must be there before it
 //	policy.go    Admit: capabilities and content that was allowed
 //	park.go      questions that only a person can answer: an attempt parks, and goes on when one did

@@ -22,13 +22,16 @@ func verifyCommand(a *app) *cli.Command {
 workspace: collapsed, open, or given up and in the archive. Deterministic rules (plan and its repairs, compile, collapse,
 absorb) are run again where this program has the recorded version, and must give the same. Your own history is not replayed.
 
+--rerun runs the settled jobs and gates of all workspaces again, those whose results would be reused, in the same environment
+and where they are allowed, and wants the same files and verdicts: a result that is not what its job gives is found.
+
 First every object that these lines lead to is read and compared with its name, your history as far as it was absorbed
 included. Of a damaged or missing one you are told the name, and the commits that need it; nothing is replayed then.
 
 Ends with 1 where a commit does not hold, or an object is damaged. --json: {"holds","system","commits","rerun","replayed","plain","edges",
-"workspaces","archived","bad":{"line","commit","why"},"damaged":[{"object","path","why","commits"}]}; plain are your own commits in workspaces, edges the ends of a shallow
+"workspaces","archived","bad":{"line","commit","why"},"damaged":[{"object","path","why","commits"}],"actions":{"run","skipped"}}; plain are your own commits in workspaces, edges the ends of a shallow
 clone, archived the given up workspaces; bad is null where all holds.`,
-		Flags:  []cli.Flag{jsonFlag()},
+		Flags:  []cli.Flag{rerunFlag(), jsonFlag()},
 		Action: func(c *cli.Context) error { return a.verify(c) },
 	}
 }
@@ -47,6 +50,7 @@ type verdict struct {
 	Bad        *badCommit     `json:"bad"`
 
 	Damaged []warpgit.Damage `json:"damaged"`
+	Actions *rerunning       `json:"actions,omitempty"` // with --rerun
 }
 
 type badCommit struct {
@@ -66,6 +70,9 @@ func (a *app) verify(c *cli.Context) error {
 	}
 	f.repo.CheckObjects()
 	v := &verifying{f: f, known: map[jitos.CommitID]bool{}}
+	if c.Bool("rerun") {
+		v.out.Actions, f.kernel.NoCache = &rerunning{}, true
+	}
 	if err := v.objects(ctx); err != nil {
 		return err
 	}
@@ -128,6 +135,9 @@ func (a *app) printVerdict(o verdict) {
 		a.ui.printf(", %s at the edge of a shallow clone", plural(o.Edges, "commit"))
 	}
 	a.ui.printf("\n")
+	if o.Actions != nil {
+		a.ui.printf("run again: %s, %d not to be compared\n", plural(o.Actions.Run, "settled job"), o.Actions.Skipped)
+	}
 	if o.Workspaces+o.Archived > 0 {
 		a.ui.printf("looked into %s: %d open, %d given up\n", plural(o.Workspaces+o.Archived, "workspace"), o.Workspaces, o.Archived)
 	}
@@ -241,6 +251,9 @@ func (v *verifying) line(ctx context.Context, name string, tip jitos.CommitID) e
 			}
 		}
 		ran, err := v.f.kernel.Rerun(ctx, c)
+		if err == nil {
+			err = v.settled(ctx, c)
+		}
 		if err != nil {
 			return v.bad(ctx, name, c.ID, err)
 		}
