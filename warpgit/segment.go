@@ -8,15 +8,14 @@ import (
 	"hash/crc32"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"golang.org/x/sys/unix"
 )
 
 // A segment is a sorted table in a file that never changes: what the index (index.go) knows of a stretch of the system line,
-// from one commit, which is not part of it, to another. It is mapped, so that a look-up touches a dozen pages at any size.
+// from one commit, which is not part of it, to another. A look-up reads a dozen blocks at any size, which is cheaper than to map
+// the file for them.
 //
 //	file    blocks of 4096 bytes; the first is the head
 //	head    "jitosix1", from, to (20 bytes each), number of rows, number of blocks, ended (8 bytes each, big endian),
@@ -31,7 +30,8 @@ type segment struct {
 	from, to plumbing.Hash
 	rows     int64
 	ended    int64 // tasks that ended less those that began again
-	data     []byte
+	file     *os.File
+	size     int64
 }
 
 // row is a key with what is known of it.
@@ -62,25 +62,19 @@ func parseSegmentName(name string) (from, to plumbing.Hash, ok bool) {
 	return plumbing.NewHash(a), plumbing.NewHash(b), true
 }
 
-// openSegment maps a file. The error Is errSegment where the file is not whole, or another clone's.
+// openSegment opens a file. The error Is errSegment where the file is not whole, or another clone's.
 func openSegment(path, clone string) (*segment, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	s := &segment{path: path, file: f}
 	info, err := f.Stat()
+	if err == nil {
+		s.size = info.Size()
+		err = s.readHead(clone)
+	}
 	if err != nil {
-		return nil, err
-	}
-	s := &segment{path: path}
-	if info.Size() < blockSize || info.Size()%blockSize != 0 || info.Size() > 1<<40 {
-		return nil, fmt.Errorf("%w: %s has %d bytes", errSegment, filepath.Base(path), info.Size())
-	}
-	if s.data, err = unix.Mmap(int(f.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_SHARED); err != nil {
-		return nil, err
-	}
-	if err := s.readHead(clone); err != nil {
 		s.close()
 		return nil, err
 	}
@@ -88,6 +82,9 @@ func openSegment(path, clone string) (*segment, error) {
 }
 
 func (s *segment) readHead(clone string) error {
+	if s.size < blockSize || s.size%blockSize != 0 || s.size > 1<<40 {
+		return fmt.Errorf("%w: %s has %d bytes", errSegment, filepath.Base(s.path), s.size)
+	}
 	var b [blockSize]byte
 	if err := s.block(0, &b); err != nil {
 		return err
@@ -105,26 +102,17 @@ func (s *segment) readHead(clone string) error {
 	return nil
 }
 
-func (s *segment) close() {
-	if s.data != nil {
-		unix.Munmap(s.data)
-		s.data = nil
-	}
-}
+func (s *segment) close() { _ = s.file.Close() }
 
 // blocks counts the blocks behind the head.
-func (s *segment) blocks() int { return len(s.data)/blockSize - 1 }
+func (s *segment) blocks() int { return int(s.size/blockSize) - 1 }
 
-// block reads a block into b and returns its rows, or the whole head, after a look at its checksum. A file that is cut under the
-// mapping is a damaged one as well.
-func (s *segment) block(i int, b *[blockSize]byte) (err error) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if recover() != nil {
-			err = fmt.Errorf("%w: %s was cut off", errSegment, filepath.Base(s.path))
-		}
-	}()
-	copy(b[:], s.data[i*blockSize:])
+// block reads a block, or the head, into b, and looks at its checksum. A file that was cut since is a damaged one as well, and one
+// that the disk does not give.
+func (s *segment) block(i int, b *[blockSize]byte) error {
+	if _, err := s.file.ReadAt(b[:], int64(i)*blockSize); err != nil {
+		return fmt.Errorf("%w: %s, block %d: %v", errSegment, filepath.Base(s.path), i, err)
+	}
 	if crc32.Checksum(b[:blockSize-4], castagnoli) != binary.BigEndian.Uint32(b[blockSize-4:]) {
 		return fmt.Errorf("%w: %s, block %d", errSegment, filepath.Base(s.path), i)
 	}

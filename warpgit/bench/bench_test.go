@@ -35,7 +35,8 @@ func TestRows(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]bool{"rewrite": true, "rewrite-grouped": false, "rewrite-bytes": true, "acked": true, "status": true, "show": true, "diff": true, "diff-batch": false, "diff-fields": false,
-		"fork": true, "fork-collapse": true, "list-nodes": true, "list-rewrites": true, "edge": true, "dir-first": true, "dir-ready": true, "dir-captured": true}
+		"fork": true, "fork-collapse": true, "list-nodes": true, "list-rewrites": true, "edge": true, "dir-first": true, "dir-ready": true, "dir-captured": true,
+		"dir-copied": true, "dir-copied-captured": true}
 	for dec := json.NewDecoder(&out); dec.More(); {
 		var r result
 		if err := dec.Decode(&r); err != nil {

@@ -32,7 +32,7 @@ echo new > d3/new
 date +%s%N > "$JITOS_OUT/ended"`}
 	var all ran
 	for range args[0] {
-		e := &runner.Executor{Objects: w.store.Objects, OverlayFrom: runner.OverlayFrom}
+		e := &runner.Executor{Objects: w.store.Objects, OverlayFrom: args[1]}
 		var r jitos.Result
 		start := time.Now()
 		c, err := used(func() (err error) {

@@ -214,7 +214,7 @@ func median(list []float64) float64 {
 // table prints results for people, a header before the first.
 func table(out io.Writer) func(result) error {
 	first := true
-	const form = "%-15s %9s  %-34s %9s %9s  %6s %6s %6s %7s  %-11s %s\n"
+	const form = "%-20s %9s  %-34s %9s %9s  %6s %6s %6s %7s  %-11s %s\n"
 	return func(r result) error {
 		if first {
 			first = false

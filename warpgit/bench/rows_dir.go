@@ -6,9 +6,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/jitos/jitos/runner"
 )
 
-// dirRows make the directory of a job: the first time that its files are seen, and again; and take in what the job left.
+// dirRows make the directory of a job: the first time that its files are seen, and again; and take in what the job left. Then the
+// same where there are no overlays.
 // The peer does the same with a worktree of its own.
 func (b *bench) dirRows(int) ([]result, error) {
 	dir := filepath.Join(b.dir, fmt.Sprintf("files-%d", b.files))
@@ -43,28 +46,28 @@ func (b *bench) dirRows(int) ([]result, error) {
 		return process{dir: tree, args: []string{"sh", "-c", "git add -A && git write-tree"}}.silent()
 	}
 	var last ran
-	run := func() (err error) {
-		_, out, err := process{dir: dir, args: b.task("job", dir, 1)}.run()
-		if err == nil {
+	ready := func(overlayFrom int, fresh bool) func() (cost, error) {
+		return func() (cost, error) {
+			if fresh {
+				removeAll(filepath.Join(b.dir, "cache", "jitos"))
+			}
+			_, out, err := process{dir: dir, args: b.task("job", dir, 1, overlayFrom)}.run()
+			if err != nil {
+				return cost{}, err
+			}
 			err = json.Unmarshal(out, &last)
+			return last.Ready[0], err
 		}
-		return err
-	}
-	first := func() (cost, error) {
-		removeAll(filepath.Join(b.dir, "cache", "jitos"))
-		err := run()
-		return last.Ready[0], err
-	}
-	again := func() (cost, error) {
-		err := run()
-		return last.Ready[0], err
 	}
 	captured := func() (cost, error) { return last.Captured[0], nil }
-	all, err := inTurn(b.rounds, first, add, again, captured, stage)
+	const overlaid, copied = runner.OverlayFrom, 0
+	all, err := inTurn(b.rounds, ready(overlaid, true), add, ready(overlaid, false), captured, stage, ready(copied, true), captured)
 	if err != nil {
 		return nil, err
 	}
 	return []result{
+		compare("dir-copied", 0, "git worktree add", all[5], all[1]).reach(ofWall, 1),
+		compare("dir-copied-captured", 0, "git add -A && git write-tree", all[6], all[4]).reach(ofWall, 1),
 		compare("dir-first", 0, "git worktree add", all[0], all[1]).reach(ofWall, 1),
 		compare("dir-ready", 0, "git worktree add", all[2], all[1]).reach(ofWall, 0.05),
 		compare("dir-captured", 0, "git add -A && git write-tree", all[3], all[4]).reach(ofWall, 0.02),

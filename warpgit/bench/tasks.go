@@ -36,7 +36,7 @@ var tasks = map[string]func(w *work, args []int) error{
 	"rewrites": listRewrites,
 	"hubs":     hubs,     // edges: a node with so many, and smallHubs nodes with ten
 	"edges":    addEdges, // groups, rewrites in each, 1 for the big hub: add an edge in each rewrite
-	"job":      job,      // how often: run a job on the files of HEAD
+	"job":      job,      // how often, from how many files on with an overlay (0: never): run a job on the files of HEAD
 }
 
 // work is a repository with a kernel, for a task.
