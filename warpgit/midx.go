@@ -57,23 +57,13 @@ func (m *midx) current() bool {
 }
 
 func (m *midx) parse() error {
-	const head, chunkEntry = 12, 12
 	d := m.data
-	if len(d) < head+2*chunkEntry+20 || !bytes.HasPrefix(d, []byte("MIDX\x01\x01")) || d[7] != 0 {
+	if len(d) < 12 || !bytes.HasPrefix(d, []byte("MIDX\x01\x01")) || d[7] != 0 {
 		return fmt.Errorf("not of version 1, for SHA-1 and without a base")
 	}
-	chunks := map[string][]byte{}
-	table := d[head:]
-	if len(table) < (int(d[6])+1)*chunkEntry+20 {
-		return errCut
-	}
-	for i := range int(d[6]) {
-		start := binary.BigEndian.Uint64(table[i*chunkEntry+4:])
-		end := binary.BigEndian.Uint64(table[(i+1)*chunkEntry+4:])
-		if start > end || end > uint64(len(d)-20) {
-			return errCut
-		}
-		chunks[string(table[i*chunkEntry:][:4])] = d[start:end]
+	chunks, err := chunksOf(d, 12, int(d[6]))
+	if err != nil {
+		return err
 	}
 	m.fanout, m.ids, m.places, m.large = chunks["OIDF"], chunks["OIDL"], chunks["OOFF"], chunks["LOFF"]
 	if len(m.fanout) != 4*256 {

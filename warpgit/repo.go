@@ -75,6 +75,7 @@ func (r *Repo) open() error {
 	r.Store.now = now
 	r.Store.index.dir, r.Store.index.perm, r.Store.index.clone = r.local("index"), shared, sync.OnceValue(r.Clone)
 	r.Store.shallow = r.shallow
+	r.Store.graph = func() (*graphFile, error) { return openGraphFile(r.packs.objects) }
 	return nil
 }
 

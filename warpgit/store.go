@@ -23,6 +23,7 @@ type Store struct {
 	who       func(context.Context) (string, error) // the committer, "name <address>"
 	now       func() time.Time                      // tests pin it
 	shallow   func() ([]plumbing.Hash, error)       // the edges of a shallow clone; nil: there are none
+	graph     func() (*graphFile, error)            // git's commit-graph; nil: there is none
 	index     *graphIndex
 	stagedMu  sync.Mutex // guards staged
 	staged    map[plumbing.Hash]stagedLine
@@ -165,14 +166,35 @@ func (s *Store) Log(ctx context.Context, from jitos.CommitID) iter.Seq2[jitos.Co
 	}
 }
 
-// Line yields the commits of a line by their ids alone, back along first parents: no record and no tree is read.
+// Line yields the commits of a line by their ids alone, back along first parents: no record and no tree is read, and of what is in
+// git's commit-graph no commit either.
 func (s *Store) Line(ctx context.Context, from jitos.CommitID) iter.Seq2[jitos.CommitID, error] {
 	return func(yield func(jitos.CommitID, error) bool) {
 		edges, err := s.edges()
 		if _, perr := parseID(from); perr != nil {
 			err = perr
 		}
-		for at, more := from, true; err == nil && more && yield(at, nil); {
+		var graph *graphFile
+		if err == nil && s.graph != nil && len(edges) == 0 {
+			if graph, _ = s.graph(); graph != nil {
+				defer graph.close()
+			}
+		}
+		for at, more := from, true; err == nil && more; {
+			if graph != nil {
+				if i, ok := graph.place(plumbing.NewHash(string(at))); ok {
+					var ended error
+					err = graph.line(i, func(id plumbing.Hash) bool {
+						ended = ctx.Err()
+						return ended == nil && yield(commitID(id), nil)
+					})
+					err = errors.Join(err, ended)
+					break
+				}
+			}
+			if !yield(at, nil) {
+				return
+			}
 			at, more, err = s.parentOf(ctx, at, edges)
 		}
 		if err != nil {
