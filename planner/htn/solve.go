@@ -371,9 +371,13 @@ func (p *partial) round(ctx context.Context, round, nodes int) answer {
 		p.lineOver = a.over || a.proved
 	}
 	spent := a.nodes
+	share := nodes - nodes/2
+	if p.lineOver {
+		share = nodes - spent
+	}
 	a = answer{over: true}
 	if !p.freeOver {
-		a = p.free.round(ctx, round, nodes-nodes/2)
+		a = p.free.round(ctx, round, share)
 		p.freeOver = a.over
 	}
 	a.nodes += spent
