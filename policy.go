@@ -61,18 +61,42 @@ func Admit(step Step, grants []string, policy Policy, allowed func(hash string) 
 				"read it with `jitos method show`, then `jitos allow %s`", origin)
 		}
 	}
-	for _, need := range step.Needs {
-		if !covered(need, grants) {
-			return &Denial{What: need, Why: "step " + step.Name + " needs it and the process does not hold it"}
-		}
-		if !covered(need, policy.Grants) {
-			return &Denial{What: need, Why: "step " + step.Name + " needs it and the fabric's policy does not grant it"}
+	for _, r := range Rights(step, grants, policy) {
+		if r.Denied != "" {
+			return &Denial{What: r.Need, Why: "step " + step.Name + " needs it and " + r.Denied}
 		}
 	}
 	return nil
 }
 
-func covered(need string, grants []string) bool {
+// Right is what became of one need of a step: the grants of its process and of the policy that cover it.
+type Right struct {
+	Need    string `json:"need"`
+	Process string `json:"process,omitempty"`
+	Policy  string `json:"policy,omitempty"`
+	Denied  string `json:"denied,omitempty"` // who does not grant it, in words; "" where the step has the right
+}
+
+// Rights intersects what a step needs with what its process holds and what the policy bounds, need by need.
+func Rights(step Step, grants []string, policy Policy) []Right {
+	rights := make([]Right, 0, len(step.Needs))
+	for _, need := range step.Needs {
+		r := Right{Need: need, Process: coveredBy(need, grants), Policy: coveredBy(need, policy.Grants)}
+		switch {
+		case r.Process == "":
+			r.Denied = "the process does not hold it"
+		case r.Policy == "":
+			r.Denied = "the fabric's policy does not grant it"
+		}
+		rights = append(rights, r)
+	}
+	return rights
+}
+
+func covered(need string, grants []string) bool { return coveredBy(need, grants) != "" }
+
+// coveredBy is the first grant that covers a need, "" for none.
+func coveredBy(need string, grants []string) string {
 	verb, scope, _ := strings.Cut(need, ":")
 	for _, g := range grants {
 		gverb, gscope, scoped := strings.Cut(g, ":")
@@ -80,10 +104,10 @@ func covered(need string, grants []string) bool {
 			continue
 		}
 		if !scoped || gscope == "*" || gscope == "**" || gscope == scope || scope != "" && MatchPath(gscope, scope) {
-			return true
+			return g
 		}
 	}
-	return false
+	return ""
 }
 
 // unsafeToRepeat tells whether a step that was interrupted may have done something that running it again would do twice.

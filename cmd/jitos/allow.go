@@ -6,7 +6,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/jitos/jitos"
 	"github.com/jitos/jitos/methods"
 	"github.com/jitos/jitos/runner"
 )
@@ -100,74 +99,4 @@ func (f *fabric) isWorker(word string) bool {
 func isHash(word string) bool {
 	_, err := hex.DecodeString(word)
 	return err == nil && len(word) == 32 && strings.ToLower(word) == word
-}
-
-func capsCommand(a *app) *cli.Command {
-	return &cli.Command{
-		Name:     "caps",
-		Category: groupLibrary,
-		Usage:    "capabilities: what processes may do here",
-		Subcommands: []*cli.Command{{
-			Name:  "show",
-			Usage: "show the policy: grants, gates, quota",
-			Description: `--json: {"policy":"policy.yaml or default","origin","allowed","grants":["…"],"gates":[…],
-"quota":{"jobs","seconds","ttl_hours"}}`,
-			Flags:  []cli.Flag{jsonFlag()},
-			Action: func(c *cli.Context) error { return a.capsShow(c) },
-		}},
-	}
-}
-
-func (a *app) capsShow(c *cli.Context) error {
-	if _, err := arguments(c, 0, 0); err != nil {
-		return err
-	}
-	f, at, err := a.fabric(c.Context)
-	if err != nil {
-		return err
-	}
-	files, err := at.Fabric(c.Context)
-	if err != nil {
-		return err
-	}
-	card := policyCard{Policy: "default", Allowed: true, Grants: []string{}, Gates: []jitos.GateRef{}}
-	policy := jitos.DefaultPolicy()
-	if raw, ok := files["policy.yaml"]; ok {
-		if policy, err = methods.LoadPolicy(raw); err != nil {
-			return err
-		}
-		card.Policy, card.Origin = "policy.yaml", methods.Origin(raw)
-		card.Allowed = f.mayRun(card.Origin)
-	}
-	card.Grants, card.Gates, card.Quota = append(card.Grants, policy.Grants...), append(card.Gates, policy.Gates...), policy.Quota
-	if c.Bool("json") {
-		return a.ui.json(card)
-	}
-	a.ui.printf("policy: %s\n", card.Policy)
-	if !card.Allowed {
-		a.ui.printf("its commands are not allowed in this clone yet: jitos allow %s\n", card.Origin)
-	}
-	for _, g := range card.Grants {
-		a.ui.printf("  grant  %s\n", clean(g))
-	}
-	for _, g := range card.Gates {
-		name := g.Gate
-		if name == "" {
-			name = g.Run
-		}
-		a.ui.printf("  gate   %s\n", line(name))
-	}
-	a.ui.printf("  quota  %s and %d s of jobs for each process; open ones may be discarded after %d h\n",
-		plural(card.Quota.Jobs, "job"), card.Quota.Seconds, card.Quota.TTL)
-	return nil
-}
-
-// policyCard is what caps show prints as JSON.
-type policyCard struct {
-	Policy  string          `json:"policy"`
-	Origin  string          `json:"origin"`
-	Allowed bool            `json:"allowed"`
-	Grants  []string        `json:"grants"`
-	Gates   []jitos.GateRef `json:"gates"`
-	Quota   jitos.Quota     `json:"quota"`
 }

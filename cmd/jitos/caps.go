@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/methods"
+)
+
+func capsCommand(a *app) *cli.Command {
+	return &cli.Command{
+		Name:     "caps",
+		Category: groupLibrary,
+		Usage:    "capabilities: what processes may do here",
+		Subcommands: []*cli.Command{{
+			Name:  "show",
+			Usage: "show the policy: grants, gates, quota",
+			Description: `--json: {"policy":"policy.yaml or default","origin","allowed","grants":["…"],"gates":[…],
+"quota":{"jobs","seconds","ttl_hours"}}`,
+			Flags:  []cli.Flag{jsonFlag()},
+			Action: func(c *cli.Context) error { return a.capsShow(c) },
+		}, {
+			Name:      "explain",
+			Usage:     "show what a job may do, need by need, and who grants or denies it",
+			ArgsUsage: "JOB",
+			Description: `A job has what it needs and its process holds and the policy grants: the intersection. What no line allows, it may not.
+Exit 8 where something is denied.
+
+--json: {"job","step","worker","rights":[{"need","process","policy","denied"}]}`,
+			Flags:  []cli.Flag{jsonFlag()},
+			Action: func(c *cli.Context) error { return a.capsExplain(c) },
+		}},
+	}
+}
+
+func (a *app) capsShow(c *cli.Context) error {
+	if _, err := arguments(c, 0, 0); err != nil {
+		return err
+	}
+	f, at, err := a.fabric(c.Context)
+	if err != nil {
+		return err
+	}
+	card := policyCard{Policy: "default", Allowed: true, Grants: []string{}, Gates: []jitos.GateRef{}}
+	policy, origin, err := policyAt(c.Context, at)
+	if err != nil {
+		return err
+	}
+	if origin != "" {
+		card.Policy, card.Origin, card.Allowed = "policy.yaml", origin, f.mayRun(origin)
+	}
+	card.Grants, card.Gates, card.Quota = append(card.Grants, policy.Grants...), append(card.Gates, policy.Gates...), policy.Quota
+	if c.Bool("json") {
+		return a.ui.json(card)
+	}
+	a.ui.printf("policy: %s\n", card.Policy)
+	if !card.Allowed {
+		a.ui.printf("its commands are not allowed in this clone yet: jitos allow %s\n", card.Origin)
+	}
+	for _, g := range card.Grants {
+		a.ui.printf("  grant  %s\n", clean(g))
+	}
+	for _, g := range card.Gates {
+		name := g.Gate
+		if name == "" {
+			name = g.Run
+		}
+		a.ui.printf("  gate   %s\n", line(name))
+	}
+	a.ui.printf("  quota  %s and %d s of jobs for each process; open ones may be discarded after %d h\n",
+		plural(card.Quota.Jobs, "job"), card.Quota.Seconds, card.Quota.TTL)
+	return nil
+}
+
+// policyCard is what caps show prints as JSON.
+type policyCard struct {
+	Policy  string          `json:"policy"`
+	Origin  string          `json:"origin"`
+	Allowed bool            `json:"allowed"`
+	Grants  []string        `json:"grants"`
+	Gates   []jitos.GateRef `json:"gates"`
+	Quota   jitos.Quota     `json:"quota"`
+}
+
+// policyAt is the policy at a snapshot, and the hash of its file, "" for the default.
+func policyAt(ctx context.Context, at jitos.Snapshot) (jitos.Policy, string, error) {
+	files, err := at.Fabric(ctx)
+	if err != nil {
+		return jitos.Policy{}, "", err
+	}
+	raw, ok := files["policy.yaml"]
+	if !ok {
+		return jitos.DefaultPolicy(), "", nil
+	}
+	policy, err := methods.LoadPolicy(raw)
+	return policy, methods.Origin(raw), err
+}
+
+func (a *app) capsExplain(c *cli.Context) error {
+	ctx := c.Context
+	args, err := arguments(c, 1, 1)
+	if err != nil {
+		return err
+	}
+	f, at, err := a.fabric(ctx)
+	if err != nil {
+		return err
+	}
+	found, err := f.find(ctx, at, args[0])
+	if err != nil {
+		return err
+	}
+	if found.id.Kind != jitos.KindJob {
+		return usage("%s/%s is no job: `jitos show` lists those of a task", found.id.Kind, found.id.Name)
+	}
+	job, err := jitos.Get[jitos.Job](ctx, found.at, found.id)
+	if err != nil {
+		return err
+	}
+	process, err := jitos.Get[jitos.Process](ctx, found.at, job.Process.Node())
+	if err != nil {
+		return err
+	}
+	policy, origin, err := policyAt(ctx, at)
+	if err != nil {
+		return err
+	}
+	rights := jitos.Rights(job.Step, process.Grants, policy)
+	if c.Bool("json") {
+		err = a.ui.json(map[string]any{"job": found.id.Name, "step": job.Step.Name, "worker": job.Step.Worker, "rights": rights})
+		if err != nil {
+			return err
+		}
+	} else {
+		from := "the default policy"
+		if origin != "" {
+			from = "policy.yaml"
+		}
+		a.ui.printf("job %s, step %s\n", clean(found.id.Name), clean(job.Step.Name))
+		if len(rights) == 0 {
+			a.ui.printf("  it needs nothing: it sees its files, the system and its tools, and what it changes is dropped or refused\n")
+		}
+		for _, r := range rights {
+			what := "has it by " + r.Process + " of its process, within " + r.Policy + " of " + from
+			if r.Denied != "" {
+				what = "denied: " + r.Denied
+			}
+			a.ui.printf("  needs  %-16s %s\n", clean(r.Need), clean(what))
+		}
+	}
+	for _, r := range rights {
+		if r.Denied != "" {
+			return &jitos.Denial{What: r.Need, Why: fmt.Sprintf("step %s needs it and %s", job.Step.Name, r.Denied)}
+		}
+	}
+	return nil
+}
