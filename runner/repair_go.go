@@ -24,7 +24,7 @@ type goSubject struct {
 	packages map[string]goPackage // those of the module that failing tests depend on, by import path
 	exports  map[string]string    // files with the export data of packages
 	tests    []goCase             // the failing ones that fail alone, at most maxFailing
-	timeout  int                  // seconds that tests may take with an edit
+	timeout  int                  // seconds of processor time that a test may take with an edit
 	schema   jitos.TreeID
 	sites    map[int]int
 }
@@ -240,7 +240,7 @@ func (g *goSubject) spectrum(r jitos.Result, spans []repair.Span, failing []goCa
 			slowest = max(slowest, seconds)
 		}
 	}
-	g.timeout = 5 + 4*slowest
+	g.timeout = 2 + slowest
 	for line := range strings.Lines(r.Artifacts["counts"] + "\n") {
 		var kind rune
 		var span, n int
@@ -347,7 +347,8 @@ func (g *goSubject) sieve(ctx context.Context, s *repairing, ids []int) ([]int, 
 	}
 	var run strings.Builder
 	for _, t := range g.tests {
-		fmt.Fprintf(&run, "enter %s; \"$binary\" -test.run %s -test.timeout %ds </dev/null >/dev/null 2>&1 || return 1\n", shellQuote(t.pkg), shellQuote(t.pattern), g.timeout)
+		fmt.Fprintf(&run, "enter %s; (ulimit -t %d; exec \"$binary\" -test.run %s -test.timeout %ds) </dev/null >/dev/null 2>&1 || return 1\n",
+			shellQuote(t.pkg), g.timeout, shellQuote(t.pattern), 5*g.timeout)
 	}
 	end, _ := ctx.Deadline()
 	script := g.build(s, g.tests) + "run() {\n" + run.String() + "}\n" + fmt.Sprintf(sieveScript, end.Add(-time.Second).Unix(),
@@ -387,7 +388,7 @@ exit 0
 func (g *goSubject) apart(ctx context.Context, s *repairing, ids []int) (passed []int, tried int, err error) {
 	var run strings.Builder
 	for _, t := range g.tests {
-		fmt.Fprintf(&run, "go test -count=1 -vet=off -run %s -timeout %ds %s\n", shellQuote(t.pattern), g.timeout, shellQuote(t.pkg))
+		fmt.Fprintf(&run, "go test -count=1 -vet=off -run %s -timeout %ds %s\n", shellQuote(t.pattern), 5*g.timeout, shellQuote(t.pkg))
 	}
 	for _, id := range ids {
 		if ctx.Err() != nil {

@@ -5,6 +5,7 @@ import (
 	"go/format"
 	"math/rand"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -19,19 +20,22 @@ import (
 // TestHeavyRepair seeds bugs of one edit in real modules, each of which makes a test fail, and reports how many the worker
 // repairs within five minutes each. It fails where less than a third are: what the published tools reach.
 //
-//	JITOS_REPAIR_MODULES   directories of Go modules and Python projects, by commas; default: what Go's module cache has of five
+//	JITOS_REPAIR_MODULES   directories of Go modules, and python:NAME for a module of Python's library with its tests, by
+//	                       commas; default: three modules, where Go's module cache has them, and two of Python's
 //	JITOS_REPAIR_BUGS      bugs in each, default 8
 //	JITOS_REPAIR_SEED      of the generator, default 1
 func TestHeavyRepair(t *testing.T) {
 	if os.Getenv("JITOS_HEAVY") == "" {
 		t.Skip("JITOS_HEAVY is not set")
 	}
-	dirs := filepath.SplitList(os.Getenv("JITOS_REPAIR_MODULES"))
+	dirs := strings.FieldsFunc(os.Getenv("JITOS_REPAIR_MODULES"), func(r rune) bool { return r == ',' })
 	if len(dirs) == 0 {
-		for _, m := range []string{"github.com/pmezard/go-difflib@*", "github.com/xrash/smetrics@*", "github.com/google/uuid@*",
-			"github.com/kevinburke/ssh_config@*", "github.com/emirpasic/gods@*"} {
+		for _, m := range []string{"github.com/pmezard/go-difflib@*", "github.com/xrash/smetrics@*", "github.com/google/uuid@*"} {
 			found, _ := filepath.Glob(filepath.Join(modCache(t), m))
 			dirs = append(dirs, found...)
+		}
+		if _, err := exec.LookPath("python3"); err == nil {
+			dirs = append(dirs, "python:textwrap", "python:shlex")
 		}
 	}
 	var all score
@@ -95,7 +99,7 @@ func (s *score) add(t *testing.T, dir string, random *rand.Rand) {
 	e, m := newPlain(t)
 	e.Workers = map[string]jitos.Worker{"shell": &Shell{Env: goEnv}, "repair": &Repair{Objects: m}}
 	h := &testHost{t: t, e: e}
-	test := jitos.Step{Name: "test", Worker: "shell", Run: run, Report: report, Timeout: 120}
+	test := jitos.Step{Name: "test", Worker: "shell", Run: run, Report: report, Timeout: 25}
 	sound, err := h.Try(t.Context(), put(t, m, f), test)
 	if err != nil || sound.Report == nil || len(sound.Report.Passed) == 0 {
 		t.Fatalf("%s: %v %s\n%s", dir, err, sound.Reason, sound.Output)
@@ -125,9 +129,8 @@ func (s *score) add(t *testing.T, dir string, random *rand.Rand) {
 		start := time.Now()
 		a := jitos.Action{Step: jitos.Step{Name: "mend", Worker: "repair", Needs: writeAll, Timeout: 600}, Tree: tree, Grants: writeAll,
 			Args: map[string]string{"run": run, "report": report}}
-		r, err = e.Execute(t.Context(), a, h)
-		if err != nil {
-			t.Fatal(err)
+		if r, err = e.Execute(t.Context(), a, h); err != nil {
+			t.Errorf("%s: %v", bug.what, err)
 		}
 		s.count(t, m, f, bug, r, time.Since(start))
 		return
@@ -166,7 +169,8 @@ func (s *score) count(t *testing.T, m *memory, sound files, bug seeded, r jitos.
 		s.fixed++
 		what = fmt.Sprintf("fixed, true fix at rank %d of %d: %s", rank, patches, r.Findings[0].Text)
 	}
-	if data := r.Findings[0].Data; data != nil {
+	if len(r.Findings) > 0 {
+		data := r.Findings[0].Data
 		what += fmt.Sprintf(" [tried %s of %s edits, %s by the failing tests; rank %s]", data["tried"], data["edits"], data["passed_failing"], data["rank"])
 	}
 	t.Logf("%s %s: %s\n  %s (%s)", bug.path, bug.kind, bug.what, what, took.Round(time.Second))
@@ -187,6 +191,20 @@ func tidy(text string) string {
 func project(t *testing.T, dir string) files {
 	t.Helper()
 	f := files{}
+	if name, ok := strings.CutPrefix(dir, "python:"); ok { // of the standard library
+		out, err := exec.Command("python3", "-c", "import sysconfig; print(sysconfig.get_path('stdlib'))").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for from, to := range map[string]string{name + ".py": name + ".py", "test/test_" + name + ".py": "test_" + name + ".py"} {
+			text, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(out)), from))
+			if err != nil {
+				t.Fatal(err)
+			}
+			f[to] = string(text)
+		}
+		return f
+	}
 	isGo := false
 	err := filepath.WalkDir(dir, func(p string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !d.Type().IsRegular() {

@@ -22,7 +22,7 @@ import (
 type pythonSubject struct {
 	failing []string // that fail alone, at most maxFailing
 	modules []string // that the tests import and the project does not have
-	timeout int      // seconds that a test may take with an edit
+	timeout float64  // seconds of processor time that a test may take with an edit
 }
 
 // pythonStart is where the command that runs the tests starts the test runner.
@@ -35,7 +35,7 @@ type pythonJob struct {
 	Passing []string                      `json:"passing"`
 	Preload []string                      `json:"preload,omitempty"`
 	Seconds int                           `json:"seconds,omitempty"` // for the tests that pass
-	Timeout int                           `json:"timeout,omitempty"` // of a test, in seconds
+	Timeout float64                       `json:"timeout,omitempty"` // of a test, in seconds of processor time
 	Until   int64                         `json:"until,omitempty"`
 	Lines   map[string]map[string]float64 `json:"lines,omitempty"`
 	Edits   [][5]any                      `json:"edits,omitempty"` // number, path, start, end, text
@@ -77,7 +77,7 @@ func (p *pythonSubject) format(src []byte, e repair.Edit) []byte { return e.Appl
 
 func (p *pythonSubject) measure(s *repairing) (*repair.Spectrum, error) {
 	isTest := func(name string) bool {
-		return strings.Contains(name, "::") || strings.Count(name, ".") > 0 && !strings.Contains(name, "/")
+		return strings.Contains(name, "::") || strings.Contains(name, ".") && !strings.ContainsAny(name, "/ ")
 	}
 	failing := slices.DeleteFunc(slices.Clone(s.failing), func(name string) bool { return !isTest(name) })
 	passing := slices.DeleteFunc(slices.Clone(s.passing), func(name string) bool { return !isTest(name) })
@@ -98,7 +98,8 @@ func (p *pythonSubject) measure(s *repairing) (*repair.Spectrum, error) {
 	if len(found.Failing) == 0 {
 		return nil, &inconclusive{"flaky", "the failing tests do not fail when each runs alone"}
 	}
-	p.failing, p.modules, p.timeout = spread(found.Failing, maxFailing), found.Modules, 2+int(3*found.Slowest)
+	// Traced, a test takes several times as long.
+	p.failing, p.modules, p.timeout = spread(found.Failing, maxFailing), found.Modules, .5+2*found.Slowest
 	spectrum := &repair.Spectrum{Failing: len(found.Failing), Passing: found.Passing}
 	for _, name := range keysOf(found.Lines) {
 		for number, counts := range found.Lines[name] {

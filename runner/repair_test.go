@@ -79,12 +79,75 @@ func TestRepairGo(t *testing.T) {
 	if !strings.Contains(now["calc.go"], "if x > hi {") && !strings.Contains(now["calc.go"], "if x >= hi {") {
 		t.Errorf("mended as\n%s", now["calc.go"])
 	}
-	t.Log(r.Output, h.tries)
+	if f := r.Findings[0]; f.About != "repair" || f.Data["path"] != "calc.go" || f.Data["kinds"] == "" || f.Data["places"] != "calc.go Clamp "+f.Data["tried"] {
+		t.Errorf("finding %+v", f)
+	}
+	if n := len(r.Findings); n != 2 || r.Findings[1].About != "alternative" {
+		t.Errorf("findings %+v", r.Findings)
+	}
+	if h.tries > 12 {
+		t.Errorf("%d runs", h.tries)
+	}
+}
+
+// No patch takes a failing test out of the run, though what is left would pass.
+func TestRepairKeepsTests(t *testing.T) {
+	r, _, _ := mend(t, files{"go.mod": "module example.com/m\n\ngo 1.22\n", "m.go": `package m
+
+func Names() []string {
+	list := []string{"jam"}
+	list = append(list, "salt")
+	return list
+}
+`, "m_test.go": `package m
+
+import "testing"
+
+func TestNames(t *testing.T) {
+	for _, name := range Names() {
+		t.Run(name, func(t *testing.T) {
+			if name == "salt" {
+				t.Error("no salt")
+			}
+		})
+	}
+}
+`}, goRun, "go")
+	wantVerdict(t, r, jitos.Fail, "make the failing ones pass and break others")
+	wantFinding(t, r, "no-repair")
+}
+
+// A test that fails only after others is none of a place in the code.
+func TestRepairFlaky(t *testing.T) {
+	r, _, _ := mend(t, files{"go.mod": "module example.com/m\n\ngo 1.22\n", "m.go": "package m\n\nvar N int\n\nfunc Next() int { N++; return N }\n",
+		"m_test.go": `package m
+
+import "testing"
+
+func TestFirst(t *testing.T) { Next() }
+
+func TestSecond(t *testing.T) {
+	if Next() != 1 {
+		t.Error(N)
+	}
+}
+`}, goRun, "go")
+	wantVerdict(t, r, jitos.Fail, "do not fail when each runs alone")
+	wantFinding(t, r, "flaky")
+}
+
+// What it cannot edit it does not try.
+func TestRepairOther(t *testing.T) {
+	r, h, _ := mend(t, files{"Makefile": "test:\n\tfalse\n"}, "make test", "exit")
+	wantVerdict(t, r, jitos.CouldNot, "it can edit Go and Python")
+	if h.tries > 0 {
+		t.Errorf("%d runs", h.tries)
+	}
 }
 
 func TestRepairPython(t *testing.T) {
 	requireTool(t, "python3")
-	r, h, now := mend(t, files{"larder.py": `"""Jars."""
+	r, _, now := mend(t, files{"larder.py": `"""Jars."""
 
 
 def days(text):
@@ -122,5 +185,5 @@ class Days(unittest.TestCase):
 	if !strings.Contains(now["larder.py"], "total += int(number)") {
 		t.Errorf("mended as\n%s", now["larder.py"])
 	}
-	t.Log(r.Output, h.tries)
+	wantFinding(t, r, "repair")
 }

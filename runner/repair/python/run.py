@@ -96,8 +96,8 @@ class Pytest:
         return self.pytest.main(["-q", "-x", "-p", "no:cacheprovider", name]) == 0
 
 
-def child(work, seconds):
-    """What work returns in a forked process, None where that fails or takes longer."""
+def child(work, seconds, cpu):
+    """What work returns in a forked process, None where that fails, or takes longer, or more seconds of processor time."""
     out, into = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -106,10 +106,12 @@ def child(work, seconds):
             os.setpgid(0, 0)
             limit()
             signal.alarm(seconds)
+            signal.setitimer(signal.ITIMER_PROF, cpu)  # a loop without end is the commonest outcome of an edit
             null = os.open(os.devnull, os.O_RDWR)
             for fd in (0, 1, 2):
                 os.dup2(null, fd)
             answer = json.dumps(work()).encode()
+            signal.setitimer(signal.ITIMER_PROF, 0)
             signal.alarm(0)
             while answer:
                 answer = answer[os.write(into, answer):]
@@ -150,13 +152,12 @@ def trace(runner, job):
     for fails, name in [(True, n) for n in job["failing"]] + [(False, n) for n in job["passing"]]:
         if time.time() > end and failing:
             break
-        began = time.time()
         got = traced(runner, name)
         if got is None or got["passed"] == fails:
             continue
         if fails:
             failing.append(name)
-            slowest = max(slowest, time.time() - began)
+            slowest = max(slowest, got["cpu"])
         else:
             passing += 1
         modules.update(got["modules"])
@@ -205,8 +206,8 @@ def traced(runner, name):
             sys.settrace(None)
             threading.settrace(None)
         new = [m for m in set(sys.modules) - before if not in_project(m)]
-        return {"passed": passed, "lines": {p: sorted(s) for p, s in seen.items()}, "modules": new}
-    return child(work, 20)
+        return {"passed": passed, "cpu": time.process_time(), "lines": {p: sorted(s) for p, s in seen.items()}, "modules": new}
+    return child(work, 20, 20)
 
 
 def sieve(runner, job):
@@ -225,7 +226,7 @@ def sieve(runner, job):
             continue
         write(path, now)
         try:
-            if all(child(lambda name=name: bool(runner.run(name)), job["timeout"]) for name in job["failing"]):
+            if all(child(lambda name=name: bool(runner.run(name)), 30, job["timeout"]) for name in job["failing"]):
                 passed.append(number)
         finally:
             write(path, was)
