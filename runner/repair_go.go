@@ -200,17 +200,23 @@ func (g *goSubject) build(s *repairing, tests []goCase) string {
 	return b.String() + "enter() {\ncase $1 in\n" + where.String() + "esac\n}\nset +e\nulimit -v 6000000 2>/dev/null\n"
 }
 
-// traceScript leaves the runs that went as expected ("F0 3", the last number its seconds), and how many of them ran each
+// traceScript leaves the runs that went as expected ("F0"), the processor time of all so far after each failing one ("0m1.2s 0m0.1s", by
+// the shell's times), the first before any, and how many of them ran each
 // statement ("F 17 2").
 const traceScript = `end=$(($(date +%s) + 60))
+times >"$TMPDIR/times"
+sed -n 2p "$TMPDIR/times" >"$JITOS_OUT/times"
 while read -r id pkg pattern; do
-  now=$(date +%s)
-  if [ "$now" -ge $end ]; then break; fi
+  if [ "$(date +%s)" -ge $end ]; then break; fi
   enter "$pkg"
   rm -f "$TMPDIR/trace"
   if JITOS_REPAIR_TRACE="$TMPDIR/trace" "$binary" -test.run "$pattern" -test.timeout 20s </dev/null >"$TMPDIR/said" 2>&1; then got=P; else got=F; fi
+  case $id in F*)
+    times >"$TMPDIR/times"
+    sed -n 2p "$TMPDIR/times" >>"$JITOS_OUT/times"
+  esac
   if [ "$got" = "${id%%[0-9]*}" ] && [ -f "$TMPDIR/trace" ]; then
-    echo "$id $(($(date +%s) - now))" >>"$TMPDIR/runs"
+    echo "$id" >>"$TMPDIR/runs"
     sort -u "$TMPDIR/trace" | sed "s/^/$got /" >>"$TMPDIR/all"
   fi
 done <"$root/_jitos_repair/tests"
@@ -223,11 +229,10 @@ exit 0
 
 func (g *goSubject) spectrum(r jitos.Result, spans []repair.Span, failing []goCase) (*repair.Spectrum, error) {
 	found := &repair.Spectrum{Spans: spans}
-	slowest := 0
 	for line := range strings.Lines(r.Artifacts["runs"] + "\n") {
 		var kind rune
-		var i, seconds int
-		if _, err := fmt.Sscanf(line, "%c%d %d", &kind, &i, &seconds); err != nil {
+		var i int
+		if _, err := fmt.Sscanf(line, "%c%d", &kind, &i); err != nil {
 			continue
 		}
 		if kind == 'P' {
@@ -237,10 +242,9 @@ func (g *goSubject) spectrum(r jitos.Result, spans []repair.Span, failing []goCa
 		found.Failing++
 		if len(g.tests) < maxFailing && i < len(failing) {
 			g.tests = append(g.tests, failing[i])
-			slowest = max(slowest, seconds)
 		}
 	}
-	g.timeout = 2 + slowest
+	g.timeout = 1 + int(2*slowest(r.Artifacts["times"]))
 	for line := range strings.Lines(r.Artifacts["counts"] + "\n") {
 		var kind rune
 		var span, n int
@@ -257,6 +261,25 @@ func (g *goSubject) spectrum(r jitos.Result, spans []repair.Span, failing []goCa
 		return nil, &inconclusive{"flaky", "the failing tests do not fail when each runs alone"}
 	}
 	return found, nil
+}
+
+// slowest is the largest step, in seconds, between lines of processor times of a user and of the system: "0m1.230s 0m0.450s".
+func slowest(lines string) float64 {
+	var most, before float64
+	for i, line := range strings.Split(strings.TrimSpace(lines), "\n") {
+		total := 0.0
+		for _, part := range strings.Fields(line) {
+			minutes, seconds, _ := strings.Cut(strings.TrimSuffix(part, "s"), "m")
+			m, _ := strconv.ParseFloat(minutes, 64)
+			s, _ := strconv.ParseFloat(seconds, 64)
+			total += 60*m + s
+		}
+		if i > 0 {
+			most = max(most, total-before)
+		}
+		before = total
+	}
+	return most
 }
 
 func (g *goSubject) edits(s *repairing, spectrum *repair.Spectrum) ([]repair.Edit, error) {
@@ -348,7 +371,7 @@ func (g *goSubject) sieve(ctx context.Context, s *repairing, ids []int) ([]int, 
 	var run strings.Builder
 	for _, t := range g.tests {
 		fmt.Fprintf(&run, "enter %s; (ulimit -t %d; exec \"$binary\" -test.run %s -test.timeout %ds) </dev/null >/dev/null 2>&1 || return 1\n",
-			shellQuote(t.pkg), g.timeout, shellQuote(t.pattern), 5*g.timeout)
+			shellQuote(t.pkg), g.timeout, shellQuote(t.pattern), 10*g.timeout)
 	}
 	end, _ := ctx.Deadline()
 	script := g.build(s, g.tests) + "run() {\n" + run.String() + "}\n" + fmt.Sprintf(sieveScript, end.Add(-time.Second).Unix(),
@@ -388,7 +411,7 @@ exit 0
 func (g *goSubject) apart(ctx context.Context, s *repairing, ids []int) (passed []int, tried int, err error) {
 	var run strings.Builder
 	for _, t := range g.tests {
-		fmt.Fprintf(&run, "go test -count=1 -vet=off -run %s -timeout %ds %s\n", shellQuote(t.pattern), 5*g.timeout, shellQuote(t.pkg))
+		fmt.Fprintf(&run, "go test -count=1 -vet=off -run %s -timeout %ds %s\n", shellQuote(t.pattern), 10*g.timeout, shellQuote(t.pkg))
 	}
 	for _, id := range ids {
 		if ctx.Err() != nil {

@@ -187,3 +187,12 @@ class Days(unittest.TestCase):
 	}
 	wantFinding(t, r, "repair")
 }
+
+func TestSlowest(t *testing.T) {
+	if got := slowest("0m1.50s 0m0.50s\n0m1.75s 0m0.50s\n1m2.00s 0m0.75s\n1m2.00s 0m0.75s"); got != 60.5 {
+		t.Errorf("%v", got)
+	}
+	if got := slowest(""); got != 0 {
+		t.Errorf("%v", got)
+	}
+}
