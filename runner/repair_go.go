@@ -200,21 +200,19 @@ func (g *goSubject) build(s *repairing, tests []goCase) string {
 	return b.String() + "enter() {\ncase $1 in\n" + where.String() + "esac\n}\nset +e\nulimit -v 6000000 2>/dev/null\n"
 }
 
-// traceScript leaves the runs that went as expected ("F0"), the processor time of all so far after each failing one ("0m1.2s 0m0.1s", by
-// the shell's times), the first before any, and how many of them ran each
+// traceScript leaves the runs that went as expected ("F0"), the processor time of all so far after each ("F0 0m1.2s 0m0.1s", by the
+// shell's times), the first before any, and how many of them ran each
 // statement ("F 17 2").
 const traceScript = `end=$(($(date +%s) + 60))
 times >"$TMPDIR/times"
-sed -n 2p "$TMPDIR/times" >"$JITOS_OUT/times"
+sed -n '2s/^/- /p' "$TMPDIR/times" >"$JITOS_OUT/times"
 while read -r id pkg pattern; do
   if [ "$(date +%s)" -ge $end ]; then break; fi
   enter "$pkg"
   rm -f "$TMPDIR/trace"
   if JITOS_REPAIR_TRACE="$TMPDIR/trace" "$binary" -test.run "$pattern" -test.timeout 20s </dev/null >"$TMPDIR/said" 2>&1; then got=P; else got=F; fi
-  case $id in F*)
-    times >"$TMPDIR/times"
-    sed -n 2p "$TMPDIR/times" >>"$JITOS_OUT/times"
-  esac
+  times >"$TMPDIR/times"
+  sed -n "2s/^/$id /p" "$TMPDIR/times" >>"$JITOS_OUT/times"
   if [ "$got" = "${id%%[0-9]*}" ] && [ -f "$TMPDIR/trace" ]; then
     echo "$id" >>"$TMPDIR/runs"
     sort -u "$TMPDIR/trace" | sed "s/^/$got /" >>"$TMPDIR/all"
@@ -244,7 +242,8 @@ func (g *goSubject) spectrum(r jitos.Result, spans []repair.Span, failing []goCa
 			g.tests = append(g.tests, failing[i])
 		}
 	}
-	g.timeout = 1 + int(2*slowest(r.Artifacts["times"]))
+	failed, passed := slowest(r.Artifacts["times"])
+	g.timeout = 1 + int(2*min(failed, max(1, 4*passed))) // one that fails may be in a loop without end
 	for line := range strings.Lines(r.Artifacts["counts"] + "\n") {
 		var kind rune
 		var span, n int
@@ -263,23 +262,28 @@ func (g *goSubject) spectrum(r jitos.Result, spans []repair.Span, failing []goCa
 	return found, nil
 }
 
-// slowest is the largest step, in seconds, between lines of processor times of a user and of the system: "0m1.230s 0m0.450s".
-func slowest(lines string) float64 {
-	var most, before float64
-	for i, line := range strings.Split(strings.TrimSpace(lines), "\n") {
+// slowest is the largest step, in seconds, that a failing and a passing test made in the processor times of a user and of the
+// system, added up: "F0 0m1.230s 0m0.450s".
+func slowest(lines string) (failed, passed float64) {
+	before := 0.0
+	for line := range strings.Lines(lines) {
+		kind, rest, _ := strings.Cut(line, " ")
 		total := 0.0
-		for _, part := range strings.Fields(line) {
+		for _, part := range strings.Fields(rest) {
 			minutes, seconds, _ := strings.Cut(strings.TrimSuffix(part, "s"), "m")
 			m, _ := strconv.ParseFloat(minutes, 64)
 			s, _ := strconv.ParseFloat(seconds, 64)
 			total += 60*m + s
 		}
-		if i > 0 {
-			most = max(most, total-before)
+		switch kind[0] {
+		case 'F':
+			failed = max(failed, total-before)
+		case 'P':
+			passed = max(passed, total-before)
 		}
 		before = total
 	}
-	return most
+	return failed, passed
 }
 
 func (g *goSubject) edits(s *repairing, spectrum *repair.Spectrum) ([]repair.Edit, error) {

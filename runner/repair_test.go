@@ -189,10 +189,8 @@ class Days(unittest.TestCase):
 }
 
 func TestSlowest(t *testing.T) {
-	if got := slowest("0m1.50s 0m0.50s\n0m1.75s 0m0.50s\n1m2.00s 0m0.75s\n1m2.00s 0m0.75s"); got != 60.5 {
-		t.Errorf("%v", got)
-	}
-	if got := slowest(""); got != 0 {
-		t.Errorf("%v", got)
+	failed, passed := slowest("- 0m1.50s 0m0.50s\nF0 0m1.75s 0m0.50s\nF1 1m2.00s 0m0.75s\nP0 1m2.00s 0m1.00s\n")
+	if failed != 60.5 || passed != .25 {
+		t.Errorf("%v %v", failed, passed)
 	}
 }
