@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -83,7 +84,12 @@ func TestRepairGo(t *testing.T) {
 		t.Errorf("finding %+v", f)
 	}
 	if n := len(r.Findings); n != 2 || r.Findings[1].About != "alternative" {
-		t.Errorf("findings %+v", r.Findings)
+		t.Fatalf("findings %+v", r.Findings)
+	}
+	best, _ := strconv.Atoi(r.Findings[0].Data["rank"])
+	other, _ := strconv.Atoi(r.Findings[1].Data["rank"])
+	if best == 0 || best >= other {
+		t.Errorf("the chosen edit has rank %d, another one %d", best, other)
 	}
 	if h.tries > 12 {
 		t.Errorf("%d runs", h.tries)
