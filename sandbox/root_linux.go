@@ -255,7 +255,7 @@ func (v *view) overlay(o Overlay, below string) {
 	if o.Upper == "" {
 		flags |= unix.MS_RDONLY
 	} else {
-		_ = unix.Rmdir(filepath.Join(below+o.Work, "work", "incompat", "volatile"))
+		_ = os.RemoveAll(filepath.Join(below+o.Work, "work", "incompat", "volatile")) // the kernel leaves a file in it
 		options += ",upperdir=" + below + o.Upper + ",workdir=" + below + o.Work + ",volatile"
 	}
 	if below != "" && !isDir(o.On) {
