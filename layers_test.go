@@ -24,6 +24,8 @@ var mayImport = map[string][]string{
 	"cmd/internal": {"", "warpgit", "overlay", "planner", "methods", "runner"},
 	// What the worker repair knows of languages; it runs nothing and knows nothing of the rest.
 	"runner/repair": {},
+	// A template for workers of others: it knows nothing but the protocol.
+	"examples": {},
 	// A command that measures the store; it stands beside what it measures.
 	"warpgit/bench": {"", "warpgit", "overlay", "planner", "methods", "runner"},
 }

@@ -79,6 +79,7 @@
 //	  args: {NAME: VALUE}                   without say: what the task is given
 //	  plans: [PLAN]                         the candidates, best first, and no others; []: there is none
 //	  not: {METHOD: TEXT}                   the method is in no candidate, and the reason, condition or nearest facts hold TEXT
+//	  workers: [NAME]                       workers that are configured, like llm; otherwise none is
 //	  refused: TEXT                         the arguments are refused with an error that holds TEXT
 //
 //	PLAN  {methods: [NAME], cost: N, steps: [NAME] or {NAME: [NAME that it comes after]}, run: {STEP: COMMAND}}; what is not

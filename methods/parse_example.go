@@ -15,6 +15,7 @@ type Example struct {
 	Plans   []ExamplePlan     // the candidates, best first, and no others
 	Exact   bool              // Plans was given, if empty
 	Not     map[string]string // by method, of this task or of one below: what the reason of its not being used must hold
+	Workers []string          // that are configured, beside those that jitos brings
 	Refused string            // what the error must hold that Say or Args are refused with
 	Pos     Pos
 }
@@ -45,11 +46,11 @@ func (r *reader) examples(o *object) []*Example {
 }
 
 func (r *reader) example(n *yaml.Node) *Example {
-	o := r.object(n, "example", "name", "say", "args", "files", "nodes", "plans", "not", "refused")
+	o := r.object(n, "example", "name", "say", "args", "files", "nodes", "plans", "not", "refused", "workers")
 	if o == nil {
 		return nil
 	}
-	e := &Example{Name: o.text("name"), Say: o.text("say"), Args: r.plain(o, "args"), Not: r.plain(o, "not"), Refused: o.text("refused"),
+	e := &Example{Name: o.text("name"), Say: o.text("say"), Args: r.plain(o, "args"), Not: r.plain(o, "not"), Refused: o.text("refused"), Workers: o.list("workers"),
 		Files: map[string]string{}, Exact: o.has("plans"), Pos: r.pos(n)}
 	if e.Name == "" {
 		r.complain(e.Pos, "give name:", "example: it has no name")

@@ -29,7 +29,14 @@ func (t *Trial) Run(ctx context.Context, task *methods.Task, e *methods.Example)
 	if len(lines) > 0 || err != nil {
 		return lines, err
 	}
-	slaps, planning, err := New().plan(ctx, t.lib, w, exampleTask, wish)
+	p := New()
+	p.Workers = func(name string) string {
+		if slices.Contains(e.Workers, name) {
+			return ""
+		}
+		return (&Planner{}).lacks(name)
+	}
+	slaps, planning, err := p.plan(ctx, t.lib, w, exampleTask, wish)
 	if err != nil {
 		return refused(e, err)
 	}

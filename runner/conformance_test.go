@@ -2,15 +2,20 @@ package runner
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/runner/llm/llmtest"
 )
 
 // contender is a worker under the conformance suite: each is told to run a shell script in its own way, so that one suite holds
@@ -48,6 +53,77 @@ var agentContender = contender{
 	},
 }
 
+// adapterContender is the template that the repository brings, as anybody would build it.
+var adapterContender = contender{
+	name:   "adapter",
+	action: func(t *testing.T, e *Executor, script string) jitos.Action { return templateAdapter(t, e, script) },
+	broken: func(t *testing.T, e *Executor) jitos.Action { return templateAdapter(t, e, "exit 3") },
+	missing: func(t *testing.T, e *Executor) jitos.Action {
+		return templateAdapter(t, e, "no-such-program-at-all")
+	},
+}
+
+func templateAdapter(t *testing.T, e *Executor, script string) jitos.Action {
+	t.Helper()
+	return configured(t, e, "adapter/template", "adapter: {template: {run: ["+buildTemplate()+"]}}", script)
+}
+
+// buildTemplate builds examples/adapter once.
+var buildTemplate = sync.OnceValue(func() string {
+	dir, err := os.MkdirTemp("", "adapter-")
+	if err != nil {
+		panic(err)
+	}
+	atExit = append(atExit, func() { os.RemoveAll(dir) })
+	bin := filepath.Join(dir, "adapter")
+	if out, err := exec.Command("go", "build", "-o", bin, "../examples/adapter").CombinedOutput(); err != nil {
+		panic(string(out))
+	}
+	return bin
+})
+
+// atExit is what TestMain does last.
+var atExit []func()
+
+// llmContender is a model that does what the script says by its tool, once, and then ends.
+var llmContender = contender{
+	name: "llm",
+	action: func(t *testing.T, e *Executor, script string) jitos.Action {
+		args, err := json.Marshal(map[string]string{"command": script})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return scripted(t, e, "", llmtest.Turn{Text: "I run it.", Calls: []llmtest.Call{{Name: "run", Args: string(args)}}}, llmtest.Turn{Text: "It is done."})
+	},
+	broken: func(t *testing.T, e *Executor) jitos.Action {
+		return scripted(t, e, "turns: 2,", llmtest.Turn{Calls: []llmtest.Call{{Name: "list", Args: "{}"}}})
+	},
+	missing: func(t *testing.T, e *Executor) jitos.Action {
+		a := scripted(t, e, "key: NO_SUCH_VARIABLE_AT_ALL,", llmtest.Turn{Text: "never asked"})
+		return a
+	},
+}
+
+// scripted configures a model that a scripted server plays, and makes an action for it. more is part of its definition.
+func scripted(t *testing.T, e *Executor, more string, turns ...llmtest.Turn) jitos.Action {
+	t.Helper()
+	server := httptest.NewServer(&llmtest.Server{Turns: turns})
+	t.Cleanup(server.Close)
+	return scriptedBy(t, e, server.URL, more)
+}
+
+func scriptedBy(t *testing.T, e *Executor, url, more string) jitos.Action {
+	t.Helper()
+	if !strings.Contains(more, "key:") {
+		more += " key: PATH," // any variable that is set: what it holds does not matter to a script
+	}
+	if !strings.Contains(more, "protocol:") {
+		more += " protocol: anthropic,"
+	}
+	e.wait = func(context.Context, time.Duration) error { return nil }
+	return configured(t, e, "llm", "llm: {default: {"+more+" url: '"+url+"', model: m}}", "do it")
+}
+
 // configured puts a worker on the executor's roster, allows it, and makes the action that gives it a prompt.
 func configured(t *testing.T, e *Executor, name, yaml, prompt string) jitos.Action {
 	t.Helper()
@@ -61,7 +137,7 @@ func configured(t *testing.T, e *Executor, name, yaml, prompt string) jitos.Acti
 
 // TestConformance is the one suite that every worker passes. A new worker is a new contender.
 func TestConformance(t *testing.T) {
-	for _, s := range []contender{shellContender, agentContender} {
+	for _, s := range []contender{shellContender, agentContender, adapterContender, llmContender} {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			testWorker(t, s)

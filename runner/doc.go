@@ -12,7 +12,8 @@
 //   - Loan: what git ignores and a job needs (node_modules, .venv), lent copy-on-write by an overlay of its own or by a copy,
 //     never captured. It comes from the user's working tree, or from what the toolchain's prepare made for equal dependency
 //     files.
-//   - Worker: what carries out a step: shell, bisect, revert, patch, repair. It sees a directory and the job, never a store.
+//   - Worker: what carries out a step: shell, bisect, revert, patch, repair, and what the Roster configures: agents, models,
+//     adapters. It sees a directory and the job, never a store.
 //   - Report: which tests ran, passed and failed, read from the whole output of a known test runner.
 //
 // # The path of an action

@@ -46,6 +46,8 @@ type Executor struct {
 	// Log is told what happens beside the jobs themselves, one line each; nil drops it.
 	Log func(line string)
 
+	wait func(ctx context.Context, d time.Duration) error // between requests to a model; nil waits
+
 	mu       sync.Mutex
 	cache    string              // the real path of Cache
 	free     []*slot             // most recently used last
@@ -130,6 +132,17 @@ func (e *Executor) worker(name string) (jitos.Worker, string) {
 	}
 	m, _ := e.Roster.Member(name)
 	return kindOf(m.Kind).make(m, e), ""
+}
+
+// servers finds the MCP servers of these names; which of them are missing, Roster.WhyNot has said before.
+func (e *Executor) servers(names []string) []Member {
+	var list []Member
+	for _, name := range names {
+		if m, ok := e.Roster.Member(name); ok {
+			list = append(list, m)
+		}
+	}
+	return list
 }
 
 // enters is a Worker that touches the files of its directory only by a command, of which nothing is alive when Work returns,

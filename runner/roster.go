@@ -28,10 +28,16 @@ import (
 //	  NAME: {run: [PROGRAM, ARGUMENT…], prompt: stdin or argument, env: [NAME], cost: REGEXP}
 //	adapter:
 //	  NAME: {run: [PROGRAM, ARGUMENT…], env: [NAME]}
+//	llm:
+//	  NAME: {protocol: anthropic or openai, model: MODEL, key: VARIABLE, url: URL, price: {in: USD, out: USD}, turns: N, tokens: N, usd: N,
+//	         tools: [mcp/NAME]}
+//	mcp:
+//	  NAME: {run: [PROGRAM, ARGUMENT…], env: [NAME]}
 //
 // A step names one as kind/NAME: "agent/claude". {prompt} in an argument stands for the prompt; without it the prompt is the
 // last argument. env passes variables of the user's on, HOME where a program keeps its login there. cost is a pattern whose
-// one group is what the program says it cost, in US dollars.
+// one group is what the program says it cost, in US dollars. price is for a million tokens; turns, tokens and usd are budgets of
+// one job. "llm" alone is llm/default. An MCP server is no worker but a source of tools for models.
 type Roster struct {
 	members map[string]Member
 }
@@ -52,6 +58,17 @@ type definition struct {
 	Prompt string   `yaml:"prompt" json:"prompt,omitempty"`
 	Env    []string `yaml:"env" json:"env,omitempty"`
 	Cost   string   `yaml:"cost" json:"cost,omitempty"`
+
+	// Of a model.
+	Protocol string   `yaml:"protocol" json:"protocol,omitempty"`
+	URL      string   `yaml:"url" json:"url,omitempty"`
+	Model    string   `yaml:"model" json:"model,omitempty"`
+	Key      string   `yaml:"key" json:"key,omitempty"` // the name of the variable that holds it
+	Turns    int      `yaml:"turns" json:"turns,omitempty"`
+	Tokens   int      `yaml:"tokens" json:"tokens,omitempty"`
+	USD      float64  `yaml:"usd" json:"usd,omitempty"`
+	Price    price    `yaml:"price" json:"price,omitzero"`
+	Tools    []string `yaml:"tools" json:"tools,omitempty"` // MCP servers, "mcp/NAME"
 }
 
 // kind is what the workers of a kind have in common.
@@ -63,13 +80,22 @@ type kind struct {
 }
 
 // kindNames are the kinds that can be configured.
-var kindNames = []string{"agent"}
+var kindNames = []string{"agent", "adapter", "llm", "mcp"}
 
 // kindOf finds a kind by its name; nil where there is none.
 func kindOf(name string) *kind {
 	switch name {
 	case "agent":
 		return &kind{check: checkAgent, make: func(m Member, e *Executor) jitos.Worker { return &Agent{member: m, env: e.environ} }}
+	case "adapter":
+		return &kind{check: checkAdapter, make: func(m Member, e *Executor) jitos.Worker { return &Adapter{member: m, env: e.environ} },
+			promises: adapterPromises}
+	case "llm":
+		return &kind{check: checkLLM, make: func(m Member, e *Executor) jitos.Worker {
+			return &LLM{member: m, env: e.environ, servers: e.servers, wait: e.wait}
+		}}
+	case "mcp":
+		return &kind{check: checkAdapter}
 	}
 	return nil
 }
@@ -83,6 +109,18 @@ const RosterHelp = `    agent:
         run: [claude, -p, --permission-mode, acceptEdits]
         env: [HOME, ANTHROPIC_API_KEY]
         cost: 'total cost: \$([0-9.]+)'
+    llm:
+      default:
+        protocol: anthropic          # or openai, as many servers speak it
+        model: MODEL
+        key: ANTHROPIC_API_KEY       # the variable; the key itself stands in no file
+        price: {in: 3, out: 15}      # USD for a million tokens
+        usd: 2                       # budgets of one job: usd, tokens, turns
+        tools: [mcp/docs]
+    adapter:
+      my-bot: {run: [/path/to/my-bot]}
+    mcp:
+      docs: {run: [/path/to/server]}
 `
 
 // ReadRoster reads the files that are there; a worker of a later one replaces one of the same name. An error Is
@@ -174,11 +212,33 @@ func (r *Roster) WhyNot(name string, allowed func(hash string) bool) string {
 	case allowed == nil || !allowed(m.Hash):
 		return "worker " + name + " was not allowed in this clone: `jitos worker list --json` says where it is configured, `jitos allow " + m.Name + "` lets it run"
 	}
+	if kindOf(m.Kind).make == nil {
+		return name + " is a source of tools for models, and no worker"
+	}
+	return r.lacks(m, allowed)
+}
+
+// lacks says what a worker, or a server that it takes tools from, lacks.
+func (r *Roster) lacks(m Member, allowed func(hash string) bool) string {
+	for _, tools := range m.def.Tools {
+		server, ok := r.Member(tools)
+		switch {
+		case !ok || server.Kind != "mcp":
+			return "worker " + m.Name + ": no MCP server " + tools + " is configured here"
+		case !allowed(server.Hash):
+			return "worker " + m.Name + ": " + tools + " was not allowed in this clone: `jitos allow " + tools + "`"
+		case server.lacks() != "":
+			return server.lacks()
+		}
+	}
 	return m.lacks()
 }
 
 // lacks says what is missing on this machine for the worker to run.
 func (m Member) lacks() string {
+	if m.Kind == "llm" && os.Getenv(m.def.Key) == "" {
+		return "worker " + m.Name + ": there is no key: set " + m.def.Key
+	}
 	if len(m.def.Run) > 0 {
 		if _, err := exec.LookPath(m.def.Run[0]); err != nil {
 			return "worker " + m.Name + ": " + m.def.Run[0] + ": command not found"

@@ -27,7 +27,7 @@ var update = flag.Bool("update", false, "rewrite golden files of the stories in 
 var tracing = map[string]func(){}
 
 func TestMain(m *testing.M) {
-	programs := map[string]func(){"jitos": main}
+	programs := map[string]func(){"jitos": main, "modelserver": serveModel}
 	maps.Copy(programs, tracing)
 	testscript.Main(m, programs)
 }
@@ -78,6 +78,7 @@ func setUp(env *testscript.Env) error {
 		"NO_COLOR=1",
 		"LC_ALL=C.UTF-8",
 		"TZ=UTC",
+		"MODULE="+moduleDir(),
 	)
 	// What Go jobs need of the machine: the story's home is empty, and a cold build cache costs half a minute.
 	for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOROOT", "GOPATH"} {
@@ -96,6 +97,15 @@ func setUp(env *testscript.Env) error {
 	env.Vars = append(env.Vars, "GOPROXY=off", "GOFLAGS=", "GOTOOLCHAIN=local")
 	env.Defer(func() { checkAll(env) })
 	return nil
+}
+
+// moduleDir is the top of this module, for stories that build something of it.
+func moduleDir() string {
+	dir, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		return ""
+	}
+	return dir
 }
 
 // condition knows what a story may need of the machine. JITOS_REQUIRE turns its absence into a failure.
