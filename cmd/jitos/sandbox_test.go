@@ -86,7 +86,7 @@ func newSandboxIn(t *testing.T, home string) *sandbox {
 		}
 	}
 	l.env = append(l.env, "HOME="+home, "XDG_CONFIG_HOME="+home+"/config", "XDG_CACHE_HOME="+home+"/cache", "XDG_DATA_HOME="+home+"/data",
-		"GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0", "NO_COLOR=1", "LC_ALL=C.UTF-8", "JITOS_ALLOW=unsandboxed")
+		"GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0", "NO_COLOR=1", "LC_ALL=C.UTF-8", "JITOS_ALLOW=unsandboxed", "JITOS_SANDBOX=0") // jobs tell by files outside that they ran
 	l.write(".gitconfig", "[user]\n\tname = Sam Sample\n\temail = sam@example.com\n[init]\n\tdefaultBranch = main\n\ttemplateDir =\n[gc]\n\tauto = 0\n")
 	l.write("repo/Makefile", "test:\n\ttrue\n")
 	l.git("init", "-q")
