@@ -22,10 +22,9 @@ type Spec struct {
 	Write  []string // must be there
 	Lay    []Overlay
 
-	Bare    bool   // no sandbox, only the overlays, with Hide: for a user who allowed that
-	Userns  bool   // a user namespace is needed to be allowed to mount
-	HostNet bool   // the network of the machine
-	Bridge  string // a socket of this path outside is Bridge inside: what stands for the network, see Proxy; "" for none
+	Bare    bool // no sandbox, only the overlays, with Hide: for a user who allowed that
+	Userns  bool // a user namespace is needed to be allowed to mount
+	HostNet bool // the network of the machine
 	Limits  Limits
 	Without Layers // for tests: layers to leave out
 }
@@ -45,7 +44,6 @@ type Limits struct {
 	File      int64         // bytes of one file
 	Files     int           // open descriptors of one process
 	CPU       time.Duration // of one process
-	Output    int64         // bytes on both streams
 }
 
 // Layers is a set of layers.
