@@ -62,7 +62,7 @@ func (p *GoPackage) file(name string) *goFile {
 	return nil
 }
 
-// owner is the part of a composed file that an edit brought.
+// owner is a part of a composed file that an edit brought: its own text, or the site that chooses it among others.
 type owner struct {
 	start, end int
 	edit       int
@@ -160,6 +160,7 @@ func (c *composer) write(start, end int) {
 		c.sites = c.sites[1:]
 		c.out.Write(c.src[start:s.start])
 		start = s.end
+		from := c.out.Len()
 		*c.number++
 		for _, i := range s.edits {
 			c.site[i] = *c.number
@@ -177,6 +178,9 @@ func (c *composer) write(start, end int) {
 				c.alternative(s, i)
 				c.out.WriteString("\n}\n")
 			}
+		}
+		for _, i := range s.edits { // behind those of the parts, so that a part is blamed before the whole
+			c.owners = append(c.owners, owner{from, c.out.Len(), i})
 		}
 	}
 	c.out.Write(c.src[start:end])
@@ -237,13 +241,19 @@ func (p *GoPackage) wrong(sources map[string][]byte, owners map[string][]owner) 
 			return
 		}
 		at := e.Fset.Position(e.Pos)
+		blamed := owner{end: -1}
 		for _, o := range owners[at.Filename] {
-			if at.Offset >= o.start && at.Offset <= o.end {
+			switch {
+			case blamed.end < 0 && at.Offset >= o.start && at.Offset <= o.end:
+				blamed = o
 				wrong[o.edit] = true
-				return
+			case o.start == blamed.start && o.end == blamed.end: // a place that cannot choose takes all of its edits along
+				wrong[o.edit] = true
 			}
 		}
-		others = append(others, err)
+		if blamed.end < 0 {
+			others = append(others, err)
+		}
 	}}
 	_, _ = config.Check(p.Path, fset, syntax, nil)
 	if len(wrong) == 0 && len(others) > p.errors {

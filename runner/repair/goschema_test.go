@@ -109,3 +109,34 @@ func TestTraceGo(t *testing.T) {
 		t.Errorf("ran lines %v", lines)
 	}
 }
+
+// A constant that is suspicious (a real module has a limit that every failing test uses) once became a call, which no compiler takes
+// for a constant, and the whole repair ended with that.
+func TestSchema_constants(t *testing.T) {
+	p := load(t, `package x
+
+const (
+	limit = 16
+	twice = limit * 2
+)
+
+var table [limit + 1]int
+
+func Run(a, b int) int {
+	const near = 3
+	if a > limit+near {
+		return table[a%twice]
+	}
+	return a + b
+}
+`)
+	edits := p.Edits(everywhere("x.go"))
+	s, err := p.Schema(edits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Site) == 0 {
+		t.Error("no edit is in the schema")
+	}
+	goProgram(t, s.Files)
+}

@@ -33,6 +33,9 @@ func (g *goEdits) findSite() site {
 		case *ast.ArrayType, *ast.Field:
 			return site{}
 		case ast.Expr:
+			if fixed(g.stack[:i]) {
+				return site{}
+			}
 			if result, ok := g.chooses(n, g.stack[i-1], g.stack[:i]); ok {
 				return site{expression, start, end, result}
 			}
@@ -43,6 +46,21 @@ func (g *goEdits) findSite() site {
 		}
 	}
 	return site{}
+}
+
+// fixed tells whether the compiler wants a constant below these nodes: the value of one, or the length of an array.
+func fixed(above []ast.Node) bool {
+	for i := len(above) - 1; i >= 0; i-- {
+		switch n := above[i].(type) {
+		case *ast.ArrayType:
+			return true
+		case *ast.GenDecl:
+			return n.Tok == token.CONST
+		case *ast.FuncLit, ast.Stmt:
+			return false
+		}
+	}
+	return false
 }
 
 // inList tells whether a node stands in a list of statements, in which others may be put.
