@@ -13,10 +13,9 @@ var mayImport = map[string][]string{
 	"":           {},
 	"warpgit":    {""},
 	"overlay":    {"", "warpgit"},
-	"sandbox":    {},
 	"methods":    {""},
 	"planner":    {"", "methods"},
-	"runner":     {"", "sandbox", "warpgit", "overlay", "planner", "methods", "runner/repair"},
+	"runner":     {"", "warpgit", "overlay", "planner", "methods", "runner/repair", "runner/sandbox"},
 	"server":     {"", "warpgit", "overlay", "planner", "methods"},
 	"cmd/jitos":  {"", "warpgit", "overlay", "planner", "methods", "runner", "server", "cmd/internal"},
 	"cmd/jitosd": {"", "warpgit", "overlay", "planner", "methods", "runner", "server", "cmd/internal"},
@@ -24,8 +23,10 @@ var mayImport = map[string][]string{
 	"cmd/internal": {"", "warpgit", "overlay", "planner", "methods", "runner"},
 	// What the worker repair knows of languages; it runs nothing and knows nothing of the rest.
 	"runner/repair": {},
+	// What shuts a job in; it knows nothing of jobs.
+	"runner/sandbox": {},
 	// A template for workers of others: it knows nothing but the protocol.
-	"examples": {},
+	"runner/template": {},
 	// A command that measures the store; it stands beside what it measures.
 	"warpgit/bench": {"", "warpgit", "overlay", "planner", "methods", "runner"},
 }
@@ -62,6 +63,20 @@ func TestLayers(t *testing.T) {
 			if to != place(pkg) && !contains(allowed, to) {
 				t.Errorf("%s imports %s: that arrow does not point down", words[0], imp)
 			}
+		}
+	}
+}
+
+// The top level is what a newcomer sees first: it has these folders and no others.
+func TestTopLevel(t *testing.T) {
+	allowed := []string{"cmd", "methods", "overlay", "planner", "runner", "server", "testdata", "warpgit"}
+	entries, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.IsDir() && !strings.HasPrefix(e.Name(), ".") && !contains(allowed, e.Name()) {
+			t.Errorf("the folder %s has no place at the top", e.Name())
 		}
 	}
 }

@@ -28,7 +28,7 @@ import (
 //	{"type":"done","verdict":"pass","reason":"…","artifacts":{"answer":"42"}}                    last; verdict pass, fail or could-not-run
 //
 // What it leaves in its directory is its proposal, as of any worker. Unknown fields are skipped, so that both sides may
-// learn more; a line that is no such object, or an end without done, fails the job. examples/adapter is a whole one.
+// learn more; a line that is no such object, or an end without done, fails the job. runner/template is a whole one.
 type Adapter struct {
 	member Member
 	env    func(ctx context.Context, chain string, net bool) (map[string]string, error)

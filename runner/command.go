@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/jitos/jitos/sandbox"
+	"github.com/jitos/jitos/runner/sandbox"
 )
 
 // The streams of a command.

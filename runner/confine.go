@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/jitos/jitos"
-	"github.com/jitos/jitos/sandbox"
+	"github.com/jitos/jitos/runner/sandbox"
 )
 
 // AllowUnsandboxed is what a user allows in a clone (`jitos allow unsandboxed`), so that jobs run where no sandbox can be made.

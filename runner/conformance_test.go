@@ -68,7 +68,7 @@ func templateAdapter(t *testing.T, e *Executor, script string) jitos.Action {
 	return configured(t, e, "adapter/template", "adapter: {template: {run: ["+buildTemplate()+"]}}", script)
 }
 
-// buildTemplate builds examples/adapter once.
+// buildTemplate builds runner/template once.
 var buildTemplate = sync.OnceValue(func() string {
 	dir, err := os.MkdirTemp("", "adapter-")
 	if err != nil {
@@ -76,7 +76,7 @@ var buildTemplate = sync.OnceValue(func() string {
 	}
 	atExit = append(atExit, func() { os.RemoveAll(dir) })
 	bin := filepath.Join(dir, "adapter")
-	if out, err := exec.Command("go", "build", "-o", bin, "../examples/adapter").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", bin, "./template").CombinedOutput(); err != nil {
 		panic(string(out))
 	}
 	return bin

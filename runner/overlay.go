@@ -13,7 +13,7 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 
-	"github.com/jitos/jitos/sandbox"
+	"github.com/jitos/jitos/runner/sandbox"
 )
 
 // An overlay is a place whose files are not copied: a layer lies below, what the job writes goes to a directory above (the

@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/jitos/jitos/sandbox"
+	"github.com/jitos/jitos/runner/sandbox"
 )
 
 // probe tries an overlay below a directory.

@@ -17,7 +17,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 
 	"github.com/jitos/jitos"
-	"github.com/jitos/jitos/sandbox"
+	"github.com/jitos/jitos/runner/sandbox"
 )
 
 // required tells whether JITOS_REQUIRE lists something.

@@ -1,7 +1,7 @@
 // Command adapter is a worker for jitos in a hundred lines: a template for your own. It takes the argument "prompt" for a shell
 // script and runs it. Put your own work into do; the rest is the protocol, which package runner describes at Adapter.
 //
-//	go build -o my-bot ./examples/adapter
+//	go build -o my-bot ./runner/template
 //
 //	# <git dir>/jitos/workers.yaml
 //	adapter:
