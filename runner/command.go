@@ -147,12 +147,11 @@ func (b *boxed) wait() (ended, error) {
 
 // wait implements job. What the leader left is killed while nobody else can get its number.
 func (f *family) wait() (ended, error) {
-	if waitExited(f.leader) {
+	exited := waitExited(f.leader)
+	if exited {
 		f.kill()
 	}
-	end, err := f.reap()
-	f.reaped()
-	return end, err
+	return f.collect(exited)
 }
 
 func (f *family) stop() { f.signal(syscall.SIGTERM) }

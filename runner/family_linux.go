@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -33,9 +34,11 @@ func waitExited(pid int) bool {
 // its session and its parent is still found; one that also drops its environment and leaves the directory is not: only a
 // sandbox holds that.
 type family struct {
-	place  place
-	leader int                   // 0 where it is not known: the job of a jitos that was killed
-	reap   func() (ended, error) // waits for the leader
+	place place
+	reap  func() (ended, error) // waits for the leader
+
+	mu     sync.Mutex // held while members are looked for and signalled, and while the leader's number is given back
+	leader int        // 0 where it is not known: the job of a jitos that was killed, or a leader that was waited for
 }
 
 // killMarked kills what a job left running in a place.
@@ -43,6 +46,8 @@ func killMarked(p place) { (&family{place: p}).kill() }
 
 // signal sends a signal to every process of the family, and returns how many there were.
 func (f *family) signal(sig syscall.Signal) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	n := 0
 	for _, pid := range f.members() {
 		p, err := os.FindProcess(pid) // holds on to this very process, whoever gets its number later
@@ -70,8 +75,22 @@ func (f *family) kill() {
 	}
 }
 
-// reaped is called when the leader was waited for: its number may be somebody else's now.
-func (f *family) reaped() { f.leader = 0 }
+// collect waits for the leader; exited tells that it has ended already. Its number may be somebody else's from then on, so nobody
+// is signalled meanwhile: whoever ends the job at that very moment must not find another's session in its place.
+func (f *family) collect(exited bool) (ended, error) {
+	if exited {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		end, err := f.reap()
+		f.leader = 0
+		return end, err
+	}
+	end, err := f.reap()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.leader = 0
+	return end, err
+}
 
 // process is what /proc tells of one.
 type process struct {

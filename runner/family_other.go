@@ -28,5 +28,9 @@ func (f *family) signal(sig syscall.Signal) {
 
 func (f *family) kill() { f.signal(syscall.SIGKILL) }
 
-// reaped kills what the leader left in its group when it ended by itself.
-func (f *family) reaped() { f.kill() }
+// collect waits for the leader, and kills what it left in its group when it ended by itself.
+func (f *family) collect(bool) (ended, error) {
+	end, err := f.reap()
+	f.kill()
+	return end, err
+}
