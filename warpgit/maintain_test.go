@@ -274,7 +274,7 @@ func TestAdmit_oneAtATime(t *testing.T) {
 func TestAdmit_crowd(t *testing.T) {
 	dir := newDir(t)
 	run(t, dir, "config", "gc.autoPackLimit", "14")
-	if most := crowdOfPacks(t, dir, 8, 6); most > 10 {
+	if most := crowdOfPacks(t, dir, 8, 6); most > 10+1 { // a joined pack is there for a moment before those that it replaces go
 		t.Errorf("up to %d packs", most)
 	}
 }
@@ -624,7 +624,7 @@ func TestHeavyTidy_crowd(t *testing.T) {
 	if os.Getenv("JITOS_HEAVY") == "" {
 		t.Skip("set JITOS_HEAVY=1 to run")
 	}
-	if most := crowdOfPacks(t, newDir(t), 8, 150); most > autoPackLimit-10 {
+	if most := crowdOfPacks(t, newDir(t), 8, 150); most > autoPackLimit-10+1 {
 		t.Errorf("up to %d packs", most)
 	}
 }
