@@ -295,7 +295,7 @@ func nodeModules(t *testing.T) string {
 		skip(t, "node", "node is not installed")
 	}
 	if _, err := os.Stat(filepath.Join(dir, "graphql-http")); dir == "" || err != nil {
-		skip(t, "node", "JITOS_NODE_MODULES names no directory with the packages of cmd/jitosd/testdata/package.json")
+		skip(t, "npm", "JITOS_NODE_MODULES names no directory with the packages of cmd/jitosd/testdata/package.json")
 	}
 	return dir
 }
