@@ -75,7 +75,10 @@ func start(spec Spec, cmd *exec.Cmd, leaks ...*os.File) (*Running, error) {
 	}
 	defer ordering.Close()
 	cmd.Path, cmd.Args, cmd.Dir = "/proc/self/exe", []string{os.Args[0], Arg}, "/"
-	cmd.Env = []string{"GOMAXPROCS=2"} // the porter's own
+	cmd.Env = []string{"GOMAXPROCS=2"}          // the porter's own
+	if race, ok := os.LookupEnv("GORACE"); ok { // under the race detector every program sleeps a second at its end, unless told not to
+		cmd.Env = append(cmd.Env, "GORACE="+race)
+	}
 	cmd.ExtraFiles = append([]*os.File{said, ordered}, leaks...)
 	attr := cmd.SysProcAttr
 	if attr == nil {
