@@ -1,12 +1,19 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/cmd/internal/wire"
 	"github.com/jitos/jitos/server"
 )
 
@@ -35,6 +42,62 @@ func TestStatus_atSnapshot(t *testing.T) {
 	}
 	if got := at(t, then, "tasks", "nodes").([]any); len(got) != 1 {
 		t.Errorf("declared then: %v", got)
+	}
+}
+
+// movingStore is a store whose system line moves after each look at it.
+type movingStore struct {
+	jitos.Store
+	mu   *sync.Mutex // two that look at once see different lines
+	move func()
+}
+
+func (s movingStore) Head(ctx context.Context, ref jitos.Ref) (jitos.CommitID, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id, err := s.Store.Head(ctx, ref)
+	if ref == jitos.SystemRef {
+		s.move()
+	}
+	return id, err
+}
+
+// A request that looks twice at the newest snapshot sees the same one, though the line has moved between.
+func TestSnapshot_oneARequest(t *testing.T) {
+	dir, f := repository(t)
+	other, err := wire.Open(dir)
+	if err == nil {
+		err = other.AsUser(t.Context(), nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Repo.Close()
+	defer other.Executor.Close()
+	s := &server.Server{Repo: f.Repo, Store: f.Store, Merger: f.Merger, Kernel: f.Kernel, Dev: true, Limits: server.DefaultLimits()}
+	if err := s.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	moves := 0
+	f.Kernel.Store = movingStore{f.Store, &sync.Mutex{}, func() {
+		moves++
+		note(t, other, fmt.Sprint("move-", moves), moves)
+	}}
+	web := httptest.NewServer(server.Trust(s.Handler(nil)))
+	defer web.Close()
+	resp, err := http.Post(web.URL, "application/json", strings.NewReader(`{"query": "{ a: warp { commit { id } } b: warp { commit { id } } }"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var r reply
+	if err := json.NewDecoder(resp.Body).Decode(&r); err != nil || len(r.Errors) > 0 {
+		t.Fatalf("%v %v", err, r.Errors)
+	}
+	a, b := at(t, r.Data, "a", "commit", "id"), at(t, r.Data, "b", "commit", "id")
+	if moves == 0 || a != b {
+		t.Errorf("after %d moves %v and %v", moves, a, b)
 	}
 }
 
