@@ -37,8 +37,17 @@ type use struct {
 
 // ground returns the ground problem; ok is false where it is larger than the limit, in instances.
 func ground(ctx context.Context, e *engine, limit int) (*groundProblem, bool, error) {
+	g := newGrounder(e)
+	if whole, err := g.more(ctx, limit); !whole {
+		return nil, false, err
+	}
+	p := g.build(ctx, e)
+	return p, p != nil, ctx.Err()
+}
+
+func newGrounder(e *engine) *grounder {
 	m := e.m
-	g := &grounder{m: m, stats: e.f, made: newTable(), limit: limit}
+	g := &grounder{m: m, stats: e.f, made: newTable()}
 	rigid := append([]bool(nil), m.rigid...)
 	for range m.tasks {
 		rigid = append(rigid, false)
@@ -68,6 +77,12 @@ func ground(ctx context.Context, e *engine, limit int) (*groundProblem, bool, er
 		}
 	}
 	g.reach(m.top, nil)
+	return g
+}
+
+// more goes on until everything is found, or there are so many instances; whole is false where something may be missing.
+func (g *grounder) more(ctx context.Context, limit int) (whole bool, err error) {
+	g.limit, g.f.over = limit, false
 	g.f.stop = func() bool { return ctx.Err() != nil || g.f.work > limit*groundWork }
 	for len(g.queue) > 0 && !g.cut(ctx) {
 		id := g.queue[len(g.queue)-1]
@@ -79,12 +94,13 @@ func ground(ctx context.Context, e *engine, limit int) (*groundProblem, bool, er
 		for _, u := range g.uses[g.f.heads[id]] {
 			g.fire(u, id)
 		}
+		if g.cut(ctx) { // perhaps in the midst of this fact: what it leads to is found once more by the next call
+			g.f.set(id, false)
+			g.queue = append(g.queue, id)
+			break
+		}
 	}
-	if g.cut(ctx) { // perhaps by the very last fact
-		return nil, false, ctx.Err()
-	}
-	p := g.build(ctx, e)
-	return p, p != nil, ctx.Err()
+	return len(g.queue) == 0, ctx.Err()
 }
 
 // cut tells whether to stop before everything is found.
@@ -172,23 +188,23 @@ func (g *grounder) fire(u use, id int32) {
 		if g.made.intern(u.rule, b); len(g.made.heads) == before {
 			continue
 		}
-		if len(g.made.heads) > g.limit {
-			return
-		}
 		if r.action >= 0 {
 			for _, x := range g.m.tasks[r.action].add {
 				if id := g.f.ground(x.pred, x.args, b); !g.f.true(id) {
 					g.queue = append(g.queue, id)
 				}
 			}
-			continue
-		}
-		for _, s := range g.m.methods[r.method].subs {
-			args := make([]int32, len(s.args))
-			for i, a := range s.args {
-				args[i] = a.in(b)
+		} else {
+			for _, s := range g.m.methods[r.method].subs {
+				args := make([]int32, len(s.args))
+				for i, a := range s.args {
+					args[i] = a.in(b)
+				}
+				g.reach(s.task, args)
 			}
-			g.reach(s.task, args)
+		}
+		if len(g.made.heads) > g.limit {
+			return // with all that this one leads to in the queue: it is not made again
 		}
 	}
 }
@@ -221,6 +237,13 @@ func (g *grounder) build(ctx context.Context, e *engine) *groundProblem {
 	for _, id := range b.initial {
 		b.isInit[id] = true
 	}
+	actions := 0
+	for _, at := range g.made.heads {
+		if g.rules[at].action >= 0 {
+			actions++
+		}
+	}
+	b.effects, p.methods = make([]pendingEffect, 0, actions), make([]groundMethod, 0, len(g.made.heads)-actions)
 	top := b.node(int32(len(m.preds))+m.top, nil)
 	for i := range g.made.heads {
 		if i&1023 == 0 && ctx.Err() != nil {

@@ -247,6 +247,7 @@ func TestGround_limit(t *testing.T) {
 		t.Fatal(err)
 	}
 	whole := false
+	inPieces := newGrounder(newEngine(m)) // goes on where it was cut, whether in the midst of a fact or not
 	for limit := 1; limit < 40; limit++ {
 		g, ok, err := ground(context.Background(), newEngine(m), limit)
 		if err != nil {
@@ -255,30 +256,20 @@ func TestGround_limit(t *testing.T) {
 		if whole = ok; ok && !g.possible {
 			t.Fatalf("with %d instances at most there is no plan", limit)
 		}
+		done, err := inPieces.more(context.Background(), limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if done != ok {
+			t.Errorf("with %d instances at most: whole is %v at once and %v in pieces", limit, ok, done)
+		}
 	}
 	if !whole {
 		t.Error("40 instances are not enough")
 	}
-}
-
-// TestSolve_large: what grows with the square or worse, in the number of tasks of a network or of methods, would not end here.
-func TestSolve_large(t *testing.T) {
-	const n = 4000
-	var d strings.Builder
-	d.WriteString("(define (domain d) (:predicates (p))")
-	for i := range n {
-		fmt.Fprintf(&d, "(:task t%d) (:method m%d :parameters () :task (t%d) :precondition (p) :ordered-subtasks (t%d))\n", i, i, i, i+1)
-	}
-	fmt.Fprintf(&d, "(:task two) (:method two :parameters () :task (two) :ordered-subtasks (and (t%d) (t%d)))", n, n)
-	fmt.Fprintf(&d, "(:action t%d :precondition (p)))", n)
-	many := "(and " + strings.Repeat("(two)", n) + ")"
-	for _, network := range []struct {
-		text  string
-		steps int
-	}{{":subtasks (t0)", 1}, {":ordered-subtasks " + many, 2 * n}, {":subtasks " + many, 2 * n}} {
-		dom, p := parse(t, d.String(), "(define (problem p) (:htn "+network.text+") (:init (p)))")
-		if res := solve(t, dom, p, Options{Budget: 500_000}); len(res.Plans) != 1 || res.Plans[0].Steps() != network.steps {
-			t.Errorf("%.40s: %d plans", network.text, len(res.Plans))
-		}
+	at, _, _ := ground(context.Background(), newEngine(m), 40)
+	pieces := inPieces.build(context.Background(), newEngine(m))
+	if len(pieces.methods) != len(at.methods) || len(pieces.nodes) != len(at.nodes) || pieces.facts != at.facts {
+		t.Errorf("in pieces: %d methods, %d tasks, %d facts; at once: %d, %d, %d", len(pieces.methods), len(pieces.nodes), pieces.facts, len(at.methods), len(at.nodes), at.facts)
 	}
 }

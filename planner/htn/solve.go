@@ -290,6 +290,8 @@ func (l *lifted) round(ctx context.Context, round, nodes int) answer {
 // grounded is the track of the searches on the ground problem.
 type grounded struct {
 	e        *engine
+	g        *grounder // until it is done
+	limit    int       // of its instances, so far
 	p        *groundProblem
 	r        *relaxation
 	searches []*progression
@@ -317,15 +319,22 @@ var groundPortfolio = []struct {
 func (g *grounded) round(ctx context.Context, round, nodes int) answer {
 	var a answer
 	if g.p == nil {
-		limit := min(nodes/instancePrice, maxInstances)
-		p, ok, err := ground(ctx, g.e, limit)
+		if g.g == nil {
+			g.g = newGrounder(g.e)
+		}
+		before := g.limit
+		g.limit = min(before+nodes/instancePrice, maxInstances)
+		whole, err := g.g.more(ctx, g.limit)
 		if err != nil {
 			return answer{err: err}
 		}
-		if !ok {
-			return answer{nodes: limit * instancePrice, over: limit == maxInstances}
+		if !whole {
+			return answer{nodes: (g.limit - before) * instancePrice, over: g.limit == maxInstances}
 		}
-		g.p, g.r = p, newRelaxation(p)
+		if g.p = g.g.build(ctx, g.e); g.p == nil {
+			return answer{err: ctx.Err()}
+		}
+		g.g, g.r = nil, newRelaxation(g.p)
 	}
 	a.over = true
 	for i, p := range groundPortfolio {
