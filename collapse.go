@@ -44,7 +44,7 @@ func (k *Kernel) Collapse(ctx context.Context, p ProcessView, o CollapseOptions)
 			}
 			return done, err
 		}
-		list, err := k.required(ctx, at, p, o)
+		list, err := k.required(ctx, at, p, done.Files, o)
 		if err != nil {
 			return done, err
 		}
@@ -105,18 +105,18 @@ func withoutEchoes(conflicts []Conflict) []Conflict {
 	})
 }
 
-// required lists the gates that a collapse must satisfy.
-func (k *Kernel) required(ctx context.Context, at Snapshot, p ProcessView, o CollapseOptions) ([]demand, error) {
+// required lists the gates that a collapse must satisfy. One without a gate still holds those that the policy wants.
+func (k *Kernel) required(ctx context.Context, at Snapshot, p ProcessView, changed []string, o CollapseOptions) ([]demand, error) {
 	task, err := Get[Task](ctx, at, p.Process.Task.Node())
 	if err != nil {
 		return nil, err
 	}
-	list := demands(task, k.bounds())
+	list := demands(task, k.bounds(), changed)
 	if !p.Process.Hand {
 		return list, nil
 	}
 	if strings.TrimSpace(o.NoGate) != "" {
-		return nil, nil
+		return slices.DeleteFunc(list, func(d demand) bool { return !d.must }), nil
 	}
 	if len(list) == 0 {
 		list = []demand{{gate: DefaultGate}}

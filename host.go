@@ -138,11 +138,16 @@ func (k *Kernel) grants(p ProcessView) []string {
 	return p.Process.Grants
 }
 
+// sideBySide is how many jobs run at a time: as many as the user says, and the policy lets.
 func (k *Kernel) sideBySide() int {
+	n := 2
 	if k.Jobs > 0 {
-		return k.Jobs
+		n = k.Jobs
 	}
-	return 2
+	if most := k.bounds().Quota.AtOnce; most > 0 {
+		n = min(n, most)
+	}
+	return n
 }
 
 func (k *Kernel) notify(e Event) {

@@ -130,7 +130,7 @@ func (k *Kernel) Answer(ctx context.Context, id string, d Decision, text string)
 	if err := fits(id, q, d, text); err != nil {
 		return q, err
 	}
-	if !mayAnswer(q.By, k.Actor) {
+	if !MayAnswer(q.By, k.Actor) {
 		return q, &Denial{What: "question " + id, Why: "the policy lets " + strings.Join(q.By, ", ") + " decide, and you are " + k.Actor}
 	}
 	ws, err := k.workspace(ctx, v)

@@ -22,7 +22,7 @@
 //	heal.go      what a crash or plain git left halfway
 //	recheck.go   settled actions run again; verify.go: deterministic rules; why.go: from a change back to its intent
 //	rewrite.go   Apply: what each rule may write, and what must be there before it
-//	policy.go    Admit: capabilities and content that was allowed
+//	policy.go    Admit: capabilities and content that was allowed; bounds.go what the policy asks of a change
 //	park.go      questions that only a person can answer: an attempt parks, and goes on when one did
 //	inbox.go     what waits for a person, and the answers
 //	status.go    Status: a fold over the graph; nothing is ever stored as a status
@@ -392,11 +392,14 @@ type Process struct {
 	Hand   bool     `json:"hand,omitempty"` // a person's: no job runs by itself
 }
 
-// Quota bounds a process. Zero fields mean the defaults of Policy.
+// Quota bounds a process, and the fabric that it is in. Zero fields mean the defaults of Policy.
 type Quota struct {
 	Jobs    int `json:"jobs,omitempty"`      // at most so many claims
 	Seconds int `json:"seconds,omitempty"`   // of running jobs, added up
 	TTL     int `json:"ttl_hours,omitempty"` // an open process older than this may be discarded by anybody
+
+	AtOnce     int `json:"jobs_at_once,omitempty"`    // of all processes, as the policy now is
+	Workspaces int `json:"open_workspaces,omitempty"` // that may be open when one more is opened
 }
 
 // Job is a step of a plan in a process.

@@ -267,6 +267,9 @@ func (k *Kernel) Open(ctx context.Context, id SlapID, name string) (ProcessView,
 				return nil, fmt.Errorf("plan %s: %w: %s has changed since it was made", id, ErrStale, r.words())
 			}
 		}
+		if err := k.mayOpen(ctx, at); err != nil {
+			return nil, err
+		}
 		task, err := ViewTask(ctx, at, slap.Task, k.Local.Clone())
 		if err != nil {
 			return nil, err

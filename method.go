@@ -8,7 +8,8 @@ import (
 )
 
 // SubmitMethod puts a file of the fabric's own on the system line: "methods/NAME.yaml" or "policy.yaml". nil bytes drop it.
-// The same bytes as before write nothing, and the commit is then the system's as it is. Whether the content is sound is for
+// The same bytes as before write nothing, and the commit is then the system's as it is. It is refused with a *Denial where the
+// policy, as it was before, lets others change the file. Whether the content is sound is for
 // the caller to check, who knows the language; whether it may run is for each clone to say (Local.Allow).
 func (k *Kernel) SubmitMethod(ctx context.Context, path string, raw []byte) (Commit, error) {
 	if p, err := FabricItem(path).Parse(); err != nil {
@@ -19,6 +20,13 @@ func (k *Kernel) SubmitMethod(ctx context.Context, path string, raw []byte) (Com
 	after, err := k.record(ctx, func(at Snapshot) ([]Rewrite, error) {
 		files, err := at.Fabric(ctx)
 		if err != nil {
+			return nil, err
+		}
+		policy, err := k.policyAt(ctx, at)
+		if err != nil {
+			return nil, err
+		}
+		if err := policy.MayChange(path, k.Actor); err != nil {
 			return nil, err
 		}
 		old, had := files[path]

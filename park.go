@@ -152,7 +152,11 @@ func (k *Kernel) ask(ctx context.Context, p ProcessView, q Question, evidence []
 }
 
 func (k *Kernel) asking(id string, p ProcessView, q Question, evidence []Evidence) ([]Rewrite, error) {
-	if life := p.Process.Quota.TTL; life > 0 && q.Until == 0 {
+	life := p.Process.Quota.TTL
+	if most := k.bounds().Retention.Questions; most > 0 {
+		life = most
+	}
+	if life > 0 && q.Until == 0 {
 		q.Until = k.now().Add(time.Duration(life) * time.Hour).Unix()
 	}
 	rw := k.rule(RuleAsk, q.Task, p.ID, orElse(q.Step, p.Process.SWS)+": "+firstLine(q.Text))
@@ -245,31 +249,16 @@ func (a Answer) words() string {
 	return text
 }
 
-// mayAnswer tells whether an actor, "name <address>", is among those who may; nobody named means everybody.
-func mayAnswer(by []string, actor string) bool {
-	name, address, _ := strings.Cut(actor, " <")
-	return len(by) == 0 || slices.Contains(by, actor) || slices.Contains(by, name) || slices.Contains(by, strings.TrimSuffix(address, ">"))
-}
-
 // approvals are the questions that the policy has about a collapse: one for each rule that covers a file that it changes.
 func (k *Kernel) approvals(p ProcessView, tree TreeID, files []string) []Question {
 	var list []Question
-	for _, rule := range k.bounds().Approvals {
-		var paths []string
-		for _, f := range files {
-			if slices.ContainsFunc(rule.Paths, func(pattern string) bool { return MatchPath(pattern, f) }) {
-				paths = append(paths, f)
-			}
-		}
-		if len(paths) == 0 {
-			continue
-		}
-		text := "the policy wants an approval of " + few(paths)
-		if rule.Why != "" {
-			text += ": " + rule.Why
+	for _, w := range k.bounds().ApprovalsFor(files) {
+		text := "the policy wants an approval of " + few(w.Changed)
+		if w.Why != "" {
+			text += ": " + w.Why
 		}
 		q := question(p, AskPaths, text, tree)
-		q.Paths, q.By = paths, rule.By
+		q.Paths, q.By = w.Changed, w.By
 		list = append(list, q)
 	}
 	return list

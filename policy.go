@@ -12,20 +12,22 @@ const DefaultTimeout = 10 * time.Minute
 // Policy bounds everything in a fabric: .jitos/policy.yaml, or DefaultPolicy.
 type Policy struct {
 	// Grants are the capabilities that a process may hold.
-	Grants []string `json:"grants" yaml:"grants"`
-	// Gates must hold for every collapse, whatever the task.
-	Gates []GateRef `json:"gates,omitempty" yaml:"gates"`
-	// Quota bounds each process.
-	Quota Quota `json:"quota" yaml:"quota"`
+	Grants []string `json:"grants"`
+	// Gates must hold for every collapse that changes their paths, whatever the task, and though it is made without a gate.
+	Gates []GateRule `json:"gates,omitempty"`
 	// Approvals are wanted of people before a collapse.
-	Approvals []Approval `json:"approvals,omitempty" yaml:"approvals"`
+	Approvals []Approval `json:"approvals,omitempty"`
+	// Quota bounds each process, and how much is open at a time.
+	Quota Quota `json:"quota"`
+	// Retention is how long things are kept.
+	Retention Retention `json:"retention"`
+	// Lines of policy.yaml at which grants, quota and retention stand.
+	Lines map[string]int `json:"-"`
 }
 
-// Approval says that what a collapse changes at these paths is to be approved first, on exactly the files that it makes.
-type Approval struct {
-	Paths []string `json:"paths"`         // patterns of MatchPath
-	By    []string `json:"by,omitempty"`  // who may, each a name or an address as in Actor; none: anybody
-	Why   string   `json:"why,omitempty"` // told with the question
+// Retention is how long things are kept. Zero fields: for ever.
+type Retention struct {
+	Questions int `json:"questions_hours,omitempty"` // until a question that nobody answered counts as rejected
 }
 
 // DefaultPolicy holds where the fabric has none of its own.

@@ -119,9 +119,10 @@ func (s *seat) lend(ctx context.Context) context.Context {
 // sit waits for a seat: the one that the context lends, or one of the kernel's. The kernel has Jobs of them for all its
 // processes, jobs, gates and probes together.
 func (k *Kernel) sit(ctx context.Context) (leave func(), err error) {
+	n := k.sideBySide()
 	k.mu.Lock()
-	if k.seats == nil {
-		k.seats = make(chan struct{}, k.sideBySide())
+	if cap(k.seats) != n { // at first, and when the policy has changed: those who sit go on
+		k.seats = make(chan struct{}, n)
 	}
 	seats := k.seats
 	k.mu.Unlock()

@@ -18,18 +18,28 @@ func (e Evidence) Name() string {
 type demand struct {
 	gate GateRef
 	goal bool // it must pass; otherwise it must not get worse
+	must bool // the policy wants it: nobody collapses without
 }
 
-// demands lists what a collapse of the task needs: its goal, the gates that it must keep, and the policy's.
-func demands(task Task, policy Policy) []demand {
+// demands lists what a collapse of the task needs that changes these paths: its goal, the gates that it must keep, and the
+// policy's.
+func demands(task Task, policy Policy, changed []string) []demand {
 	var list []demand
 	if task.Goal != nil {
-		list = append(list, demand{*task.Goal, true})
+		list = append(list, demand{gate: *task.Goal, goal: true})
 	}
-	for _, g := range append(slices.Clone(task.Gates), policy.Gates...) {
-		if !slices.ContainsFunc(list, func(d demand) bool { return HashOf(d.gate) == HashOf(g) }) {
-			list = append(list, demand{g, false})
+	add := func(g GateRef, must bool) {
+		i := slices.IndexFunc(list, func(d demand) bool { return HashOf(d.gate) == HashOf(g) })
+		if i < 0 {
+			list, i = append(list, demand{gate: g}), len(list)
 		}
+		list[i].must = list[i].must || must
+	}
+	for _, g := range task.Gates {
+		add(g, false)
+	}
+	for _, rule := range policy.GatesFor(changed) {
+		add(rule.GateRef, true)
 	}
 	return list
 }
@@ -172,6 +182,9 @@ func (k *Kernel) satisfy(ctx context.Context, at Snapshot, p ProcessView, tree T
 		case after.Verdict == Pass && p.Process.Hand:
 		case after.Verdict == CouldNot && p.Process.Hand:
 			reason = "could not run: " + after.Reason + "; say --no-gate and why to merge without it"
+			if d.must {
+				reason = "could not run: " + after.Reason + "; the policy wants it"
+			}
 		case d.goal && after.Verdict != Pass:
 			reason = failing(after)
 		default:
@@ -185,7 +198,9 @@ func (k *Kernel) satisfy(ctx context.Context, at Snapshot, p ProcessView, tree T
 				return pr, err
 			}
 			if person {
-				pr.open = append(pr.open, question(p, AskTests, d.gate.words()+": "+reason, tree))
+				q := question(p, AskTests, d.gate.words()+": "+reason, tree)
+				q.By = k.bounds().approvers(d.gate.words())
+				pr.open = append(pr.open, q)
 				reason = ""
 			}
 		}

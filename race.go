@@ -83,6 +83,9 @@ func (k *Kernel) race(ctx context.Context, id TaskID, n int, lanes []lane, out *
 	}
 	var mu sync.Mutex // over what is returned, and out
 	var all sync.WaitGroup
+	if most := k.bounds().Quota.Workspaces; most > 0 {
+		n = min(n, most)
+	}
 	places := make(chan struct{}, n)
 	before := slices.Clone(out.Attempts)
 	for i, try := range lanes {

@@ -30,7 +30,7 @@ var rules = map[string]rule{
 	RuleCollapse: {1, true, []string{"**"}, true},
 	RuleDiscard:  {1, true, []string{KindAttempt, KindFinding, KindConflict, KindEvidence, KindAction}, false},
 	RuleConflict: {1, true, []string{KindConflict}, false},
-	RuleMethod:   {1, true, nil, true},
+	RuleMethod:   {2, true, nil, true},
 	RuleBatch:    {1, true, []string{KindBatch}, false},
 	RuleAsk:      {1, true, []string{KindQuestion, KindEvidence}, false},
 	RuleAnswer:   {1, true, []string{KindQuestion, KindAnswer}, false},

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
 // Rerun runs the deterministic rule of a commit again on what it was given, and compares: the planner on the first parent
-// (plan, and the repair of one), the DAG of a plan (compile), the three-way merges of a workspace or of the user's files (collapse, absorb). It
-// tells whether there was something to run: a rule of another version, another planner or library, a plan that a person
+// (plan, and the repair of one), the DAG of a plan (compile), the three-way merges of a workspace or of the user's files (collapse, absorb),
+// and what the policy says of who changes it (method). It tells whether there was something to run: a rule of another version, another planner or library, a plan that a person
 // wrote and every other rule are not run. An error that Is ErrCorrupt says that the commit is not what the rule gives.
 //
 // A store's own replay shows that a commit holds what its record says; this shows that the record is right.
@@ -35,6 +37,8 @@ func (k *Kernel) Rerun(ctx context.Context, c Commit) (ran bool, err error) {
 		ran, err = k.rerunCollapse(ctx, before, after)
 	case RuleAbsorb:
 		ran, err = k.rerunAbsorb(ctx, before, after)
+	case RuleMethod:
+		ran, err = k.rerunMethod(ctx, before, after)
 	}
 	if err != nil {
 		return ran, fmt.Errorf("%s again: %w", r.Rule, err)
@@ -205,6 +209,25 @@ func proven(ctx context.Context, after Snapshot) error {
 		return fmt.Errorf("%w: no evidence says that the goal holds on this tree", ErrCorrupt)
 	}
 	return nil
+}
+
+// rerunMethod checks that the policy, as it was before, let the actor change what he did.
+func (k *Kernel) rerunMethod(ctx context.Context, before, after Snapshot) (bool, error) {
+	policy, err := k.policyAt(ctx, before)
+	if err != nil {
+		return false, err
+	}
+	r := after.Commit().Record
+	for _, item := range append(slices.Sorted(maps.Keys(r.Set)), r.Drop...) {
+		p, err := item.Parse()
+		if err != nil {
+			return true, err
+		}
+		if err := policy.MayChange(p.File, r.Actor); err != nil {
+			return true, fmt.Errorf("%w: %v", ErrCorrupt, err)
+		}
+	}
+	return true, nil
 }
 
 func (k *Kernel) rerunAbsorb(ctx context.Context, before, after Snapshot) (bool, error) {

@@ -153,9 +153,15 @@ func (r *reader) phrases(o *object) []Phrase {
 }
 
 func (r *reader) gateUse(n *yaml.Node, what string) (GateUse, bool) {
-	o := r.object(n, what, "gate", "run", "args")
+	use, _, ok := r.gateUseWith(n, what)
+	return use, ok
+}
+
+// gateUseWith is gateUse where further keys are legal, which are the caller's to read.
+func (r *reader) gateUseWith(n *yaml.Node, what string, more ...string) (GateUse, *object, bool) {
+	o := r.object(n, what, append([]string{"gate", "run", "args"}, more...)...)
 	if o == nil {
-		return GateUse{}, false
+		return GateUse{}, nil, false
 	}
 	use := GateUse{Pos: r.pos(n)}
 	switch o.one(what, "gate", "run") {
@@ -168,9 +174,9 @@ func (r *reader) gateUse(n *yaml.Node, what string) (GateUse, bool) {
 			r.complain(o.pos("args"), "write the values into the command", "%s: a command has no args", what)
 		}
 	default:
-		return use, false
+		return use, nil, false
 	}
-	return use, true
+	return use, o, true
 }
 
 func (r *reader) method(n *yaml.Node, task string) *Method {

@@ -1,16 +1,31 @@
 package methods
 
-import "github.com/jitos/jitos"
+import (
+	"path"
+	"strings"
 
-// LoadPolicy reads .jitos/policy.yaml:
+	"gopkg.in/yaml.v3"
+
+	"github.com/jitos/jitos"
+)
+
+// LoadPolicy reads .jitos/policy.yaml; every key may be absent:
 //
 //	grants: ["exec:go", "fs.write:**", "history:read"]     what a process may hold; absent: as in jitos.DefaultPolicy
-//	gates: [{gate: tests-pass}, {run: make lint}]           must not get worse in any collapse
-//	approvals: [{paths: ["migrations/**"], by: [Ada], why: …}]   a person approves what a collapse changes there; by: anybody
-//	quota: {jobs: 200, seconds: 14400, ttl_hours: 336}      of each process; absent or 0: as in jitos.DefaultPolicy
+//	gates:                                                  must not get worse in a collapse
+//	- {gate: tests-pass}                                    whatever it changes,
+//	- {run: make lint, paths: ["src/**"]}                   or where it changes one of these
+//	approvals:
+//	- {paths: ["migrations/**"], by: ["*@example.org"], why: …}   a person approves what a collapse changes there; by: anybody
+//	- {paths: [".jitos/**"], by: [Ada]}                     who may change the policy and the methods of the fabric
+//	- {gates: [tests-pass], by: [Ada]}                      who may let through that tests were removed, skipped or edited
+//	quota: {jobs: 200, seconds: 14400, ttl_hours: 336,      of each process; absent or 0: as in jitos.DefaultPolicy
+//	        jobs_at_once: 4, open_workspaces: 20}           of all together; absent or 0: not bounded
+//	retention: {questions_hours: 72}                        until a question expires; absent or 0: with its process (ttl_hours)
 //
-// Unknown and duplicate keys are refused with their lines; the error is a *LoadError. A command in it has the file's hash as
-// its origin: it does not run before that was allowed.
+// Paths are patterns of jitos.MatchPath, relative to the top. Unknown and duplicate keys, and patterns that could match
+// nothing, are refused with their lines and columns; the error is a *LoadError. A command in it has the file's hash as its origin:
+// it does not run before that was allowed.
 func LoadPolicy(raw []byte) (jitos.Policy, error) {
 	r := &reader{file: "policy.yaml", origin: Origin(raw)}
 	p := jitos.DefaultPolicy()
@@ -19,7 +34,7 @@ func LoadPolicy(raw []byte) (jitos.Policy, error) {
 		r.complain(r.pos(docs[1]), "join them", "policy: more than one document")
 	}
 	if len(docs) > 0 {
-		if o := r.object(docs[0], "policy", "grants", "gates", "approvals", "quota"); o != nil {
+		if o := r.object(docs[0], "policy", "grants", "gates", "approvals", "quota", "retention"); o != nil {
 			r.policy(o, &p)
 		}
 	}
@@ -30,54 +45,134 @@ func LoadPolicy(raw []byte) (jitos.Policy, error) {
 }
 
 func (r *reader) policy(o *object, p *jitos.Policy) {
+	p.Lines = map[string]int{}
+	for _, key := range []string{"grants", "quota", "retention"} {
+		if o.has(key) {
+			p.Lines[key] = o.pos(key).Line
+		}
+	}
 	if o.has("grants") {
 		p.Grants = o.list("grants")
-		for _, g := range p.Grants {
-			if !capability().MatchString(g) {
-				r.complain(o.pos("grants"), `write it like net, exec:go or "fs.write:docs/**"`, "grants: %q is no capability", g)
-			}
+		for _, n := range o.entries("grants") {
+			r.capability(n, "grants")
 		}
 	}
 	for _, n := range o.sequence("gates") {
-		use, ok := r.gateUse(n, "gates")
-		if !ok {
-			continue
-		}
-		ref := jitos.GateRef{Gate: use.Gate, Run: use.Run.Shell(nil)}
-		if ref.Run != "" {
-			ref.Origin = r.origin
-		}
-		for _, t := range append([]Text{use.Run}, textsOf(use.Args)...) {
-			for _, v := range t.Variables() {
-				r.complain(r.pos(n), "a literal brace is written {{"+v+"}}", "gates: a policy has no variable %s", v)
-			}
-		}
-		for name, t := range use.Args {
-			if ref.Args == nil {
-				ref.Args = map[string]string{}
-			}
-			ref.Args[name] = t.Expand(nil)
-		}
-		p.Gates = append(p.Gates, ref)
+		r.gateRule(n, p)
 	}
 	for _, n := range o.sequence("approvals") {
-		ao := r.object(n, "approval", "paths", "by", "why")
-		if ao == nil {
-			continue
-		}
-		approval := jitos.Approval{Paths: ao.list("paths"), By: ao.list("by"), Why: ao.text("why")}
-		if len(approval.Paths) == 0 {
-			r.complain(r.pos(n), `give paths:, like ["migrations/**"]`, "approval: of which paths")
-		}
-		p.Approvals = append(p.Approvals, approval)
+		r.approval(n, p)
 	}
+	const most = 1 << 30
 	if n := o.keys["quota"]; n != nil {
-		if q := r.object(n, "quota", "jobs", "seconds", "ttl_hours"); q != nil {
-			const most = 1 << 30
+		if q := r.object(n, "quota", "jobs", "seconds", "ttl_hours", "jobs_at_once", "open_workspaces"); q != nil {
 			p.Quota.Jobs = orDefault(q.number("jobs", 0, most), p.Quota.Jobs)
 			p.Quota.Seconds = orDefault(q.number("seconds", 0, most), p.Quota.Seconds)
 			p.Quota.TTL = orDefault(q.number("ttl_hours", 0, most), p.Quota.TTL)
+			p.Quota.AtOnce = q.number("jobs_at_once", 0, most)
+			p.Quota.Workspaces = q.number("open_workspaces", 0, most)
 		}
+	}
+	if n := o.keys["retention"]; n != nil {
+		if q := r.object(n, "retention", "questions_hours"); q != nil {
+			p.Retention.Questions = q.number("questions_hours", 0, most)
+		}
+	}
+}
+
+// capability reads one, and complains where it is none or its paths are no pattern.
+func (r *reader) capability(n *yaml.Node, what string) {
+	if !capability().MatchString(n.Value) {
+		r.complain(r.pos(n), `write it like net, exec:go or "fs.write:docs/**"`, "%s: %q is no capability", what, n.Value)
+	}
+	if scope, ok := strings.CutPrefix(n.Value, "fs.write:"); ok {
+		r.pattern(n, what, scope)
+	}
+}
+
+func (r *reader) gateRule(n *yaml.Node, p *jitos.Policy) {
+	use, o, ok := r.gateUseWith(n, "gates", "paths")
+	if !ok {
+		return
+	}
+	rule := jitos.GateRule{GateRef: jitos.GateRef{Gate: use.Gate, Run: use.Run.Shell(nil)}, Paths: o.patterns("paths"), Line: n.Line}
+	if o.has("paths") && len(rule.Paths) == 0 {
+		r.complain(o.pos("paths"), `give some, like ["src/**"], or leave paths out`, "gates: of which paths")
+	}
+	if rule.Run != "" {
+		rule.Origin = r.origin
+	}
+	for _, t := range append([]Text{use.Run}, textsOf(use.Args)...) {
+		for _, v := range t.Variables() {
+			r.complain(r.pos(n), "a literal brace is written {{"+v+"}}", "gates: a policy has no variable %s", v)
+		}
+	}
+	for name, t := range use.Args {
+		if rule.Args == nil {
+			rule.Args = map[string]string{}
+		}
+		rule.Args[name] = t.Expand(nil)
+	}
+	p.Gates = append(p.Gates, rule)
+}
+
+func (r *reader) approval(n *yaml.Node, p *jitos.Policy) {
+	o := r.object(n, "approval", "paths", "gates", "by", "why")
+	if o == nil {
+		return
+	}
+	a := jitos.Approval{Paths: o.patterns("paths"), Gates: o.list("gates"), By: o.list("by"), Why: o.text("why"), Line: n.Line}
+	if (len(a.Paths) == 0) == (len(a.Gates) == 0) {
+		r.complain(r.pos(n), `give paths:, like ["migrations/**"], or gates:, like [tests-pass]`, "approval: of which paths, or of which gates")
+	}
+	if len(a.Gates) > 0 && len(a.By) == 0 {
+		r.complain(r.pos(n), "give by:", "approval: anybody may let a gate's findings through already")
+	}
+	for _, e := range o.entries("by") {
+		if _, err := path.Match(e.Value, ""); err != nil {
+			r.complain(r.pos(e), `write it like Ada, ada@example.org or "*@example.org"`, "by: %q is no pattern", e.Value)
+		}
+	}
+	p.Approvals = append(p.Approvals, a)
+}
+
+// entries are the nodes of a list, of which one alone may stand without brackets.
+func (o *object) entries(key string) []*yaml.Node {
+	n := o.keys[key]
+	switch {
+	case n == nil:
+		return nil
+	case n.Kind == yaml.SequenceNode:
+		return n.Content
+	}
+	return []*yaml.Node{n}
+}
+
+// patterns reads path patterns.
+func (o *object) patterns(key string) []string {
+	for _, n := range o.entries(key) {
+		o.r.pattern(n, key, n.Value)
+	}
+	return o.list(key)
+}
+
+// pattern complains about a path pattern that could match nothing.
+func (r *reader) pattern(n *yaml.Node, what, pattern string) {
+	why := ""
+	if strings.HasPrefix(pattern, "/") {
+		why = "starts at the root of the machine"
+	}
+	for _, part := range strings.Split(strings.TrimPrefix(pattern, "./"), "/") {
+		if part == ".." {
+			why = "leads out of the repository"
+		} else if _, err := path.Match(part, ""); err != nil {
+			why = "is no pattern: " + err.Error()
+		} else if part == "" && pattern != "" && why == "" {
+			why = "has an empty part"
+		}
+	}
+	if why != "" {
+		r.complain(r.pos(n), `write it like "src/**", relative to the top of the repository`, "%s: %q %s", what, pattern, why)
 	}
 }
 

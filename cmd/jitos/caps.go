@@ -44,7 +44,7 @@ func (a *app) capsShow(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	card := policyCard{Policy: "default", Allowed: true, Grants: []string{}, Gates: []jitos.GateRef{}}
+	card := policyCard{Policy: "default", Allowed: true, Grants: []string{}, Gates: []jitos.GateRule{}}
 	policy, origin, err := policyAt(c.Context, at)
 	if err != nil {
 		return err
@@ -77,12 +77,12 @@ func (a *app) capsShow(c *cli.Context) error {
 
 // policyCard is what caps show prints as JSON.
 type policyCard struct {
-	Policy  string          `json:"policy"`
-	Origin  string          `json:"origin"`
-	Allowed bool            `json:"allowed"`
-	Grants  []string        `json:"grants"`
-	Gates   []jitos.GateRef `json:"gates"`
-	Quota   jitos.Quota     `json:"quota"`
+	Policy  string           `json:"policy"`
+	Origin  string           `json:"origin"`
+	Allowed bool             `json:"allowed"`
+	Grants  []string         `json:"grants"`
+	Gates   []jitos.GateRule `json:"gates"`
+	Quota   jitos.Quota      `json:"quota"`
 }
 
 // policyAt is the policy at a snapshot, and the hash of its file, "" for the default.
