@@ -8,11 +8,12 @@
 //
 // This file holds every type and interface, so that it teaches the whole system. The rest of the package:
 //
-//	kernel.go    the one path from intent to a tried plan, and the one writer of the system line
+//	kernel.go    the one path from intent to a tried plan
+//	record.go    the one writer of the system line
 //	repair.go    what an attempt that broke leaves to the next: a repaired plan, and the results of the jobs that it keeps
-//	tick.go      one scheduler tick: choose, claim, dispatch, settle; dispatch.go what a job is handed
+//	tick.go      one scheduler tick: choose, claim, dispatch; dispatch.go what a job is handed; settle.go what came of it
 //	collapse.go  the checked merge that ends the path, and the discard that ends it otherwise
-//	sws.go       workspaces: fork, extend, rebase
+//	sws.go       workspaces: fork, extend; rebase.go: bring them onto the system line as it is
 //	race.go      attempts side by side: who may collapse, and what becomes of the others
 //	learn.go     what an attempt tells of its methods: how long, and what failed
 //	reuse.go     the key of an action, and the result of an equal one
@@ -28,7 +29,7 @@
 //	status.go    Status: a fold over the graph; nothing is ever stored as a status
 //	pattern.go   what a rewrite relied on, and whether that still holds
 //	canon.go     names, ids and canonical JSON
-//	errors.go    what callers test for
+//	errors.go    what callers test for, and the one name that a word may mean; outcome.go what a run came to
 //
 // The package imports only the standard library. Everything above it (stores, merges, planners, workers, faces) is lent to
 // the kernel as one of the small interfaces below.

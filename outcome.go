@@ -7,6 +7,41 @@ import (
 	"strings"
 )
 
+// Outcome is what became of a task; its JSON is a promise to scripts.
+type Outcome struct {
+	Task     TaskID         `json:"task"`
+	Outcome  string         `json:"outcome"` // "collapsed", "already-true", "failed", "no-plan", "cancelled", "conflict", "exhausted", "waiting", "denied"
+	Process  ProcessID      `json:"process,omitempty"`
+	Commit   CommitID       `json:"commit,omitempty"` // the collapse
+	Slap     SlapID         `json:"slap,omitempty"`
+	Attempts []AttemptEnd   `json:"attempts"`
+	Evidence []EvidenceLine `json:"evidence"`
+	Files    []string       `json:"files"`
+	Reason   string         `json:"reason,omitempty"`
+	Nearest  []string       `json:"nearest,omitempty"`
+	Landed   CommitID       `json:"landed,omitempty"`
+	Waiting  []Waiting      `json:"waiting,omitempty"` // questions that it leaves to a person
+
+	racer *racer // of the attempts, nil where they are tried one after the other
+}
+
+// AttemptEnd is one attempt of an Outcome.
+type AttemptEnd struct {
+	Process ProcessID `json:"process"`
+	Slap    SlapID    `json:"slap"`
+	Outcome string    `json:"outcome"`
+	Reason  string    `json:"reason,omitempty"`
+	Jobs    JobCounts `json:"jobs"`
+}
+
+// EvidenceLine is one piece of evidence of an Outcome.
+type EvidenceLine struct {
+	Gate    string  `json:"gate"`
+	Tree    TreeID  `json:"tree"`
+	Verdict Verdict `json:"verdict"`
+	Name    string  `json:"name"`
+}
+
 // outcomeOf names the outcome that an error stands for.
 func outcomeOf(err error) string {
 	switch {

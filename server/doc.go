@@ -7,7 +7,7 @@
 // generate ./server`) only calls them.
 //
 //	server.go        Server and its handler
-//	moment.go        the one snapshot that a request looks at; ids and prefixes
+//	moment.go        the one snapshot that a request looks at
 //	node.go          what all nodes of the graph have in common
 //	task.go          tasks, plannings, candidates; process.go: processes, jobs, evidence
 //	commit.go        commits and differences; why.go: the way back to the intent

@@ -55,7 +55,7 @@ type Refusal struct {
 	Conflicts []Conflict
 }
 
-// RefusalCode is what callers test for.
+// RefusalCode is what callers test for: a jitos.ErrorCode.
 type RefusalCode string
 
 func (*Refusal) intentResult() {}
@@ -64,43 +64,24 @@ func (*Refusal) commitResult() {}
 func (*Refusal) landResult()   {}
 func (*Refusal) allowResult()  {}
 
-// refusalCodes are the errors that are answers. All others are faults, and errors of GraphQL. Of an error that is several the
-// first counts, in the order of the exit codes of the command line.
-var refusalCodes = []struct {
-	err  error
-	code RefusalCode
-}{
-	{jitos.ErrBusy, "busy"},
-	{jitos.ErrDenied, "denied"},
-	{jitos.ErrWaiting, "waiting"},
-	{jitos.ErrExhausted, "exhausted"},
-	{jitos.ErrConflict, "conflict"},
-	{jitos.ErrStale, "stale"},
-	{jitos.ErrNoPlan, "no-plan"},
-	{jitos.ErrNotFound, "not-found"},
-	{jitos.ErrInvalid, "invalid"},
-}
-
-// refused turns an error into an answer, where it is one.
+// refused turns an error into an answer, where it is one. All others are faults, and errors of GraphQL.
 func refused(err error) (*Refusal, error) {
-	for _, r := range refusalCodes {
-		if !errors.Is(err, r.err) {
-			continue
-		}
-		answer := &Refusal{Code: r.code, Message: err.Error(), Conflicts: []Conflict{}}
-		var hint *jitos.HintError
-		if errors.As(err, &hint) {
-			answer.Hint = text(hint.Hint)
-		}
-		var conflict *jitos.ConflictError
-		if errors.As(err, &conflict) {
-			for _, c := range conflict.Conflicts {
-				answer.Conflicts = append(answer.Conflicts, Conflict{record: c})
-			}
-		}
-		return answer, nil
+	code := jitos.ErrorCode(err)
+	if code == "" {
+		return nil, err
 	}
-	return nil, err
+	answer := &Refusal{Code: RefusalCode(code), Message: err.Error(), Conflicts: []Conflict{}}
+	var hint *jitos.HintError
+	if errors.As(err, &hint) {
+		answer.Hint = text(hint.Hint)
+	}
+	var conflict *jitos.ConflictError
+	if errors.As(err, &conflict) {
+		for _, c := range conflict.Conflicts {
+			answer.Conflicts = append(answer.Conflicts, Conflict{record: c})
+		}
+	}
+	return answer, nil
 }
 
 // answer makes the result of a command: what it did, or why it was refused.

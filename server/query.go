@@ -224,7 +224,7 @@ func (s *Server) history(ctx context.Context, from jitos.CommitID, first int, af
 		return nil, err
 	}
 	if behind != "" {
-		if from, err = s.commitID(ctx, behind); err != nil {
+		if from, err = s.Repo.FindCommit(ctx, behind); err != nil {
 			return nil, fmt.Errorf("after: %w: it is no cursor of ours", jitos.ErrInvalid)
 		}
 	}

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
@@ -108,14 +107,11 @@ func (w *patientWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // present says what is wrong, with the code that a refusal would have.
 func present(ctx context.Context, err error) *gqlerror.Error {
 	shown := graphql.DefaultErrorPresenter(ctx, err)
-	for _, r := range refusalCodes {
-		if errors.Is(err, r.err) {
-			if shown.Extensions == nil {
-				shown.Extensions = map[string]any{}
-			}
-			shown.Extensions["code"] = wordOf(r.code)
-			break
+	if code := jitos.ErrorCode(err); code != "" {
+		if shown.Extensions == nil {
+			shown.Extensions = map[string]any{}
 		}
+		shown.Extensions["code"] = wordOf(RefusalCode(code))
 	}
 	return shown
 }

@@ -62,7 +62,7 @@ func (st streams) Rewrites(ctx context.Context, workspace, after *string) (<-cha
 	moved, end := st.s.follow.listen(ctx)
 	head, err := st.s.Store.Head(ctx, ref)
 	if err == nil && after != nil {
-		head, err = st.s.commitID(ctx, *after)
+		head, err = st.s.Repo.FindCommit(ctx, *after)
 	}
 	if err == nil {
 		_, err = st.s.since(ctx, ref, head)

@@ -64,41 +64,6 @@ func (s *Store) to(ctx context.Context, at jitos.Snapshot, to jitos.NodeID, yiel
 	return nil
 }
 
-// Named finds the nodes of a kind ("": of any) whose names begin with prefix; where none does, those with a name whose part
-// behind the last "-" begins so. They come in order of their names: all of the first names, at most as many as most says; more
-// counts the other names.
-func (s *Store) Named(ctx context.Context, at jitos.Snapshot, kind, prefix string, most int) (found []jitos.NodeID, more int, err error) {
-	snap, err := s.open(ctx, at.Commit().ID)
-	if err != nil {
-		return nil, 0, err
-	}
-	nodes, err := s.Objects.child(ctx, snap.fabric, nodesDir)
-	if err != nil {
-		return nil, 0, err
-	}
-	for _, family := range []string{"n", "s"} {
-		names, last := 0, ""
-		err = s.index.scan(ctx, s.Objects, theNames, nodes, family+prefix, func(key, _ []byte) bool {
-			parts := strings.Split(string(key[1:]), "\x00")
-			id := jitos.NodeID{Name: parts[len(parts)-2], Kind: parts[len(parts)-1]}
-			if kind != "" && id.Kind != kind {
-				return true
-			}
-			if names == 0 || id.Name != last {
-				names, last = names+1, id.Name
-			}
-			if names <= most {
-				found = append(found, id)
-			}
-			return true
-		})
-		if err != nil || names > 0 {
-			return found, max(0, names-most), err
-		}
-	}
-	return nil, 0, nil
-}
-
 // SetBy returns the commit of the system line that set a node last, as the index has it, "" where that is not known. It tells
 // of the line's head; for an older commit, or one of a workspace, it may be one that came later.
 func (s *Store) SetBy(ctx context.Context, id jitos.NodeID) (jitos.CommitID, error) {

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/warpgit"
 )
 
 // place is a node with the WARP that it was found in: the system's, that of an open workspace, or that of an attempt
@@ -17,12 +17,6 @@ type place struct {
 	at    jitos.Snapshot
 	where string // in words, "" for the system WARP
 }
-
-// primary orders the kinds that share names: a process names its end, a claim its settlement, a task its withdrawal. A
-// bare name means the first.
-var primary = []string{jitos.KindTask, jitos.KindSlap, jitos.KindProcess, jitos.KindJob, jitos.KindClaim, jitos.KindSettlement,
-	jitos.KindEvidence, jitos.KindPlanning, jitos.KindCollapse, jitos.KindAttempt, jitos.KindWithdrawal,
-	jitos.KindQuestion, jitos.KindAnswer}
 
 // find resolves a word to a node of any kind: "kind/name", a name, or a unique prefix of one. It looks in the system WARP,
 // then in open workspaces, then, for whole names, in what discarded attempts left.
@@ -44,13 +38,15 @@ func (f *fabric) find(ctx context.Context, at jitos.Snapshot, word string) (plac
 		places = append(places, place{at: ws, where: "workspace " + w.Name})
 	}
 	for _, p := range places {
-		if found, err := exact(ctx, p, kind, name); err != nil || found.at != nil {
-			return found, err
+		var ok bool
+		if p.id, ok, err = warpgit.Exact(ctx, p.at, kind, name); ok || err != nil {
+			return p, err
 		}
 	}
 	for _, p := range places {
-		if found, err := f.byPrefix(ctx, p, kind, name); err != nil || found.at != nil {
-			return found, err
+		var ok bool
+		if p.id, ok, err = f.store.Begins(ctx, p.at, kind, name); ok || err != nil {
+			return p, err
 		}
 	}
 	if found, err := f.inArchive(ctx, at, kind, name); err != nil || found.at != nil {
@@ -63,63 +59,6 @@ func (f *fabric) find(ctx context.Context, at jitos.Snapshot, word string) (plac
 	}
 	return place{}, jitos.Hint(fmt.Errorf("%q: %w: no node has this name, and no name begins with it", word, jitos.ErrNotFound),
 		"`jitos status`, `jitos task list` and `jitos graph` show names")
-}
-
-// exact finds a node by its whole name; with kind "" the kind that comes first.
-func exact(ctx context.Context, p place, kind, name string) (place, error) {
-	if jitos.CheckName(name) != nil {
-		return place{}, nil
-	}
-	kinds := []string{kind}
-	if kind == "" {
-		kinds = primary
-	}
-	for _, k := range kinds {
-		id := jitos.NodeID{Kind: k, Name: name}
-		if id.Check() != nil {
-			continue
-		}
-		ok, err := jitos.Has(ctx, p.at, id)
-		if err != nil {
-			return place{}, err
-		}
-		if ok {
-			p.id = id
-			return p, nil
-		}
-	}
-	return place{}, nil
-}
-
-// byPrefix finds the only name that begins so, or whose last part does.
-func (f *fabric) byPrefix(ctx context.Context, p place, kind, name string) (place, error) {
-	ids, more, err := f.store.Named(ctx, p.at, kind, name, mostCandidates)
-	if err != nil || len(ids) == 0 {
-		return place{}, err
-	}
-	kinds := map[string][]string{} // by name
-	for _, id := range ids {
-		kinds[id.Name] = append(kinds[id.Name], id.Kind)
-	}
-	found := sortedKeys(kinds)
-	if len(found) > 1 {
-		for i, n := range found {
-			found[i] = mainKind(kinds[n]) + "/" + n
-		}
-		_, err := one("node", name, found, more)
-		return place{}, err
-	}
-	p.id = jitos.NodeID{Kind: mainKind(kinds[found[0]]), Name: found[0]}
-	return p, nil
-}
-
-func mainKind(kinds []string) string {
-	for _, k := range primary {
-		if slices.Contains(kinds, k) {
-			return k
-		}
-	}
-	return slices.Min(kinds)
 }
 
 // inArchive looks for a whole name in what discarded attempts left behind, where that is in this clone.
@@ -139,8 +78,8 @@ func (f *fabric) inArchive(ctx context.Context, at jitos.Snapshot, kind, name st
 		if err != nil {
 			return place{}, err
 		}
-		if found, err := exact(ctx, place{at: ws, where: "discarded attempt " + n.ID.Name}, kind, name); err != nil || found.at != nil {
-			return found, err
+		if id, ok, err := warpgit.Exact(ctx, ws, kind, name); ok || err != nil {
+			return place{id, ws, "discarded attempt " + n.ID.Name}, err
 		}
 	}
 	return place{}, nil
@@ -148,19 +87,17 @@ func (f *fabric) inArchive(ctx context.Context, at jitos.Snapshot, kind, name st
 
 // commit resolves a word of hexadecimal digits to a commit. ok is false where it is none.
 func (f *fabric) commit(ctx context.Context, word string) (c jitos.Commit, ok bool, err error) {
-	if len(word) < 4 || len(word) > 40 || strings.Trim(word, "0123456789abcdef") != "" {
+	id, err := f.repo.FindCommit(ctx, word)
+	if errors.Is(err, jitos.ErrInvalid) || errors.Is(err, jitos.ErrNotFound) {
 		return c, false, nil
 	}
-	if len(word) == 40 {
-		if s, err := f.store.Open(ctx, jitos.CommitID(word)); err == nil {
-			return s.Commit(), true, nil
-		}
-	}
-	out, err := f.repo.Git(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", word+"^{commit}")
 	if err != nil {
-		return c, false, ctx.Err()
+		return c, false, err
 	}
-	s, err := f.store.Open(ctx, jitos.CommitID(strings.TrimSpace(string(out))))
+	s, err := f.store.Open(ctx, id)
+	if errors.Is(err, jitos.ErrNotFound) {
+		return c, false, nil
+	}
 	if err != nil {
 		return c, false, err
 	}

@@ -196,17 +196,17 @@ func (f *fabric) resolveQuestion(ctx context.Context, word string) (string, erro
 		return word, nil
 	}
 	if found := prefixed(names, word); len(found) > 0 {
-		return one(jitos.KindQuestion, word, found, 0)
+		return jitos.OnlyName(jitos.KindQuestion, word, found, 0)
 	}
 	at, err := f.kernel.System(ctx)
 	if err != nil {
 		return "", err
 	}
-	id, err := f.resolve(ctx, at, jitos.KindQuestion, word)
+	id, err := f.store.Find(ctx, at, jitos.KindQuestion, word)
 	if err != nil && hintOf(err) == "" && exitCode(err) == exitNotFound {
 		err = jitos.Hint(fmt.Errorf("%w", err), "`jitos inbox` lists what waits")
 	}
-	return id, err
+	return id.Name, err
 }
 
 // decisionJSON is what answer, approve and reject print as JSON.

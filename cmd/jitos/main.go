@@ -8,8 +8,8 @@
 //	args.go      flags may stand before or after arguments
 //	ui.go        what is printed where: the rules of the interface
 //	progress.go  progress of a run, live or in lines
-//	exit.go      errors to exit codes, in one switch
-//	ids.go       unique prefixes to ids
+//	exit.go      the exit codes, as cmd/internal/exit has them
+//	ids.go       unique prefixes to ids; find.go: nodes of any kind, wherever they are
 //	app.go       opening the repository and wiring the kernel
 //	json.go      strict JSON that knows its lines, form.go: rewrites written in it
 //

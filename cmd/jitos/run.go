@@ -96,7 +96,7 @@ func (f *fabric) resolvePlan(ctx context.Context, at jitos.Snapshot, task jitos.
 			return jitos.SlapID(word), nil
 		}
 	}
-	name, err := one(jitos.KindSlap, word, prefixed(names, word), 0)
+	name, err := jitos.OnlyName(jitos.KindSlap, word, prefixed(names, word), 0)
 	return jitos.SlapID(name), err
 }
 

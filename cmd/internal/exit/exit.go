@@ -1,4 +1,4 @@
-// Package exit maps errors to the exit codes of the commands: a promise to scripts, kept in one switch.
+// Package exit maps errors to the exit codes of the commands: a promise to scripts.
 package exit
 
 import (
@@ -38,20 +38,22 @@ func Code(err error) int {
 		return UsageCode
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return Cancelled
-	case errors.Is(err, jitos.ErrBusy):
-		return Busy
-	case errors.Is(err, jitos.ErrDenied):
-		return Denied
-	case errors.Is(err, jitos.ErrWaiting):
-		return Waiting
-	case errors.Is(err, jitos.ErrExhausted):
-		return Exhausted
-	case errors.Is(err, jitos.ErrConflict), errors.Is(err, jitos.ErrStale):
-		return Conflict
-	case errors.Is(err, jitos.ErrNoPlan), errors.Is(err, jitos.ErrNotFound):
-		return NotFound
-	case errors.Is(err, jitos.ErrInvalid):
+	}
+	switch jitos.ErrorCode(err) {
+	case "invalid":
 		return UsageCode
+	case "not-found", "no-plan":
+		return NotFound
+	case "conflict", "stale":
+		return Conflict
+	case "exhausted":
+		return Exhausted
+	case "waiting":
+		return Waiting
+	case "denied":
+		return Denied
+	case "busy":
+		return Busy
 	}
 	return Failed
 }
