@@ -1,7 +1,10 @@
 package runner
 
 import (
+	"bufio"
 	"context"
+	"errors"
+	"io"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -161,4 +164,71 @@ func serveWords() {
 		return &mcp.CallToolResult{Content: []mcp.Content{text}, IsError: n == 0}, nil, nil
 	})
 	_ = server.Run(context.Background(), &mcp.StdioTransport{})
+}
+
+// What a server says that is no answer of the protocol is passed over or refused; a call that ended is taken back, and one that
+// the server does not live to answer fails.
+func TestMCPClient(t *testing.T) {
+	fromServer, toClient := io.Pipe()
+	fromClient, toServer := io.Pipe()
+	said := make(chan string, 10)
+	go func() {
+		lines := bufio.NewScanner(fromClient)
+		for lines.Scan() {
+			said <- lines.Text()
+		}
+	}()
+	say := func(lines ...string) {
+		for _, l := range lines {
+			io.WriteString(toClient, l+"\n")
+		}
+	}
+	heard := func(want string) {
+		t.Helper()
+		if got := <-said; !strings.Contains(got, want) {
+			t.Errorf("the client said %s, want %s", got, want)
+		}
+	}
+	type made struct {
+		c   *mcpClient
+		err error
+	}
+	connected := make(chan made)
+	go func() {
+		c, err := connectMCP(t.Context(), fromServer, toServer)
+		connected <- made{c, err}
+	}()
+	heard(`"initialize"`)
+	say(`listening`, `{"jsonrpc":"2.0","id":7,"result":{}}`, `{"jsonrpc":"2.0","method":"notifications/message"}`, `{"jsonrpc":"2.0","id":1,"result":{}}`)
+	m := <-connected
+	c := m.c
+	if m.err != nil {
+		t.Fatal(m.err)
+	}
+	heard(`"notifications/initialized"`)
+	say(`{"jsonrpc":"2.0","id":"x","method":"ping"}`)
+	heard(`"id":"x","result":{}`)
+	say(`{"jsonrpc":"2.0","id":9,"method":"sampling/createMessage"}`)
+	heard(`-32601`)
+	ctx, cancel := context.WithCancel(t.Context())
+	slow := make(chan error, 1)
+	go func() { slow <- c.call(ctx, "tools/call", nil, nil) }()
+	heard(`"tools/call"`)
+	cancel()
+	if err := <-slow; !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	heard(`"requestId":2`)
+	go func() { slow <- c.call(t.Context(), "tools/call", nil, nil) }()
+	heard(`"id":3`)
+	say(`{"jsonrpc":"2.0","id":3,"error":{"code":-32000,"message":"no such thing"}}`)
+	if err := <-slow; err == nil || !strings.Contains(err.Error(), "no such thing") {
+		t.Errorf("%v", err)
+	}
+	go func() { slow <- c.call(t.Context(), "tools/call", nil, nil) }()
+	heard(`"id":4`)
+	toClient.Close()
+	if err := <-slow; err == nil || !strings.Contains(err.Error(), "the server ended") {
+		t.Errorf("%v", err)
+	}
 }

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/modelcontextprotocol/go-sdk/mcp"
-
 	"github.com/jitos/jitos/runner/llm"
 )
 
@@ -18,7 +16,8 @@ import (
 // spoken to on standard input and output.
 type mcpTools struct {
 	member  Member
-	session *mcp.ClientSession
+	session *mcpClient
+	write   *io.PipeWriter
 	list    []llm.Tool
 	kill    context.CancelFunc
 	ended   chan error
@@ -37,7 +36,7 @@ func startMCP(ctx context.Context, p place, m Member, vars map[string]string, lo
 	alive, kill := context.WithCancel(context.WithoutCancel(ctx))
 	toServer, write := io.Pipe()
 	read, fromServer := io.Pipe()
-	t := &mcpTools{member: m, kill: kill, ended: make(chan error, 1)}
+	t := &mcpTools{member: m, write: write, kill: kill, ended: make(chan error, 1)}
 	c := command{place: p, argv: m.def.Run, vars: all, timeout: timeout(log.step), stdin: toServer, stdout: fromServer,
 		line: func(_ int, text string) { log.line("  " + m.Name + ": " + hide.Replace(text)) }}
 	go func() {
@@ -51,22 +50,34 @@ func startMCP(ctx context.Context, p place, m Member, vars map[string]string, lo
 	}()
 	soon, stop := context.WithTimeout(ctx, 30*time.Second)
 	defer stop()
-	client := mcp.NewClient(&mcp.Implementation{Name: "jitos", Version: "1"}, nil)
-	var err error
-	if t.session, err = client.Connect(soon, &mcp.IOTransport{Reader: read, Writer: write}, nil); err != nil {
+	fail := func(what string, err error) (*mcpTools, error) {
 		t.close()
-		return nil, fmt.Errorf("worker %s: %w", m.Name, err)
+		return nil, fmt.Errorf("worker %s: %s%w", m.Name, what, err)
 	}
-	for tool, err := range t.session.Tools(soon, nil) {
-		if err != nil {
-			t.close()
-			return nil, fmt.Errorf("worker %s: its tools: %w", m.Name, err)
+	var err error
+	if t.session, err = connectMCP(soon, read, write); err != nil {
+		return fail("", err)
+	}
+	for cursor, more := "", true; more; more = cursor != "" {
+		var page struct {
+			Tools []struct {
+				Name        string
+				Description string
+				InputSchema json.RawMessage
+			}
+			NextCursor string
 		}
-		schema, err := json.Marshal(tool.InputSchema)
-		if err != nil {
-			continue
+		params := map[string]any{}
+		if cursor != "" {
+			params["cursor"] = cursor
 		}
-		t.list = append(t.list, llm.Tool{Name: t.prefix() + tool.Name, About: tool.Description, Schema: schema})
+		if err := t.session.call(soon, "tools/list", params, &page); err != nil {
+			return fail("its tools: ", err)
+		}
+		for _, tool := range page.Tools {
+			t.list = append(t.list, llm.Tool{Name: t.prefix() + tool.Name, About: tool.Description, Schema: tool.InputSchema})
+		}
+		cursor = page.NextCursor
 	}
 	return t, nil
 }
@@ -82,14 +93,18 @@ func (t *mcpTools) use(ctx context.Context, call llm.Call) (string, error) {
 	}
 	soon, stop := context.WithTimeout(ctx, commandTime)
 	defer stop()
-	r, err := t.session.CallTool(soon, &mcp.CallToolParams{Name: strings.TrimPrefix(call.Name, t.prefix()), Arguments: args})
-	if err != nil {
+	var r struct {
+		Content []struct{ Type, Text string }
+		IsError bool
+	}
+	params := map[string]any{"name": strings.TrimPrefix(call.Name, t.prefix()), "arguments": args}
+	if err := t.session.call(soon, "tools/call", params, &r); err != nil {
 		return "", err
 	}
 	var text strings.Builder
 	for _, c := range r.Content {
-		if part, ok := c.(*mcp.TextContent); ok {
-			text.WriteString(part.Text + "\n")
+		if c.Type == "text" {
+			text.WriteString(c.Text + "\n")
 		}
 	}
 	if r.IsError {
@@ -98,18 +113,13 @@ func (t *mcpTools) use(ctx context.Context, call llm.Call) (string, error) {
 	return text.String(), nil
 }
 
-// close ends the server.
+// close ends the server: a server ends when nobody speaks to it any more.
 func (t *mcpTools) close() {
-	if t.session != nil {
-		done := make(chan struct{})
-		go func() {
-			_ = t.session.Close()
-			close(done)
-		}()
-		select {
-		case <-done:
-		case <-time.After(grace):
-		}
+	_ = t.write.Close()
+	select {
+	case err := <-t.ended:
+		t.ended <- err
+	case <-time.After(grace):
 	}
 	t.kill()
 	<-t.ended

@@ -227,7 +227,7 @@ func TestDaemon_beside(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 	var out, errs strings.Builder
-	if code := run([]string{"jitosd", "-C", dir}, &out, &errs); code != 9 || !strings.Contains(errs.String(), "another jitosd") {
+	if code := run([]string{"jitosd", "-C", dir}, strings.NewReader(""), &out, &errs); code != 9 || !strings.Contains(errs.String(), "another jitosd") {
 		t.Errorf("code %d: %s", code, errs.String())
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -27,10 +28,52 @@ import (
 const asDaemon = "JITOSD_TEST_DAEMON"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asDaemon) != "" || len(os.Args) > 1 && strings.HasPrefix(os.Args[1], "--porter") {
+	if os.Getenv(asDaemon) != "" || filepath.Base(os.Args[0]) == "jitosd" || len(os.Args) > 1 && strings.HasPrefix(os.Args[1], "--porter") {
 		main()
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if built != "" {
+		os.RemoveAll(built)
+	}
+	os.Exit(code)
+}
+
+var (
+	environment = os.Environ() // with the user's caches, before tests have homes of their own
+
+	built    string // the directory of the pair
+	builtNow = sync.OnceValue(func() (err error) {
+		if built, err = os.MkdirTemp("", "pair-"); err != nil {
+			return err
+		}
+		build := exec.Command("go", "build", "-o", built, "../jitos")
+		build.Env = environment
+		if out, err := build.CombinedOutput(); err != nil {
+			return fmt.Errorf("go build: %w\n%s", err, out)
+		}
+		return copyFile(filepath.Join(built, "jitosd"), os.Args[0])
+	})
+)
+
+// pair is a directory with both programs: jitos, and this test binary as jitosd.
+func pair(t *testing.T) string {
+	t.Helper()
+	if err := builtNow(); err != nil {
+		t.Fatal(err)
+	}
+	return built
+}
+
+// copyFile makes a program of another name: a link, where the file system has them.
+func copyFile(to, from string) error {
+	if os.Link(from, to) == nil {
+		return nil
+	}
+	raw, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, raw, 0o755)
 }
 
 // repository makes a git repository with one commit and a fabric, and opens it as another process would.

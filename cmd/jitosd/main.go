@@ -3,6 +3,8 @@
 //	main.go      flags, start and end
 //	listen.go    the sockets: who may connect, and how many
 //	persist.go   operations that may be carried out outside dev mode
+//	mcp.go       the commands of jitos as tools for agents: mcp_tools.go lists them, mcp_args.go makes calls of what an agent
+//	             sent, mcp_child.go runs them, mcp_context.go has what may be read without a tool
 package main
 
 import (
@@ -25,14 +27,14 @@ import (
 )
 
 func main() {
-	os.Exit(run(os.Args, os.Stdout, os.Stderr))
+	os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr))
 }
 
 // run is the whole program: arguments (the first is the program's name) in, exit code out.
-func run(args []string, stdout, stderr io.Writer) int {
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	err := program(stdout, stderr).RunContext(ctx, args)
+	err := program(stdin, stdout, stderr).RunContext(ctx, args)
 	if err != nil {
 		fmt.Fprintf(stderr, "jitosd: error: %s\n", err)
 		if hint := exit.Hint(err); hint != "" {
@@ -42,7 +44,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return exit.Code(err)
 }
 
-func program(stdout, stderr io.Writer) *cli.App {
+func program(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 	cli.VersionFlag = nil
 	return &cli.App{
 		Name:  "jitosd",
@@ -65,7 +67,7 @@ Exit codes: ` + exit.Help,
 			&cli.BoolFlag{Name: "dev", Usage: "allow introspection, and operations that were not persisted"},
 		},
 		Action:       func(c *cli.Context) error { return serve(c, stdout, stderr) },
-		Commands:     []*cli.Command{persistCommand(stdout)},
+		Commands:     []*cli.Command{persistCommand(stdout), mcpCommand(stdin, stdout)},
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error { return &exit.UsageError{Err: err} },
 		ExitErrHandler: func(*cli.Context, error) {
 		},

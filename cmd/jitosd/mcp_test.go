@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/jitos/jitos/cmd/internal/exit"
 )
 
 // agent is a client of a `jitos mcp` of its own.
@@ -72,34 +74,15 @@ func (a *agent) refused(name string, args map[string]any, say string) {
 	}
 }
 
-// agentRepo is a repository with a fabric.
+// agentRepo is a repository with a fabric, in which every command of the pair is on PATH.
 func agentRepo(t *testing.T) string {
 	t.Helper()
-	home := t.TempDir()
-	for name, value := range map[string]string{"HOME": home, "XDG_CACHE_HOME": filepath.Join(home, "cache"), "GIT_CONFIG_NOSYSTEM": "1"} {
-		t.Setenv(name, value)
-	}
-	if err := os.WriteFile(filepath.Join(home, ".gitconfig"), []byte("[user]\n\tname = Sam Sample\n\temail = sam@example.com\n"), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "words.txt"), []byte("one\ntwo\nthree\n"), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	for _, args := range [][]string{{"git", "init", "-q", "-b", "main"}, {"git", "add", "."}, {"git", "commit", "-qm", "words"}, {"jitos", "init"}} {
-		cmd := exec.Command(args[0], args[1:]...)
-		cmd.Dir = dir
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%v: %v\n%s", args, err, out)
-		}
-	}
+	dir, _ := repository(t)
+	bin := pair(t)
+	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	t.Cleanup(func() {
-		for _, args := range [][]string{{"git", "fsck", "--strict", "--no-dangling"}, {"jitos", "verify"}} {
-			cmd := exec.Command(args[0], args[1:]...)
-			cmd.Dir = dir
-			if out, err := cmd.CombinedOutput(); err != nil {
-				t.Errorf("%v: %v\n%s", args, err, out)
-			}
+		if out, err := exec.Command(filepath.Join(bin, "jitos"), "-C", dir, "verify").CombinedOutput(); err != nil {
+			t.Errorf("verify: %v\n%s", err, out)
 		}
 	})
 	return dir
@@ -202,12 +185,12 @@ func TestMCP_twoAgents(t *testing.T) {
 		t.Errorf("the second does not see the first: %s", text)
 	}
 	write := func(dir, text string) {
-		if err := os.WriteFile(filepath.Join(dir, "words.txt"), []byte(text), 0o666); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, "notes.txt"), []byte(text), 0o666); err != nil {
 			t.Fatal(err)
 		}
 	}
-	write(one, "one\nTWO\nthree\n")
-	write(two, "one\ntwo!\nthree\n")
+	write(one, "one\nTWO\n")
+	write(two, "one\ntwo!\n")
 	first.must("save", map[string]any{"workspace": "first", "message": "shout"})
 	second.must("save", map[string]any{"workspace": "second", "message": "exclaim"})
 	collapse := func(a *agent, name string) (string, bool) {
@@ -216,12 +199,12 @@ func TestMCP_twoAgents(t *testing.T) {
 	if text, failed := collapse(first, "first"); failed {
 		t.Fatal(text)
 	}
-	if text, failed := collapse(second, "second"); !failed || !strings.Contains(text, "words.txt") || !strings.Contains(text, "exit code 5") {
+	if text, failed := collapse(second, "second"); !failed || !strings.Contains(text, "notes.txt") || !strings.Contains(text, "exit code 5") {
 		t.Fatalf("the second collapsed over the first, or said nothing: %s", text)
 	}
 	second.must("discard", map[string]any{"workspace": "second", "why": "the first changed the same line"})
 	again := open(second, "again")
-	write(again, "one\nTWO!\nthree\n")
+	write(again, "one\nTWO!\n")
 	second.must("save", map[string]any{"workspace": "again", "message": "exclaim, too"})
 	if text, failed := collapse(second, "again"); failed {
 		t.Fatal(text)
@@ -265,12 +248,37 @@ func TestMCP_cancelled(t *testing.T) {
 	}
 }
 
-func TestPrime(t *testing.T) {
-	dir := agentRepo(t)
-	cmd := exec.Command("jitos", "prime")
-	cmd.Dir = dir
-	out, err := cmd.CombinedOutput()
-	if err != nil || len(out) >= 2048 || !strings.Contains(string(out), "jitos do") {
-		t.Errorf("%d bytes, %v\n%s", len(out), err, out)
+// A command that is killed is an answer, and nothing more: the server goes on.
+func TestMCP_crash(t *testing.T) {
+	broken := filepath.Join(t.TempDir(), "jitos")
+	if err := os.WriteFile(broken, []byte("#!/bin/sh\nkill -9 $$\n"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	s := &agentServer{jitos: broken, dir: "."}
+	if _, told, code := s.run(t.Context(), []string{"status"}, "", nil); code != exit.Failed || !strings.Contains(strings.Join(told.errors, ""), "killed") {
+		t.Errorf("code %d, %v", code, told.errors)
+	}
+}
+
+// What the other program is needed for says how to get it, where it is not there.
+func TestHandOver(t *testing.T) {
+	dir, _ := repository(t)
+	bin := pair(t)
+	cmd := exec.Command(filepath.Join(bin, "jitos"), "-C", dir, "mcp", "--help")
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--caps") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	cmd = exec.Command(filepath.Join(bin, "jitos"), "-C", dir, "mcp", "--caps=all")
+	if out, err := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != exit.UsageCode || !strings.Contains(string(out), `no right "all"`) {
+		t.Errorf("%v\n%s", err, out)
+	}
+	alone := filepath.Join(t.TempDir(), "jitos")
+	if err := os.Link(filepath.Join(bin, "jitos"), alone); err != nil {
+		t.Fatal(err)
+	}
+	cmd = exec.Command(alone, "-C", dir, "mcp")
+	cmd.Env = append(os.Environ(), "PATH=/nowhere")
+	if out, err := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != exit.NotFound || !strings.Contains(string(out), "go install") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }

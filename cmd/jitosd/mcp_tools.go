@@ -31,7 +31,8 @@ var agentTools = []agentTool{
 			{name: "revises", flag: "--revises", about: "the plan that this one revises"}},
 		about: "Record a plan of your own for a task, or a revision of one."},
 	{name: "run", needs: "run", command: []string{"run", "--json"},
-		params: []param{taskParam, {name: "plan", flag: "--slap", about: "try only this plan: its number or id"}, uncommittedParam},
+		params: []param{taskParam, {name: "plan", flag: "--slap", about: "try only this plan: its number or id"},
+			{name: "race", flag: "--race", kind: countParam, about: "try so many plans side by side; the first that is proven wins"}, uncommittedParam},
 		about: "Try the plans of a task until one is proven and collapses. Long: ask for progress; cancelling keeps what was settled. " +
 			"Answers with the outcome, the attempts with their reasons, the evidence and the files. Your branch is unchanged until it is landed."},
 	{name: "open_workspace", needs: "write", command: []string{"sws", "new", "--json"},

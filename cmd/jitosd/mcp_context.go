@@ -1,13 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net/url"
 	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/jitos/jitos/cmd/internal/exit"
 )
 
 // Resources are what an agent may read without a tool: jitos://status, jitos://log, jitos://inbox, and any node or commit.
@@ -24,6 +25,7 @@ func (s *agentServer) addResources(server *mcp.Server) {
 	}
 	for _, r := range []struct{ name, uri, about string }{
 		{"node", "node/{kind}/{name}", "a node of the graph, with its edges"},
+		{"task-log", "log/{task}", "the rewrites of one task, with what happened in its workspaces"},
 		{"commit", "commit/{id}", "a rewrite: what it did, relied on and changed"},
 		{"diff", "diff/{workspace}", "what a workspace changes"},
 	} {
@@ -43,21 +45,23 @@ func (s *agentServer) read(ctx context.Context, r *mcp.ReadResourceRequest) (*mc
 		args = []string{kind, "--json"}
 	case "log":
 		args = []string{"log", "--json", "-n=50"}
+		if rest != "" {
+			args = append(args, "--task="+rest)
+		}
 	case "node", "commit":
 		args = []string{"show", "--json", "--", rest}
 	case "diff":
 		args = []string{"sws", "diff", "--json", "--", rest}
 	}
-	var out bytes.Buffer
-	told := &teller{say: func(string) {}}
-	switch code := call(ctx, s.heard, append([]string{"jitos", "-C", s.dir}, args...), strings.NewReader(""), &out, told); code {
-	case exitDone:
-	case exitNotFound:
+	out, told, code := s.run(ctx, args, "", nil)
+	switch code {
+	case exit.Done:
+	case exit.NotFound:
 		return nil, mcp.ResourceNotFoundError(r.Params.URI)
 	default:
 		return nil, fmt.Errorf("%s (exit code %d)", strings.Join(told.errors, "; "), code)
 	}
-	return &mcp.ReadResourceResult{Contents: []*mcp.ResourceContents{{URI: r.Params.URI, MIMEType: "application/json", Text: out.String()}}}, nil
+	return &mcp.ReadResourceResult{Contents: []*mcp.ResourceContents{{URI: r.Params.URI, MIMEType: "application/json", Text: out}}}, nil
 }
 
 // Prompts are the common ways to work.
