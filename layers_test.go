@@ -15,16 +15,18 @@ var mayImport = map[string][]string{
 	"overlay":    {"", "warpgit"},
 	"methods":    {""},
 	"planner":    {"", "methods"},
-	"runner":     {"", "warpgit", "overlay", "planner", "methods", "runner/repair", "runner/sandbox"},
+	"runner":     {"", "warpgit", "overlay", "planner", "methods", "runner/repair", "runner/sandbox", "runner/secret"},
 	"server":     {"", "warpgit", "overlay", "planner", "methods"},
-	"cmd/jitos":  {"", "warpgit", "overlay", "planner", "methods", "runner", "server", "cmd/internal"},
-	"cmd/jitosd": {"", "warpgit", "overlay", "planner", "methods", "runner", "server", "cmd/internal"},
+	"cmd/jitos":  {"", "warpgit", "overlay", "planner", "methods", "runner", "runner/secret", "server", "cmd/internal"},
+	"cmd/jitosd": {"", "warpgit", "overlay", "planner", "methods", "runner", "runner/secret", "server", "cmd/internal"},
 	// What the commands share: the wiring.
-	"cmd/internal": {"", "warpgit", "overlay", "planner", "methods", "runner"},
+	"cmd/internal": {"", "warpgit", "overlay", "planner", "methods", "runner", "runner/secret"},
 	// What the worker repair knows of languages; it runs nothing and knows nothing of the rest.
 	"runner/repair": {},
 	// What shuts a job in; it knows nothing of jobs.
 	"runner/sandbox": {},
+	// What finds, hides and keeps secrets; it knows nothing of jobs.
+	"runner/secret": {""},
 	// A template for workers of others: it knows nothing but the protocol.
 	"runner/template": {},
 	// A command that measures the store; it stands beside what it measures.

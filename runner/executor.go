@@ -73,7 +73,7 @@ type fileless interface{ Fileless() }
 //   - Pass, Fail: by the worker, then by Step.Expect: a step that is expected to fail and did has passed, one that passed
 //     against that has failed; "any" passes either way. Report and Exit are kept as they were.
 //   - Fail as well: an artifact of Step.Produces that was not made, a file written without the capability to (with a
-//     Finding about "denied"), and something left that cannot be kept.
+//     Finding about "denied"), something left that cannot be kept, and a secret in what would be kept (see withoutSecrets).
 //
 // Only a step that passed changes the tree. A gate, and a test run (a step with a Report) that may not write files, only
 // measure: what they leave behind is dropped and is no failure.
@@ -82,6 +82,9 @@ type fileless interface{ Fileless() }
 func (e *Executor) Execute(ctx context.Context, action jitos.Action, host jitos.Host) (jitos.Result, error) {
 	start := time.Now()
 	r, err := e.execute(ctx, action, host)
+	if err == nil {
+		r, err = e.withoutSecrets(ctx, action, r, host)
+	}
 	if ctx.Err() != nil {
 		return jitos.Result{}, ctx.Err()
 	}

@@ -253,6 +253,14 @@ func (m *manifest) write(objects Objects, files map[string]entry, changed []stri
 // changedPaths lists the paths in which two trees differ. Directories with equal hashes are not read.
 func changedPaths(ctx context.Context, objects Objects, a, b plumbing.Hash) ([]string, error) {
 	var paths []string
+	err := eachChange(ctx, objects, a, b, func(p string, _, _ entry) { paths = append(paths, p) })
+	sort.Strings(paths)
+	return paths, err
+}
+
+// eachChange yields, in no order, the files in which two trees differ, and what they were and are: the zero entry where there is
+// no file. Directories with equal hashes are not read.
+func eachChange(ctx context.Context, objects Objects, a, b plumbing.Hash, yield func(p string, was, now entry)) error {
 	var walk func(dir string, a, b plumbing.Hash) error
 	walk = func(dir string, a, b plumbing.Hash) error {
 		if a == b {
@@ -279,15 +287,10 @@ func changedPaths(ctx context.Context, objects Objects, a, b plumbing.Hash) ([]s
 				continue
 			}
 			p := path.Join(dir, n)
-			var dx, dy plumbing.Hash
-			if x.Mode == filemode.Dir {
-				dx = x.Hash
-			}
-			if y.Mode == filemode.Dir {
-				dy = y.Hash
-			}
-			if x.Name != "" && dx.IsZero() || y.Name != "" && dy.IsZero() {
-				paths = append(paths, p)
+			fx, dx := fileOrDir(x)
+			fy, dy := fileOrDir(y)
+			if fx != fy {
+				yield(p, fx, fy)
 			}
 			if err := walk(p, dx, dy); err != nil {
 				return err
@@ -295,9 +298,15 @@ func changedPaths(ctx context.Context, objects Objects, a, b plumbing.Hash) ([]s
 		}
 		return nil
 	}
-	err := walk("", a, b)
-	sort.Strings(paths)
-	return paths, err
+	return walk("", a, b)
+}
+
+// fileOrDir is an entry of a tree as a file, or as the tree of a directory; the other one is zero.
+func fileOrDir(e object.TreeEntry) (entry, plumbing.Hash) {
+	if e.Mode == filemode.Dir {
+		return entry{}, e.Hash
+	}
+	return entry{e.Mode, e.Hash}, plumbing.ZeroHash
 }
 
 func entriesByName(ctx context.Context, objects Objects, tree plumbing.Hash) (map[string]object.TreeEntry, error) {
