@@ -102,6 +102,39 @@ func Apply(ctx context.Context, at Graph, rw Rewrite) error {
 	return nil
 }
 
+// CheckRecord checks what a record from elsewhere says that it wrote, on the system line or in a workspace, by the same table: as
+// far as that can be told without the nodes themselves. The error Is ErrInvalid.
+func CheckRecord(r Record, system bool) error {
+	rule, ok := rules[r.Rule]
+	switch {
+	case !ok:
+		return fmt.Errorf("%w: unknown rule %q", ErrInvalid, r.Rule)
+	case rule.system != system:
+		return fmt.Errorf("%w: rule %s does not belong on this line", ErrInvalid, r.Rule)
+	}
+	check := func(item ItemID) error {
+		p, err := item.Parse()
+		if err != nil {
+			return err
+		}
+		if p.File != "" && !rule.fabric || p.File == "" && !rule.mayWrite(p.Node.Kind) && (p.Label == "" || r.Rule == RuleGraph) {
+			return fmt.Errorf("%w: rule %s may not write %s", ErrInvalid, r.Rule, item)
+		}
+		return nil
+	}
+	for item := range r.Set {
+		if err := check(item); err != nil {
+			return err
+		}
+	}
+	for _, item := range r.Drop {
+		if err := check(item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // applyAll checks a chain of rewrites, each on the graph that the ones before it make.
 func applyAll(ctx context.Context, at Graph, chain []Rewrite, system bool) error {
 	after := staged{at, map[NodeID]Node{}}

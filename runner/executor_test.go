@@ -100,6 +100,11 @@ func TestExecuteRefusesTrees(t *testing.T) {
 		"git, other case": {files{".GiT": "x"}, ".GiT: git's own"},
 		"git, dots":       {files{"sub/.git. .": "x"}, "git's own"},
 		"control":         {files{"a\x1bb": "x"}, "a?b: a control character"},
+		"git, ignored":    {files{".g\u200dit": "x"}, "git's own"},
+		"git, short name": {files{"GIT~1": "x"}, "git's own"},
+		"twins by case":   {files{"d/Read": "x", "d/read": "y"}, "d/read: some file systems take it for Read"},
+		"twins, composed": {files{"d/\u00c9t\u00e9": "x", "d/e\u0301te\u0301": "y"}, "some file systems take it for"},
+		"twins, a dir":    {files{"Docs/a": "x", "docs": "y"}, "docs: some file systems take it for Docs"},
 		"fabric":          {files{".jitos/fabric.json": "{}"}, ".jitos: the fabric's own"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -3,6 +3,11 @@ package runner
 import (
 	"path"
 	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/jitos/jitos/warpgit/object"
 )
 
 // fabricDir is the fabric's directory at the root of its commits. Jobs neither see nor write it.
@@ -33,7 +38,7 @@ func quoted(p string) string {
 }
 
 // badName says why one part of a path is refused, "" where it is fine. ".git" is refused in any spelling that a file system
-// might take for it: one that ignores case, or that drops dots and spaces at the end of a name.
+// might take for it, see object.IsGitDir.
 func badName(name string) string {
 	switch {
 	case name == "" || name == "." || name == "..":
@@ -42,14 +47,19 @@ func badName(name string) string {
 		return "a name with a slash in it"
 	case strings.IndexFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) >= 0:
 		return "a control character in the name"
-	case isGitDir(name):
+	case object.IsGitDir(name):
 		return "git's own directory is no file"
 	}
 	return ""
 }
 
-func isGitDir(name string) bool {
-	return strings.EqualFold(strings.TrimRight(name, ". "), ".git")
+// fold makes names equal that a file system may take for one: by case, or by how Unicode composes a letter. Files of which
+// some machines can hold only one are no files to prove anything on.
+func fold(name string) string {
+	if strings.IndexFunc(name, func(r rune) bool { return r >= utf8.RuneSelf }) < 0 {
+		return strings.ToLower(name)
+	}
+	return norm.NFC.String(strings.ToLower(strings.ToUpper(norm.NFD.String(name))))
 }
 
 // badLink says why the target of a link at p is refused, "" where it is fine: it must stay inside the files. A target that
@@ -74,7 +84,7 @@ func badLink(p, target string) string {
 		default:
 			depth--
 		}
-		if isGitDir(part) {
+		if object.IsGitDir(part) {
 			return "a link into git's own directory"
 		}
 	}

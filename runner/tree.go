@@ -121,19 +121,22 @@ func (m *manifest) read(ctx context.Context, objects Objects, dir string, tree p
 
 // checkEntries refuses a directory that must not be laid out.
 func checkEntries(dir string, entries []object.TreeEntry) error {
-	seen := make(map[string]bool, len(entries))
+	seen := make(map[string]string, len(entries))
 	for _, e := range entries {
 		if why := badName(e.Name); why != "" {
 			return &refusal{dir + "/" + e.Name, why}
 		}
-		p := path.Join(dir, e.Name)
+		p, folded := path.Join(dir, e.Name), fold(e.Name)
+		twin, known := seen[folded]
 		switch {
-		case seen[e.Name]:
+		case known && twin == e.Name:
 			return &refusal{p, "named twice"}
+		case known:
+			return &refusal{p, "some file systems take it for " + quoted(twin) + ", which is beside it"}
 		case dir == "" && e.Name == fabricDir:
 			return &refusal{p, "the fabric's own files are no part of a file tree"}
 		}
-		seen[e.Name] = true
+		seen[folded] = e.Name
 		switch e.Mode {
 		case filemode.Dir, filemode.Regular, filemode.Deprecated, filemode.Executable, filemode.Symlink, filemode.Submodule:
 		default:

@@ -28,7 +28,7 @@ func (r *Repo) writeGraph(ctx context.Context, dry bool) (bool, error) {
 		return false, err
 	}
 	defer q.remove()
-	if _, err := r.git(ctx, gitCommand{env: q.env(), args: []string{"commit-graph", "write", "--reachable", "--no-progress"}}); err != nil {
+	if _, err := r.git(ctx, gitCommand{env: q.env(), plain: true, args: []string{"commit-graph", "write", "--reachable", "--no-progress"}}); err != nil {
 		return false, err
 	}
 	made, place := q.path("objects/info/commit-graph"), filepath.Join(info, "commit-graph")

@@ -130,7 +130,7 @@ func (r *Repo) Contains(ctx context.Context, tip, ancestor jitos.CommitID) (bool
 			return false, err
 		}
 	}
-	_, err := r.Git(ctx, "merge-base", "--is-ancestor", string(ancestor), string(tip))
+	_, err := r.git(ctx, gitCommand{plain: true, args: []string{"merge-base", "--is-ancestor", string(ancestor), string(tip)}})
 	if exitCode(err) == 1 {
 		return false, nil
 	}

@@ -1,13 +1,13 @@
 package warpgit
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -17,8 +17,9 @@ import (
 
 // Fetch brings refs of the fabric of a remote, by their full names there or by patterns ("refs/heads/jitos/sws/*"), and
 // remembers where they stand; Remembered tells it later. No local ref of the fabric moves. What comes is looked at in
-// quarantine first: each new commit of a line must replay (see Verify), and belong to the fabric that is here, if one is.
-// Otherwise the error Is jitos.ErrCorrupt, or jitos.ErrConflict for another fabric, and nothing was taken. The list holds
+// quarantine first: each new object (see inspection), and each new commit of a line must replay (see Verify) and belong to the
+// fabric that is here, if one is. Otherwise nothing was taken, and the error Is jitos.ErrCorrupt, jitos.ErrDenied for more than
+// the limits let in, jitos.ErrConflict for another fabric, or a *RewoundError where the remote was moved back. The list holds
 // what the remote has, and what it no longer has, in order of the names.
 func (r *Repo) Fetch(ctx context.Context, remote string, sources ...string) ([]RemoteRef, error) {
 	list, err := r.fetch(ctx, remote, sources)
@@ -39,15 +40,25 @@ func (r *Repo) fetch(ctx context.Context, remote string, sources []string) ([]Re
 		return nil, err
 	}
 	defer q.remove()
-	if err := r.fetchInto(ctx, q, remote, sources); err != nil {
-		return nil, remoteError(err)
-	}
-	there, err := (&diskRefs{common: q.dir}).list(fabricPrefixes[0])
+	remembered, err := r.Remembered(remote)
 	if err != nil {
 		return nil, err
 	}
-	if err := r.inspect(ctx, q, there); err != nil {
+	there, bounds, err := r.fetchInto(ctx, q, remote, sources)
+	var rewound []Rewound
+	if err == nil {
+		rewound, err = r.inspect(ctx, q, bounds, there, remembered)
+	} else if i := slices.IndexFunc(remembered, func(r RemoteRef) bool { return r.Ref == jitos.SystemRef }); i >= 0 && said(err, "couldn't find remote ref refs/heads/jitos/system") {
+		rewound, err = []Rewound{{Ref: jitos.SystemRef, Old: remembered[i].New}}, nil
+	}
+	if err != nil {
 		return nil, err
+	}
+	if len(rewound) > 0 {
+		for i := range rewound {
+			rewound[i].Remote = remote
+		}
+		return nil, errors.Join(&RewoundError{rewound}, r.raise(ctx, rewound))
 	}
 	held, err := r.packs.adopt(q.path("objects/pack"))
 	if err != nil {
@@ -61,108 +72,54 @@ func (r *Repo) fetch(ctx context.Context, remote string, sources []string) ([]Re
 }
 
 // asRepository makes the quarantine a repository of its own, and returns the environment that lends it the user's settings
-// (for credentials, proxies, URLs). What git writes beside objects, refs and their locks, is in the quarantine then.
-func (q *quarantine) asRepository(ctx context.Context, r *Repo) ([]string, error) {
+// for transports, see transport. What git writes beside objects, refs and their locks, is in the quarantine then.
+func (q *quarantine) asRepository(ctx context.Context, r *Repo) ([]string, limits, error) {
 	for name, text := range map[string]string{"HEAD": "ref: refs/heads/none\n", "config": "[core]\n\trepositoryformatversion = 0\n\tbare = true\n"} {
 		if err := os.WriteFile(q.path(name), []byte(text), 0o666); err != nil {
-			return nil, err
+			return nil, limits{}, err
 		}
 	}
 	if err := os.MkdirAll(q.path("refs"), 0o777); err != nil {
-		return nil, err
+		return nil, limits{}, err
 	}
 	shallow, err := os.ReadFile(filepath.Join(r.Common, "shallow"))
 	if err == nil {
 		err = os.WriteFile(q.path("shallow"), shallow, 0o666)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+		return nil, limits{}, err
 	}
-	settings, err := r.settings(ctx)
-	return append(settings, "GIT_DIR="+q.dir), err
+	settings, bounds, err := r.transport(ctx)
+	return append(settings, "GIT_DIR="+q.dir), bounds, err
 }
 
 // fetchInto fetches into the quarantine. Objects that are here already are not fetched again: the alternates tell git of
 // them.
-func (r *Repo) fetchInto(ctx context.Context, q *quarantine, remote string, sources []string) error {
-	env, err := q.asRepository(ctx, r)
+func (r *Repo) fetchInto(ctx context.Context, q *quarantine, remote string, sources []string) ([]namedRef, limits, error) {
+	if err := CheckRemote(remote); err != nil {
+		return nil, limits{}, err
+	}
+	env, bounds, err := q.asRepository(ctx, r)
 	if err != nil {
-		return err
+		return nil, bounds, err
 	}
 	args := []string{"-c", "fetch.unpackLimit=1", "-c", "transfer.unpackLimit=1", "fetch", "-q", "--no-tags", "--no-write-fetch-head",
 		"--recurse-submodules=no", "--refmap=", "--", remote}
 	for _, s := range sources {
 		args = append(args, "+"+s+":"+s)
 	}
-	_, err = gitCommand{dir: r.anyDir(), env: env, args: args}.run(ctx)
-	return err
-}
-
-// settings passes on the configuration as git sees it from here, each setting once, less what describes the repository itself.
-func (r *Repo) settings(ctx context.Context) ([]string, error) {
-	out, err := r.Git(ctx, "config", "--list", "-z")
-	if err != nil && exitCode(err) != 1 {
-		return nil, err
-	}
-	env := []string{"GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_CONFIG_NOSYSTEM=1"}
-	count := 0
-	for _, entry := range bytes.Split(out, []byte{0}) {
-		key, value, ok := strings.Cut(string(entry), "\n")
-		if key == "" || strings.HasPrefix(key, "extensions.") || strings.HasPrefix(key, "include") || strings.HasPrefix(key, "core.bare") ||
-			key == "core.worktree" || key == "core.repositoryformatversion" || strings.HasSuffix(key, ".fetch") || strings.HasSuffix(key, ".mirror") {
-			continue
-		}
-		if !ok {
-			value = "true" // a key without a value
-		}
-		env = append(env, fmt.Sprintf("GIT_CONFIG_KEY_%d=%s", count, key), fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", count, value))
-		count++
-	}
-	return append(env, fmt.Sprintf("GIT_CONFIG_COUNT=%d", count)), nil
-}
-
-// inspect looks at what came before anything of it counts.
-func (r *Repo) inspect(ctx context.Context, q *quarantine, there []namedRef) error {
-	dirs, err := openObjectDirs(q.path("objects"))
+	watched, end := q.watch(ctx, bounds)
+	_, err = gitCommand{dir: r.anyDir(), env: env, args: args}.run(watched)
+	err = causeOf(watched, err)
+	end()
 	if err != nil {
-		return err
+		return nil, bounds, remoteError(err)
 	}
-	defer dirs.Close()
-	s := newStore(newObjects(dirs, nil), &memRefs{}, nil)
-	s.shallow = r.shallow
-	fabric, err := r.fabricID(ctx)
+	there, err := (&diskRefs{common: q.dir}).list(fabricPrefixes[0])
 	if err != nil {
-		return err
+		return nil, bounds, err
 	}
-	known, err := r.knownLines(ctx)
-	if err != nil {
-		return err
-	}
-	for _, ref := range there {
-		if strings.HasPrefix(ref.name, jitos.ArchivePrefix) {
-			c, err := s.Objects.Commit(ctx, ref.id)
-			if err == nil && c.TreeHash != EmptyTree {
-				err = fmt.Errorf("%w: a month of the archive with files", jitos.ErrCorrupt)
-			}
-			if err != nil {
-				return fmt.Errorf("%s: %w", ref.name, err)
-			}
-			continue
-		}
-		for _, err := range s.verify(ctx, ref.id, known.holds) {
-			if err != nil {
-				return fmt.Errorf("%s: %w", ref.name, err)
-			}
-		}
-		theirs, err := s.fabricID(ctx, ref.id)
-		if err != nil {
-			return fmt.Errorf("%s: %w", ref.name, err)
-		}
-		if fabric != "" && theirs != fabric {
-			return fmt.Errorf("%s: %w: it belongs to another fabric, %s, and here is %s", ref.name, jitos.ErrConflict, theirs, fabric)
-		}
-	}
-	return nil
+	return there, bounds, bounds.check(q, len(there))
 }
 
 // fabricID is the id of the fabric that is here, "" for none.

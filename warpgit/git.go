@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
+	"time"
 )
 
 // GitError is a git command that failed.
@@ -65,9 +67,9 @@ func gitEnv(extra ...string) []string {
 	return append(env, extra...)
 }
 
-// fixed are the settings of every command: no hook of the user's runs, git starts no gc, and the bytes of each file that it
+// fixed are the settings of every command: no hook of the user's and no monitor of files runs, git starts no gc, and the bytes of each file that it
 // leaves are on the disk before the file has its name. The names are synced by the caller, see syncDir: git does not do that.
-var fixed = []string{"-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0", "-c", "maintenance.auto=false",
+var fixed = []string{"-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false",
 	"-c", "core.fsync=all", "-c", "advice.detachedHead=false"}
 
 // gitCommand describes one run of git.
@@ -76,13 +78,23 @@ type gitCommand struct {
 	env   []string
 	input []byte
 	args  []string
+	plain bool // it concerns the fabric alone: no settings of the machine or of the user count, and none that replaces objects
 }
+
+// bare are the variables of a plain command.
+var bare = []string{"GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_COUNT=0", "GIT_CONFIG_PARAMETERS=",
+	"GIT_NO_REPLACE_OBJECTS=1", "GIT_ATTR_NOSYSTEM=1"}
 
 // run returns what git prints. The error is a *GitError.
 func (c gitCommand) run(ctx context.Context) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "git", append(slices.Clone(fixed), c.args...)...)
 	cmd.Dir = c.dir
 	cmd.Env = gitEnv(c.env...)
+	if c.plain {
+		cmd.Env = append(cmd.Env, bare...)
+	}
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // so that it takes its helpers and locks along
+	cmd.WaitDelay = 5 * time.Second
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if c.input != nil {

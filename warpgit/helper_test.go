@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -176,4 +177,21 @@ func edge(from jitos.Node, label string, to jitos.Node, key string) jitos.Edge {
 func graphRule(set []jitos.Node, edges []jitos.Edge, drop ...jitos.ItemID) jitos.Rewrite {
 	return jitos.Rewrite{Rule: jitos.RuleGraph, Actor: ada, What: fmt.Sprintf("set %d nodes, %d edges", len(set), len(edges)),
 		Set: set, Edges: edges, Drop: drop}
+}
+
+// collapseRule sets nodes of any kind by a rule that may, on the system line.
+func collapseRule(set ...jitos.Node) jitos.Rewrite {
+	rw := graphRule(set, nil)
+	rw.Rule = jitos.RuleCollapse
+	return rw
+}
+
+// matches tells whether a text has something like a pattern.
+func matches(t testing.TB, pattern, text string) bool {
+	t.Helper()
+	re, err := regexp.Compile(pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return re.MatchString(text)
 }

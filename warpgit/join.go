@@ -114,7 +114,7 @@ func (r *Repo) packTogether(ctx context.Context, q *quarantine, from []ourPack) 
 		}
 	}
 	// One thread, so that the same packs always make the same pack: a dry run tells the size to the byte.
-	_, err := r.git(ctx, gitCommand{env: q.env(), input: list.Bytes(), args: []string{"-c", "pack.packSizeLimit=0", "-c", "pack.indexVersion=2",
+	_, err := r.git(ctx, gitCommand{env: q.env(), plain: true, input: list.Bytes(), args: []string{"-c", "pack.packSizeLimit=0", "-c", "pack.indexVersion=2",
 		"pack-objects", "-q", "--threads=1", "--delta-base-offset", q.path("objects/pack/pack")}})
 	if err != nil {
 		return 0, err

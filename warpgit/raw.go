@@ -128,7 +128,7 @@ func (w Raw) Receive() (io.WriteCloser, error) {
 	p := &packReceiver{repo: w.repo, q: q}
 	p.cmd = exec.Command("git", append(slices.Clone(fixed), "index-pack", "--stdin", "--fix-thin")...)
 	p.cmd.Dir = w.repo.Common
-	p.cmd.Env = gitEnv(append(q.env(), "GIT_DIR="+w.repo.Common)...)
+	p.cmd.Env = append(gitEnv(append(q.env(), "GIT_DIR="+w.repo.Common)...), bare...)
 	p.cmd.Stderr = &p.said
 	if p.in, err = p.cmd.StdinPipe(); err == nil {
 		err = p.cmd.Start()

@@ -43,7 +43,10 @@ func (r *Repo) push(ctx context.Context, remote string, refspecs []string) ([]by
 		return nil, err
 	}
 	defer q.remove()
-	env, err := q.asRepository(ctx, r)
+	if err := CheckRemote(remote); err != nil {
+		return nil, err
+	}
+	env, _, err := q.asRepository(ctx, r)
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ func pair(t *testing.T) (a, b *Repo, tip jitos.CommitID, bare string) {
 	a = openDir(t, dir)
 	tip = born(t, a.Store)
 	for i := range 4 {
-		tip = appendTo(t, a.Store, jitos.SystemRef, tip, graphRule([]jitos.Node{node("thing", fmt.Sprint("n", i))}, nil))
+		tip = appendTo(t, a.Store, jitos.SystemRef, tip, collapseRule(node("thing", fmt.Sprint("n", i))))
 	}
 	config := read(t, dir, ".git/config")
 	if err := a.Push(ctx, "origin", string(jitos.SystemRef)); err != nil {
@@ -62,7 +62,7 @@ func TestFetch(t *testing.T) {
 	if _, err := a.Store.Append(ctx, jitos.SWSPrefix+"try", "", tip, graphRule([]jitos.Node{node("thing", "x")}, nil)); err != nil {
 		t.Fatal(err)
 	}
-	next := appendTo(t, a.Store, jitos.SystemRef, tip, graphRule(nil, nil))
+	next := appendTo(t, a.Store, jitos.SystemRef, tip, collapseRule())
 	if err := a.Push(ctx, "origin", string(jitos.SystemRef), jitos.SWSPrefix+"try"); err != nil {
 		t.Fatal(err)
 	}
@@ -89,13 +89,13 @@ func TestPush_refusals(t *testing.T) {
 	if _, err := b.Fetch(ctx, "origin", string(jitos.SystemRef)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Store.Append(ctx, jitos.SystemRef, "", tip, graphRule([]jitos.Node{node("thing", "theirs")}, nil)); err != nil {
+	if _, err := b.Store.Append(ctx, jitos.SystemRef, "", tip, collapseRule(node("thing", "theirs"))); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.Push(ctx, "origin", string(jitos.SystemRef)); err != nil {
 		t.Fatal(err)
 	}
-	appendTo(t, a.Store, jitos.SystemRef, tip, graphRule([]jitos.Node{node("thing", "ours")}, nil))
+	appendTo(t, a.Store, jitos.SystemRef, tip, collapseRule(node("thing", "ours")))
 	if _, err := a.Store.Append(ctx, jitos.SWSPrefix+"new", "", tip); err != nil {
 		t.Fatal(err)
 	}

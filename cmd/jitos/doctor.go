@@ -89,7 +89,30 @@ func (a *app) examine(ctx context.Context) []check {
 	}
 	list = append(list, f.checkLocks(), f.checkPacks(), checkCache(), f.checkJobs(ctx))
 	list = append(list, f.checkRemotes(ctx)...)
+	list = append(list, f.checkAlarms()...)
 	return append(list, checkSandbox(ctx, f.executor))
+}
+
+// checkAlarms tells of remotes that were moved back.
+func (f *fabric) checkAlarms() []check {
+	alarms, err := f.repo.Alarms()
+	if err != nil {
+		return []check{warn("alarms", hintOf(err), "%v", err)}
+	}
+	var list []check
+	for _, a := range alarms {
+		ref, now := strings.TrimPrefix(string(a.Ref), "refs/heads/"), "gone"
+		if a.New != "" {
+			now = "at " + short(a.New)
+		}
+		text := fmt.Sprintf("remote %s was moved back: %s was at %s, and on %s it was %s", a.Remote, ref, short(a.Old), a.When.Format(time.DateOnly), now)
+		if a.Accepted {
+			list = append(list, note("alarm", "%s; it was accepted", text))
+		} else {
+			list = append(list, warn("alarm", "ask who did that; `jitos fetch --accept-rewound` takes the remote as it is", "%s", text))
+		}
+	}
+	return list
 }
 
 // checkJobs says how the directories of jobs come about.

@@ -19,12 +19,18 @@ func fetchCommand(a *app) *cli.Command {
 		Category:  groupSync,
 		Usage:     "take the fabric of a remote, or what is new on it",
 		ArgsUsage: "[REMOTE]",
-		Description: `Brings jitos/system and the workspaces of the remote, with --archive also its archive. What comes is replayed in quarantine
-before it counts. Branches only move forward: where both sides have rewrites that the other lacks, nothing moves (exit 5),
-and so for the line of another fabric. Methods and policy that came do not run here before ` + "`jitos allow`" + `.
+		Description: `Brings jitos/system and the workspaces of the remote, with --archive also its archive. What comes is looked at in quarantine
+before it counts: files that git would not check out, a graph that does not replay, strange names and more than the limits
+(settings jitos.fetchObjects, fetchBytes, fetchObjectBytes, fetchDepth, fetchRefs, fetchSeconds) are refused, and nothing was
+taken. Branches only move forward: where both sides have rewrites that the other lacks, nothing moves (exit 5), and so for
+the line of another fabric. Methods and policy that came do not run here before ` + "`jitos allow`" + `.
+
+A remote whose line does not go on from where it was raises an alarm (exit 5) every time, until --accept-rewound takes it as it
+is; ` + "`jitos doctor`" + ` keeps telling of it.
 
 --json: {"remote","moved":[{"ref","from","to"}],"kept":["ref"],"not_allowed":[{"file","origin"}]}`,
-		Flags:  []cli.Flag{&cli.BoolFlag{Name: "archive", Usage: "also the archive of discarded workspaces"}, jsonFlag()},
+		Flags: []cli.Flag{&cli.BoolFlag{Name: "archive", Usage: "also the archive of discarded workspaces"},
+			&cli.BoolFlag{Name: "accept-rewound", Usage: "take the remote as it is, although it was moved back"}, jsonFlag()},
 		Action: func(c *cli.Context) error { return a.fetch(c) },
 	}
 }
@@ -59,6 +65,11 @@ func (a *app) fetch(c *cli.Context) error {
 	remote, err := f.remote(ctx, args)
 	if err != nil {
 		return err
+	}
+	if c.Bool("accept-rewound") {
+		if err := f.repo.AcceptRewound(ctx, remote); err != nil {
+			return err
+		}
 	}
 	var more []string
 	if c.Bool("archive") {
@@ -98,7 +109,9 @@ func (a *app) fetchFrom(ctx context.Context, f *fabric, remote string, more ...s
 	if errors.Is(err, jitos.ErrNotFound) {
 		err = jitos.Hint(err, "either there is no such remote, or it has no fabric: `jitos push` shares one")
 	}
-	if errors.Is(err, jitos.ErrConflict) {
+	if errors.As(err, new(*warpgit.RewoundError)) {
+		err = jitos.Hint(err, "nothing was taken; ask who did that. What you have is safe: `jitos push %s` puts it back where the remote has nothing else, `jitos fetch --accept-rewound %s` takes the remote as it is", remote, remote)
+	} else if errors.Is(err, jitos.ErrConflict) {
 		err = jitos.Hint(err, "two fabrics cannot be joined; where nothing of the one here is needed, `jitos uninit` makes room for the other")
 	}
 	if err != nil {

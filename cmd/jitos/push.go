@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/warpgit"
 )
 
 func pushCommand(a *app) *cli.Command {
@@ -109,10 +110,7 @@ func pairs(refs []string) []string {
 // remote is the remote that is meant: the argument, the upstream's of the current branch, origin, or the only one.
 func (f *fabric) remote(ctx context.Context, args []string) (string, error) {
 	if len(args) == 1 {
-		if strings.HasPrefix(args[0], "-") || args[0] == "" {
-			return "", usage("%q is no remote", args[0])
-		}
-		return args[0], nil
+		return args[0], warpgit.CheckRemote(args[0])
 	}
 	cur, err := f.repo.Current(ctx)
 	if err != nil {
@@ -144,7 +142,8 @@ func (f *fabric) remotes(ctx context.Context) ([]string, error) {
 	return strings.Fields(string(out)), err
 }
 
-// remoteWithFabric is a remote of which git has seen a fabric, as a clone does, "" for none.
+// remoteWithFabric is a remote of which git has seen a fabric, as a clone does, "" for none. That there is one is all that is
+// ever believed of names that a plain git fetch moved; the fabric itself is fetched anew.
 func (f *fabric) remoteWithFabric(ctx context.Context) (string, error) {
 	remotes, err := f.remotes(ctx)
 	if err != nil {
