@@ -16,6 +16,7 @@
 //	subscription.go  streams; follow.go: how rewrites made by others are noticed
 //	overhttp.go      GraphQL over HTTP; socket.go: WebSocket; limits.go: what a request may ask for; guard.go: who may ask
 //	persist.go       the operations that are known by their hash
+//	viewer.go        the pages for browsers, built from viewer/src; login.go: how one gets in; lanes.go: the commit graph that they draw
 //
 // # Security
 //

@@ -215,6 +215,24 @@ type ComplexityRoot struct {
 		Files  func(childComplexity int) int
 	}
 
+	Lane struct {
+		Candidate func(childComplexity int) int
+		Cut       func(childComplexity int) int
+		End       func(childComplexity int) int
+		From      func(childComplexity int) int
+		Name      func(childComplexity int) int
+		Reason    func(childComplexity int) int
+		State     func(childComplexity int) int
+		Task      func(childComplexity int) int
+		Workspace func(childComplexity int) int
+	}
+
+	Lanes struct {
+		Lanes func(childComplexity int) int
+		More  func(childComplexity int) int
+		Rows  func(childComplexity int) int
+	}
+
 	Mutation struct {
 		Absorb        func(childComplexity int, branch *string, uncommitted Uncommitted) int
 		Allow         func(childComplexity int, hash string) int
@@ -331,6 +349,11 @@ type ComplexityRoot struct {
 		Skipped func(childComplexity int) int
 	}
 
+	Row struct {
+		Commit func(childComplexity int) int
+		Lane   func(childComplexity int) int
+	}
+
 	Settlement struct {
 		Artifacts func(childComplexity int) int
 		Exit      func(childComplexity int) int
@@ -359,6 +382,7 @@ type ComplexityRoot struct {
 		Output   func(childComplexity int, job string) int
 		Progress func(childComplexity int, task *string) int
 		Rewrites func(childComplexity int, workspace *string, after *string) int
+		Tips     func(childComplexity int) int
 	}
 
 	Task struct {
@@ -396,6 +420,11 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	Tip struct {
+		Commit    func(childComplexity int) int
+		Workspace func(childComplexity int) int
+	}
+
 	Try struct {
 		ID         func(childComplexity int) int
 		Settlement func(childComplexity int) int
@@ -420,6 +449,7 @@ type ComplexityRoot struct {
 		Commit   func(childComplexity int) int
 		File     func(childComplexity int, path string) int
 		History  func(childComplexity int, task *string, first int, after *string) int
+		Lanes    func(childComplexity int, first int, until *string) int
 		Node     func(childComplexity int, id string) int
 		Nodes    func(childComplexity int, kind *string, first int, after *string) int
 		Task     func(childComplexity int, id string) int
@@ -493,6 +523,7 @@ type SubscriptionResolver interface {
 	Progress(ctx context.Context, task *string) (<-chan *Progress, error)
 	Output(ctx context.Context, job string) (<-chan string, error)
 	Inbox(ctx context.Context) (<-chan []Waiting, error)
+	Tips(ctx context.Context) (<-chan []Tip, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -1226,6 +1257,80 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Landed.Files(childComplexity), true
 
+	case "Lane.candidate":
+		if e.ComplexityRoot.Lane.Candidate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Lane.Candidate(childComplexity), true
+	case "Lane.cut":
+		if e.ComplexityRoot.Lane.Cut == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Lane.Cut(childComplexity), true
+	case "Lane.end":
+		if e.ComplexityRoot.Lane.End == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Lane.End(childComplexity), true
+	case "Lane.from":
+		if e.ComplexityRoot.Lane.From == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Lane.From(childComplexity), true
+	case "Lane.name":
+		if e.ComplexityRoot.Lane.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Lane.Name(childComplexity), true
+	case "Lane.reason":
+		if e.ComplexityRoot.Lane.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Lane.Reason(childComplexity), true
+	case "Lane.state":
+		if e.ComplexityRoot.Lane.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Lane.State(childComplexity), true
+	case "Lane.task":
+		if e.ComplexityRoot.Lane.Task == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Lane.Task(childComplexity), true
+	case "Lane.workspace":
+		if e.ComplexityRoot.Lane.Workspace == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Lane.Workspace(childComplexity), true
+
+	case "Lanes.lanes":
+		if e.ComplexityRoot.Lanes.Lanes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Lanes.Lanes(childComplexity), true
+	case "Lanes.more":
+		if e.ComplexityRoot.Lanes.More == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Lanes.More(childComplexity), true
+	case "Lanes.rows":
+		if e.ComplexityRoot.Lanes.Rows == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Lanes.Rows(childComplexity), true
+
 	case "Mutation.absorb":
 		if e.ComplexityRoot.Mutation.Absorb == nil {
 			break
@@ -1819,6 +1924,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Report.Skipped(childComplexity), true
 
+	case "Row.commit":
+		if e.ComplexityRoot.Row.Commit == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Row.Commit(childComplexity), true
+	case "Row.lane":
+		if e.ComplexityRoot.Row.Lane == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Row.Lane(childComplexity), true
+
 	case "Settlement.artifacts":
 		if e.ComplexityRoot.Settlement.Artifacts == nil {
 			break
@@ -1962,6 +2080,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Subscription.Rewrites(childComplexity, args["workspace"].(*string), args["after"].(*string)), true
+	case "Subscription.tips":
+		if e.ComplexityRoot.Subscription.Tips == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Subscription.Tips(childComplexity), true
 
 	case "Task.actor":
 		if e.ComplexityRoot.Task.Actor == nil {
@@ -2115,6 +2239,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.TaskEdge.Node(childComplexity), true
 
+	case "Tip.commit":
+		if e.ComplexityRoot.Tip.Commit == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Tip.Commit(childComplexity), true
+	case "Tip.workspace":
+		if e.ComplexityRoot.Tip.Workspace == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Tip.Workspace(childComplexity), true
+
 	case "Try.id":
 		if e.ComplexityRoot.Try.ID == nil {
 			break
@@ -2229,6 +2366,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Warp.History(childComplexity, args["task"].(*string), args["first"].(int), args["after"].(*string)), true
+	case "Warp.lanes":
+		if e.ComplexityRoot.Warp.Lanes == nil {
+			break
+		}
+
+		args, err := ec.field_Warp_lanes_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Warp.Lanes(childComplexity, args["first"].(int), args["until"].(*string)), true
 	case "Warp.node":
 		if e.ComplexityRoot.Warp.Node == nil {
 			break
@@ -2876,6 +3024,42 @@ func (ec *executionContext) childFields_Job(ctx context.Context, field graphql.C
 	return nil, fmt.Errorf("no field named %q was found under type Job", field.Name)
 }
 
+func (ec *executionContext) childFields_Lane(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_Lane_name(ctx, field)
+	case "state":
+		return ec.fieldContext_Lane_state(ctx, field)
+	case "workspace":
+		return ec.fieldContext_Lane_workspace(ctx, field)
+	case "task":
+		return ec.fieldContext_Lane_task(ctx, field)
+	case "candidate":
+		return ec.fieldContext_Lane_candidate(ctx, field)
+	case "from":
+		return ec.fieldContext_Lane_from(ctx, field)
+	case "end":
+		return ec.fieldContext_Lane_end(ctx, field)
+	case "reason":
+		return ec.fieldContext_Lane_reason(ctx, field)
+	case "cut":
+		return ec.fieldContext_Lane_cut(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Lane", field.Name)
+}
+
+func (ec *executionContext) childFields_Lanes(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "rows":
+		return ec.fieldContext_Lanes_rows(ctx, field)
+	case "lanes":
+		return ec.fieldContext_Lanes_lanes(ctx, field)
+	case "more":
+		return ec.fieldContext_Lanes_more(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Lanes", field.Name)
+}
+
 func (ec *executionContext) childFields_NodeConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "edges":
@@ -3024,6 +3208,16 @@ func (ec *executionContext) childFields_Report(ctx context.Context, field graphq
 	return nil, fmt.Errorf("no field named %q was found under type Report", field.Name)
 }
 
+func (ec *executionContext) childFields_Row(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "commit":
+		return ec.fieldContext_Row_commit(ctx, field)
+	case "lane":
+		return ec.fieldContext_Row_lane(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Row", field.Name)
+}
+
 func (ec *executionContext) childFields_Settlement(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "verdict":
@@ -3130,6 +3324,16 @@ func (ec *executionContext) childFields_TaskEdge(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type TaskEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_Tip(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "workspace":
+		return ec.fieldContext_Tip_workspace(ctx, field)
+	case "commit":
+		return ec.fieldContext_Tip_commit(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Tip", field.Name)
+}
+
 func (ec *executionContext) childFields_Try(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -3188,6 +3392,8 @@ func (ec *executionContext) childFields_Warp(ctx context.Context, field graphql.
 		return ec.fieldContext_Warp_tasks(ctx, field)
 	case "history":
 		return ec.fieldContext_Warp_history(ctx, field)
+	case "lanes":
+		return ec.fieldContext_Warp_lanes(ctx, field)
 	case "file":
 		return ec.fieldContext_Warp_file(ctx, field)
 	}
@@ -4085,6 +4291,28 @@ func (ec *executionContext) field_Warp_history_args(ctx context.Context, rawArgs
 		return nil, err
 	}
 	args["after"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Warp_lanes_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "until",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOID2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["until"] = arg1
 	return args, nil
 }
 
@@ -7193,6 +7421,318 @@ func (ec *executionContext) fieldContext_Landed_files(_ context.Context, field g
 	return graphql.NewScalarFieldContext("Landed", field, true, false, "String")
 }
 
+func (ec *executionContext) _Lane_name(ctx context.Context, field graphql.CollectedField, obj *Lane) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Lane_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Lane_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Lane", field, true, false, "String")
+}
+
+func (ec *executionContext) _Lane_state(ctx context.Context, field graphql.CollectedField, obj *Lane) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Lane_state(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.State(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ProcessState) graphql.Marshaler {
+			return ec.marshalNProcessState2githubᚗcomᚋjitosᚋjitosᚋserverᚐProcessState(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Lane_state(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Lane", field, true, false, "ProcessState")
+}
+
+func (ec *executionContext) _Lane_workspace(ctx context.Context, field graphql.CollectedField, obj *Lane) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Lane_workspace(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Workspace(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Lane_workspace(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Lane", field, true, false, "String")
+}
+
+func (ec *executionContext) _Lane_task(ctx context.Context, field graphql.CollectedField, obj *Lane) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Lane_task(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Task(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *Task) graphql.Marshaler {
+			return ec.marshalOTask2ᚖgithubᚗcomᚋjitosᚋjitosᚋserverᚐTask(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Lane_task(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Lane",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Task(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Lane_candidate(ctx context.Context, field graphql.CollectedField, obj *Lane) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Lane_candidate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Candidate(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *Candidate) graphql.Marshaler {
+			return ec.marshalOCandidate2ᚖgithubᚗcomᚋjitosᚋjitosᚋserverᚐCandidate(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Lane_candidate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Lane",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Candidate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Lane_from(ctx context.Context, field graphql.CollectedField, obj *Lane) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Lane_from(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.From, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Lane_from(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Lane", field, false, false, "ID")
+}
+
+func (ec *executionContext) _Lane_end(ctx context.Context, field graphql.CollectedField, obj *Lane) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Lane_end(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.End, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Lane_end(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Lane", field, false, false, "ID")
+}
+
+func (ec *executionContext) _Lane_reason(ctx context.Context, field graphql.CollectedField, obj *Lane) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Lane_reason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reason(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Lane_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Lane", field, true, false, "String")
+}
+
+func (ec *executionContext) _Lane_cut(ctx context.Context, field graphql.CollectedField, obj *Lane) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Lane_cut(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cut, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Lane_cut(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Lane", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _Lanes_rows(ctx context.Context, field graphql.CollectedField, obj *Lanes) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Lanes_rows(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Rows, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []Row) graphql.Marshaler {
+			return ec.marshalNRow2ᚕgithubᚗcomᚋjitosᚋjitosᚋserverᚐRowᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Lanes_rows(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Lanes",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Row(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Lanes_lanes(ctx context.Context, field graphql.CollectedField, obj *Lanes) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Lanes_lanes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Lanes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []Lane) graphql.Marshaler {
+			return ec.marshalNLane2ᚕgithubᚗcomᚋjitosᚋjitosᚋserverᚐLaneᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Lanes_lanes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Lanes",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Lane(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Lanes_more(ctx context.Context, field graphql.CollectedField, obj *Lanes) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Lanes_more(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.More, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Lanes_more(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Lanes", field, false, false, "Boolean")
+}
+
 func (ec *executionContext) _Mutation_submitIntent(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9700,6 +10240,61 @@ func (ec *executionContext) fieldContext_Report_skipped(_ context.Context, field
 	return graphql.NewScalarFieldContext("Report", field, false, false, "String")
 }
 
+func (ec *executionContext) _Row_commit(ctx context.Context, field graphql.CollectedField, obj *Row) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Row_commit(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Commit, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *Commit) graphql.Marshaler {
+			return ec.marshalNCommit2ᚖgithubᚗcomᚋjitosᚋjitosᚋserverᚐCommit(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Row_commit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Row",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Commit(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Row_lane(ctx context.Context, field graphql.CollectedField, obj *Row) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Row_lane(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Lane, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Row_lane(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Row", field, false, false, "String")
+}
+
 func (ec *executionContext) _Settlement_verdict(ctx context.Context, field graphql.CollectedField, obj *Settlement) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -10259,6 +10854,38 @@ func (ec *executionContext) fieldContext_Subscription_inbox(_ context.Context, f
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Waiting(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Subscription_tips(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Subscription_tips(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Subscription().Tips(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []Tip) graphql.Marshaler {
+			return ec.marshalNTip2ᚕgithubᚗcomᚋjitosᚋjitosᚋserverᚐTipᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Subscription_tips(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Tip(ctx, field)
 		},
 	}
 	return fc, nil
@@ -10943,6 +11570,52 @@ func (ec *executionContext) fieldContext_TaskEdge_node(_ context.Context, field 
 	return fc, nil
 }
 
+func (ec *executionContext) _Tip_workspace(ctx context.Context, field graphql.CollectedField, obj *Tip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Tip_workspace(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Workspace, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Tip_workspace(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Tip", field, false, false, "String")
+}
+
+func (ec *executionContext) _Tip_commit(ctx context.Context, field graphql.CollectedField, obj *Tip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Tip_commit(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Commit, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Tip_commit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Tip", field, false, false, "ID")
+}
+
 func (ec *executionContext) _Try_id(ctx context.Context, field graphql.CollectedField, obj *Try) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -11566,6 +12239,50 @@ func (ec *executionContext) fieldContext_Warp_history(ctx context.Context, field
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Warp_history_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Warp_lanes(ctx context.Context, field graphql.CollectedField, obj *Warp) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Warp_lanes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return obj.Lanes(ctx, fc.Args["first"].(int), fc.Args["until"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *Lanes) graphql.Marshaler {
+			return ec.marshalNLanes2ᚖgithubᚗcomᚋjitosᚋjitosᚋserverᚐLanes(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Warp_lanes(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Warp",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Lanes(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Warp_lanes_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -14996,6 +15713,124 @@ func (ec *executionContext) _Landed(ctx context.Context, sel ast.SelectionSet, o
 	return out
 }
 
+var laneImplementors = []string{"Lane"}
+
+func (ec *executionContext) _Lane(ctx context.Context, sel ast.SelectionSet, obj *Lane) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, laneImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Lane")
+		case "name":
+			out.Values[i] = ec._Lane_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "state":
+			out.Values[i] = ec._Lane_state(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "workspace":
+			out.Values[i] = ec._Lane_workspace(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "task":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Lane_task(ctx, field, obj)
+				})
+		case "candidate":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Lane_candidate(ctx, field, obj)
+				})
+		case "from":
+			out.Values[i] = ec._Lane_from(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "end":
+			out.Values[i] = ec._Lane_end(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "reason":
+			out.Values[i] = ec._Lane_reason(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "cut":
+			out.Values[i] = ec._Lane_cut(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var lanesImplementors = []string{"Lanes"}
+
+func (ec *executionContext) _Lanes(ctx context.Context, sel ast.SelectionSet, obj *Lanes) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, lanesImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Lanes")
+		case "rows":
+			out.Values[i] = ec._Lanes_rows(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "lanes":
+			out.Values[i] = ec._Lanes_lanes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "more":
+			out.Values[i] = ec._Lanes_more(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var mutationImplementors = []string{"Mutation"}
 
 func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet) graphql.Marshaler {
@@ -15808,6 +16643,44 @@ func (ec *executionContext) _Report(ctx context.Context, sel ast.SelectionSet, o
 	return out
 }
 
+var rowImplementors = []string{"Row"}
+
+func (ec *executionContext) _Row(ctx context.Context, sel ast.SelectionSet, obj *Row) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, rowImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Row")
+		case "commit":
+			out.Values[i] = ec._Row_commit(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "lane":
+			out.Values[i] = ec._Row_lane(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var settlementImplementors = []string{"Settlement"}
 
 func (ec *executionContext) _Settlement(ctx context.Context, sel ast.SelectionSet, obj *Settlement) graphql.Marshaler {
@@ -15970,6 +16843,8 @@ func (ec *executionContext) _Subscription(ctx context.Context, sel ast.Selection
 		return ec._Subscription_output(ctx, fields[0])
 	case "inbox":
 		return ec._Subscription_inbox(ctx, fields[0])
+	case "tips":
+		return ec._Subscription_tips(ctx, fields[0])
 	default:
 		panic("unknown field " + strconv.Quote(fields[0].Name))
 	}
@@ -16207,6 +17082,44 @@ func (ec *executionContext) _TaskEdge(ctx context.Context, sel ast.SelectionSet,
 	return out
 }
 
+var tipImplementors = []string{"Tip"}
+
+func (ec *executionContext) _Tip(ctx context.Context, sel ast.SelectionSet, obj *Tip) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, tipImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Tip")
+		case "workspace":
+			out.Values[i] = ec._Tip_workspace(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "commit":
+			out.Values[i] = ec._Tip_commit(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var tryImplementors = []string{"Try"}
 
 func (ec *executionContext) _Try(ctx context.Context, sel ast.SelectionSet, obj *Try) graphql.Marshaler {
@@ -16390,6 +17303,12 @@ func (ec *executionContext) _Warp(ctx context.Context, sel ast.SelectionSet, obj
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Warp_history(ctx, field, obj)
+				})
+		case "lanes":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Warp_lanes(ctx, field, obj)
 				})
 		case "file":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
@@ -17491,6 +18410,34 @@ func (ec *executionContext) marshalNLandResult2githubᚗcomᚋjitosᚋjitosᚋse
 	return ec._LandResult(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNLane2githubᚗcomᚋjitosᚋjitosᚋserverᚐLane(ctx context.Context, sel ast.SelectionSet, v Lane) graphql.Marshaler {
+	return ec._Lane(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNLane2ᚕgithubᚗcomᚋjitosᚋjitosᚋserverᚐLaneᚄ(ctx context.Context, sel ast.SelectionSet, v []Lane) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNLane2githubᚗcomᚋjitosᚋjitosᚋserverᚐLane(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNLanes2ᚖgithubᚗcomᚋjitosᚋjitosᚋserverᚐLanes(ctx context.Context, sel ast.SelectionSet, v *Lanes) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "Lanes!")
+		return graphql.Null
+	}
+	return ec._Lanes(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNNode2githubᚗcomᚋjitosᚋjitosᚋserverᚐNode(ctx context.Context, sel ast.SelectionSet, v Node) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "Node!")
@@ -17635,6 +18582,26 @@ func (ec *executionContext) marshalNRefusalCode2githubᚗcomᚋjitosᚋjitosᚋs
 func (ec *executionContext) unmarshalNRewriteInput2githubᚗcomᚋjitosᚋjitosᚋserverᚐRewriteInput(ctx context.Context, v any) (RewriteInput, error) {
 	res, err := ec.unmarshalInputRewriteInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRow2githubᚗcomᚋjitosᚋjitosᚋserverᚐRow(ctx context.Context, sel ast.SelectionSet, v Row) graphql.Marshaler {
+	return ec._Row(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNRow2ᚕgithubᚗcomᚋjitosᚋjitosᚋserverᚐRowᚄ(ctx context.Context, sel ast.SelectionSet, v []Row) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNRow2githubᚗcomᚋjitosᚋjitosᚋserverᚐRow(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalNStep2githubᚗcomᚋjitosᚋjitosᚋserverᚐStep(ctx context.Context, sel ast.SelectionSet, v Step) graphql.Marshaler {
@@ -17786,6 +18753,26 @@ func (ec *executionContext) marshalNTime2timeᚐTime(ctx context.Context, sel as
 		graphql.AddInvalidNullFromMarshaler(ctx, "Time!")
 	}
 	return res
+}
+
+func (ec *executionContext) marshalNTip2githubᚗcomᚋjitosᚋjitosᚋserverᚐTip(ctx context.Context, sel ast.SelectionSet, v Tip) graphql.Marshaler {
+	return ec._Tip(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNTip2ᚕgithubᚗcomᚋjitosᚋjitosᚋserverᚐTipᚄ(ctx context.Context, sel ast.SelectionSet, v []Tip) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNTip2githubᚗcomᚋjitosᚋjitosᚋserverᚐTip(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalNTry2githubᚗcomᚋjitosᚋjitosᚋserverᚐTry(ctx context.Context, sel ast.SelectionSet, v Try) graphql.Marshaler {

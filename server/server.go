@@ -54,7 +54,7 @@ func (s *Server) Close() { s.runs.close() }
 
 // Handler serves GraphQL: queries and mutations over HTTP, and subscriptions over WebSocket and server-sent events. admitted
 // tells whether a request has shown who it is, or, for a WebSocket, whether its first message does.
-func (s *Server) Handler(admitted func(token string) bool) http.Handler {
+func (s *Server) Handler(admitted func(ctx context.Context, token string) bool) http.Handler {
 	config := Config{Resolvers: &root{s}}
 	cost(&config.Complexity)
 	h := handler.New(NewExecutableSchema(config))

@@ -18,14 +18,14 @@ import (
 const subprotocol = "graphql-transport-ws"
 
 // socket is the WebSocket transport. Origin and Host were checked before it is reached.
-func socket(l Limits, admitted func(token string) bool) transport.Websocket {
+func socket(l Limits, admitted func(ctx context.Context, token string) bool) transport.Websocket {
 	return transport.Websocket{
 		Implementation:   sockets{l.Patience},
 		InitTimeout:      l.Patience,
 		PingPongInterval: 20 * time.Second,
 		PayloadReadLimit: &l.Body,
 		InitFunc: func(ctx context.Context, first transport.InitPayload) (context.Context, *transport.InitPayload, error) {
-			if isAdmitted(ctx) || admitted(bearer(first.Authorization())) {
+			if isAdmitted(ctx) || admitted(ctx, bearer(first.Authorization())) {
 				return context.WithValue(ctx, socketKey{}, true), nil, nil
 			}
 			return transport.AppendCloseReason(ctx, "Forbidden"), nil, errors.New("show the token: connectionParams {Authorization: \"Bearer …\"}")

@@ -184,25 +184,30 @@ func (st streams) Output(ctx context.Context, job string) (<-chan string, error)
 }
 
 func (st streams) Inbox(ctx context.Context) (<-chan []Waiting, error) {
-	moved, end := st.s.follow.listen(ctx)
-	out := make(chan []Waiting)
+	return watch(ctx, st.s, st.s.inbox)
+}
+
+// watch tells what something is, and again whenever a ref has moved and it is not that any more.
+func watch[T any](ctx context.Context, s *Server, look func(context.Context) (T, error)) (<-chan T, error) {
+	moved, end := s.follow.listen(ctx)
+	out := make(chan T)
 	go func() {
 		defer end()
 		defer close(out)
-		var last []Waiting
+		var last T
 		for first := true; ; first = false {
 			wake := moved()
-			list, err := st.s.inbox(ctx)
+			v, err := look(ctx)
 			if err != nil {
 				if ctx.Err() == nil {
 					failStream(ctx, err)
 				}
 				return
 			}
-			if (first || !reflect.DeepEqual(list, last)) && !send(ctx, st.s.Limits.Patience, out, list) {
+			if (first || !reflect.DeepEqual(v, last)) && !send(ctx, s.Limits.Patience, out, v) {
 				return
 			}
-			last = list
+			last = v
 			select {
 			case <-wake:
 			case <-ctx.Done():

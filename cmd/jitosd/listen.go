@@ -34,6 +34,7 @@ func (d door) base(live context.Context) func(net.Listener) context.Context {
 
 type doors struct {
 	list      []door
+	addr      string // of HTTP, host:port, "" for none
 	token     string // for HTTP
 	tokenFile string
 	lock      *os.File
@@ -97,8 +98,17 @@ func openDoors(common, socket, addr string, most int) (_ *doors, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("--http: %w", err)
 	}
-	ds.list = append(ds.list, door{netutil.LimitListener(l, most), "http://" + l.Addr().String() + "/graphql", false})
+	ds.addr = l.Addr().String()
+	ds.list = append(ds.list, door{netutil.LimitListener(l, most), ds.base() + "/graphql", false})
 	return ds, ds.writeToken(filepath.Join(dir, "token"))
+}
+
+// base is where browsers come in, "" for nowhere.
+func (ds *doors) base() string {
+	if ds.addr == "" {
+		return ""
+	}
+	return "http://" + ds.addr
 }
 
 // private makes a directory that only the user may enter. One that somebody else made is refused.

@@ -53,8 +53,10 @@ func program(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 shows the token (Authorization: Bearer; the file that holds it is printed). What an earlier daemon left open is resumed. It ends
 on SIGTERM or an interrupt: what was settled stays, and the next daemon or command goes on.
 
-/graphql   queries and mutations by GET and POST, subscriptions by WebSocket (graphql-transport-ws) or server-sent events
-/healthz   200 while it works
+/             the viewer, with --http; it is opened by a link that is good for one login
+/login/link   POST: {"url": …}, such a link
+/graphql      queries and mutations by GET and POST, subscriptions by WebSocket (graphql-transport-ws) or server-sent events
+/healthz      200 while it works
 
 Outside --dev only operations that were persisted are carried out: jitosd persist FILE.
 
@@ -116,12 +118,12 @@ func serve(c *cli.Context, stdout, stderr io.Writer) (err error) {
 	}
 	defer s.Close()
 	failed := make(chan error, len(doors.list))
-	guard := server.Guard{Token: doors.token}
+	guard := server.Guard{Token: doors.token, Logins: &server.Logins{}}
 	graphql := s.Handler(guard.Admits)
 	var all []*http.Server
 	for _, d := range doors.list {
 		h := &http.Server{
-			Handler:           faces(graphql, d.unix, guard),
+			Handler:           faces(s, graphql, guard, d.unix, doors.base()),
 			ReadHeaderTimeout: 5 * time.Second,
 			ReadTimeout:       0, // streams stay open; bodies are bounded, and a connection that says nothing counts as one
 			IdleTimeout:       2 * time.Minute,
@@ -134,6 +136,7 @@ func serve(c *cli.Context, stdout, stderr io.Writer) (err error) {
 	}
 	if doors.tokenFile != "" {
 		fmt.Fprintf(stdout, "token in %s\n", doors.tokenFile)
+		note("viewer at %s (once, within %s)", guard.Logins.Link(doors.base()), server.TicketLife)
 	}
 	select {
 	case <-ctx.Done():
@@ -152,14 +155,18 @@ func serve(c *cli.Context, stdout, stderr io.Writer) (err error) {
 	return err
 }
 
-// faces are the paths of a door.
-func faces(graphql http.Handler, unix bool, guard server.Guard) http.Handler {
+// faces are the paths of a door. base is where browsers come in, "" for nowhere.
+func faces(s *server.Server, graphql http.Handler, guard server.Guard, unix bool, base string) http.Handler {
 	protect := guard.Protect
 	if unix {
 		protect = server.Trust
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/graphql", protect(graphql))
+	mux.Handle("POST /login/link", protect(guard.Logins.Links(base)))
+	if !unix {
+		mux.Handle("/", s.Viewer(guard))
+	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
 	return mux
 }

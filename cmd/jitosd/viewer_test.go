@@ -1,0 +1,230 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/vektah/gqlparser/v2"
+
+	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/server"
+	"github.com/jitos/jitos/server/viewer"
+)
+
+// link asks the daemon for a link to the viewer, as `jitos view` does, and returns its parts.
+func (d *daemon) link() (base, ticket string) {
+	d.t.Helper()
+	resp, err := d.overSocket().Post("http://jitos/login/link", "", nil)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var made struct{ URL string }
+	if err := json.NewDecoder(resp.Body).Decode(&made); err != nil {
+		d.t.Fatal(err)
+	}
+	base, ticket, ok := strings.Cut(made.URL, "/#login=")
+	if !ok {
+		d.t.Fatalf("%d: no link to the viewer: %q", resp.StatusCode, made.URL)
+	}
+	return base, ticket
+}
+
+// A link lets one browser in, once; what it is exchanged for works as two halves and not as one.
+func TestHostileLogin(t *testing.T) {
+	dir, _ := repository(t)
+	d := start(t, dir)
+	base, ticket := d.link()
+	if !strings.HasPrefix(d.url, base+"/") {
+		t.Fatalf("the link leads to %s, and the daemon is at %s", base, d.url)
+	}
+	post := func(path, body string, change func(*http.Request)) *http.Response {
+		t.Helper()
+		r, err := http.NewRequest("POST", base+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Origin", base)
+		if change != nil {
+			change(r)
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { resp.Body.Close() })
+		return resp
+	}
+	exchange := `{"ticket":"` + ticket + `"}`
+	for _, c := range []struct {
+		what, body string
+		change     func(*http.Request)
+		status     int
+	}{
+		{"by no page", exchange, func(r *http.Request) { r.Header.Del("Origin") }, 403},
+		{"by a page of another site", exchange, func(r *http.Request) { r.Header.Set("Origin", "http://evil.example") }, 403},
+		{"by a page of another port", exchange, func(r *http.Request) { r.Header.Set("Origin", "http://127.0.0.1:1") }, 403},
+		{"by another site's request", exchange, func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }, 403},
+		{"by another name", exchange, func(r *http.Request) { r.Host = "evil.example"; r.Header.Set("Origin", "http://evil.example") }, 421},
+		{"by a form", exchange, func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") }, 415},
+		{"nonsense", "[", nil, 400},
+		{"too long", `{"ticket":"` + strings.Repeat("A", 5000) + `"}`, nil, 400},
+		{"a guess", `{"ticket":"AAAAAAAAAAAAAAAAAAAAAAAAAA"}`, nil, 401},
+		{"no ticket", `{}`, nil, 401},
+		{"as it should be", exchange, nil, 200}, // none of the above has used it up
+		{"twice", exchange, nil, 401},
+	} {
+		resp := post("/login", c.body, c.change)
+		if resp.StatusCode != c.status {
+			t.Errorf("%s: %d, want %d", c.what, resp.StatusCode, c.status)
+		}
+		if (len(resp.Cookies()) > 0) != (c.status == 200) {
+			t.Errorf("%s: cookies %v", c.what, resp.Cookies())
+		}
+	}
+	_, ticket = d.link()
+	resp := post("/login", `{"ticket":"`+ticket+`"}`, nil)
+	var half struct{ Key string }
+	if err := json.NewDecoder(resp.Body).Decode(&half); err != nil || len(resp.Cookies()) != 1 {
+		t.Fatal(err, resp.Cookies())
+	}
+	cookie := resp.Cookies()[0]
+	if !cookie.HttpOnly || cookie.SameSite != http.SameSiteStrictMode || cookie.Value == half.Key {
+		t.Errorf("%+v", cookie)
+	}
+	var hash string
+	for hash = range viewer.Operations() {
+		if strings.HasPrefix(viewer.Operations()[hash], "query Tasks") {
+			break
+		}
+	}
+	body := `{"extensions":{"persistedQuery":{"sha256Hash":"` + hash + `"}}}`
+	both := func(r *http.Request) { r.AddCookie(cookie); r.Header.Set("Authorization", "Bearer "+half.Key) }
+	for _, c := range []struct {
+		what, body string
+		change     func(*http.Request)
+		status     int
+	}{
+		{"both halves", body, both, 200},
+		{"the cookie alone", body, func(r *http.Request) { r.AddCookie(cookie) }, 401},
+		{"the key alone", body, func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+half.Key) }, 401},
+		{"the cookie as the key", body, func(r *http.Request) { r.AddCookie(cookie); r.Header.Set("Authorization", "Bearer "+cookie.Value) }, 401},
+		{"both, from another site", body, func(r *http.Request) { both(r); r.Header.Set("Origin", "http://evil.example") }, 403},
+	} {
+		if resp := post("/graphql", c.body, c.change); resp.StatusCode != c.status {
+			t.Errorf("%s: %d, want %d", c.what, resp.StatusCode, c.status)
+		}
+	}
+	resp = post("/graphql", `{"query":"{ warp { tree } }"}`, both)
+	if raw, _ := io.ReadAll(resp.Body); !strings.Contains(string(raw), "PERSISTED_OPERATION_REQUIRED") {
+		t.Errorf("a browser may ask what it likes: %s", raw)
+	}
+	if resp := post("/login/link", "", nil); resp.StatusCode != 401 {
+		t.Errorf("a link for who has shown nothing: %d", resp.StatusCode)
+	}
+}
+
+// The pages are what the daemon has built in, behind a policy that lets nothing else in; they answer to no other name.
+func TestViewer_pages(t *testing.T) {
+	dir, _ := repository(t)
+	d := start(t, dir)
+	base, _ := d.link()
+	for _, c := range []struct {
+		path, host string
+		status     int
+		has        string
+	}{
+		{"/", "", 200, "<script type=\"module\""},
+		{"/task/a-shared-link?at=abcd", "", 200, "<script type=\"module\""},
+		{"/assets/viewer.js", "", 200, ""},
+		{"/assets/viewer.css", "", 200, ""},
+		{"/assets/../viewer.go", "", 200, "<script"}, // a path like any other of the page's
+		{"/assets/..%2fviewer.go", "", 404, ""},
+		{"/", "evil.example", 421, ""},
+	} {
+		r, err := http.NewRequest("GET", base+c.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = c.host
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if resp.StatusCode != c.status || !strings.Contains(string(raw), c.has) {
+			t.Errorf("%s: %d %.80s", c.path, resp.StatusCode, raw)
+		}
+		policy := resp.Header.Get("Content-Security-Policy")
+		if c.status == 200 && (!strings.HasPrefix(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") || strings.Contains(policy, "*")) {
+			t.Errorf("%s: policy %q", c.path, policy)
+		}
+	}
+}
+
+// Each operation of the viewer is one that the schema has.
+func TestViewer_operations(t *testing.T) {
+	schema := server.NewExecutableSchema(server.Config{}).Schema()
+	for _, text := range viewer.Operations() {
+		if _, errs := gqlparser.LoadQueryWithRules(schema, text, nil); len(errs) > 0 {
+			t.Errorf("%s\n%s", errs.Error(), text)
+		}
+	}
+	if len(viewer.Operations()) == 0 {
+		t.Error("there are none")
+	}
+}
+
+// The viewer in a browser, over a real daemon while tasks run: testdata/browse.mjs says what is looked at.
+func TestViewer(t *testing.T) {
+	modules := nodeModules(t)
+	chromium, err := exec.LookPath("chromium")
+	if err != nil {
+		skip(t, "chromium", "chromium is not installed")
+	}
+	dir, f := repository(t)
+	task := func(intent string, gate string, steps ...jitos.Step) jitos.TaskID {
+		t.Helper()
+		id, _, err := f.Kernel.SubmitIntent(t.Context(), jitos.Request{Intent: intent, Gates: []string{gate}})
+		if err == nil && len(steps) > 0 {
+			_, err = f.Kernel.SubmitPlan(t.Context(), id, jitos.Slap{Title: intent, By: "Ada <ada@example.com>", Steps: steps})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	write := jitos.Step{Name: "write", Worker: "shell", Run: "for i in 1 2 3; do echo line $i; sleep 0.3; done; cp notes.txt copy.txt", Needs: []string{"fs.write:**"}}
+	look := jitos.Step{Name: "look", Worker: "human", After: []string{"write"}, Args: map[string]string{"approve": "is the copy good?"}}
+	setup, err := json.Marshal(map[string]any{
+		"chromium": chromium,
+		"shots":    os.Getenv("JITOS_SHOTS"), // a directory for pictures
+		"asks":     task("copy the notes", "test -f copy.txt", write, look),
+		"fails":    task("do what cannot be done", "false", jitos.Step{Name: "try", Worker: "shell", Run: "echo no way; exit 1"}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := start(t, dir) // not in dev mode: what the viewer asks for is built in
+	helper := start(t, dir, "--dev", "--socket", d.socket+"2")
+	base, ticket := d.link()
+	out, err := script(t, modules, "browse.mjs", base+"/#login="+ticket, helper.socket, string(setup))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	t.Logf("%s", out)
+	if n := len(regexp.MustCompile(`(?m)^ok `).FindAllString(out, -1)); n < 10 {
+		t.Errorf("only %d things were looked at\n%s", n, out)
+	}
+	if log := d.stderr.String(); strings.Contains(log, ticket) {
+		t.Errorf("a ticket is in the daemon's log: %s", log)
+	}
+}
