@@ -82,7 +82,7 @@ func (r *Repo) placeGraph(ctx context.Context, made, place string, sum []byte) e
 	if err := os.Rename(made, place); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(place))
+	return lock.release()
 }
 
 // dropGraph removes the commit-graph where it is the one that we wrote: it names commits that git will collect.

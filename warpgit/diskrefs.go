@@ -221,12 +221,7 @@ func (d *diskRefs) remove(ctx context.Context, lock *refLock, name string) error
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	// The lock goes by the same sync as the ref, and its twin after that, see drop.
-	if err := os.Remove(lock.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	lock.path = ""
-	if err := syncDir(filepath.Dir(path)); err != nil {
+	if err := lock.release(); err != nil { // the lock goes by the same sync as the ref, and its twin after that, see drop
 		return err
 	}
 	// git keeps the log of a branch beside it; it goes with the branch.

@@ -180,7 +180,7 @@ func (w Raw) Replace(path string, change func(old []byte) ([]byte, error)) error
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		return syncDir(filepath.Dir(path))
+		return lock.release()
 	}
 	f, err := os.OpenFile(lock.path, os.O_WRONLY|os.O_TRUNC, 0)
 	if err != nil {

@@ -25,13 +25,20 @@ type refLock struct {
 // drop removes the lock where it was not renamed into place, and then its twin: not before the disk has it that the lock is
 // gone, or after a power cut nothing would tell whose it is.
 func (l *refLock) drop() {
-	if l.path != "" {
-		if err := os.Remove(l.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return // the next process finds both
-		}
-		syncDir(filepath.Dir(l.path)) // where it fails, or git has removed the directory, there is nothing better to do
+	if l.path != "" && l.release() != nil && l.path != "" {
+		return // the next process finds both
 	}
-	os.Remove(l.twin)
+	os.Remove(l.twin) // even where the sync failed, or git has removed the directory: there is nothing better to do
+}
+
+// release removes the lock and syncs its directory: once, for the lock and for what was renamed or removed beside it.
+func (l *refLock) release() error {
+	if err := os.Remove(l.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	dir := filepath.Dir(l.path)
+	l.path = ""
+	return syncDir(dir)
 }
 
 // lockRef locks a ref with its new value in the lock file.

@@ -69,18 +69,22 @@ func atCalls(t *testing.T, points int, counts func(*stage, *ptrace.Call) bool, a
 	for _, sc := range scenarios {
 		t.Run(sc.name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, sc)
-			all := s.count(sc, counts)
-			for _, n := range s.spread(all, points) {
-				s.restore()
-				if at(s, sc, n); t.Failed() {
-					t.Logf("at call %d of about %d", n+1, all)
-					return
-				}
-			}
-			t.Logf("%d calls, disturbed at %d of them", all, min(points, all+1))
+			disturb(t, sc, points, counts, at)
 		})
 	}
+}
+
+func disturb(t *testing.T, sc scenario, points int, counts func(*stage, *ptrace.Call) bool, at func(*stage, scenario, int)) {
+	s := newStage(t, sc)
+	all := s.count(sc, counts)
+	for _, n := range s.spread(all, points) {
+		s.restore()
+		if at(s, sc, n); t.Failed() {
+			t.Logf("at call %d of about %d", n+1, all)
+			return
+		}
+	}
+	t.Logf("%d calls, disturbed at %d of them", all, min(points, all+1))
 }
 
 // count counts calls of a scenario, undisturbed.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -11,16 +12,33 @@ import (
 // A disk that is full, broken or read-only, and a process without descriptors left, at any system call that changes a file or
 // opens one: the command says so and ends with 1, or did what it was to do all the same; nothing is half done; and when the
 // trouble is over the same command succeeds. What could not be synced is never synced again, nor does a ref come to name it.
-func TestFailCalls(t *testing.T) { failCalls(t, 1) }
+func TestFailCalls(t *testing.T) { atCalls(t, 1, (*stage).ours, failAt((*stage).ours)) }
 
 func TestHeavyFailCalls(t *testing.T) {
 	if !heavy() {
 		t.Skip("set JITOS_HEAVY=1 to run")
 	}
-	failCalls(t, points(20))
+	atCalls(t, points(20), (*stage).ours, failAt((*stage).ours))
 }
 
-func failCalls(t *testing.T, points int) { atCalls(t, points, (*stage).ours, (*stage).failAt) }
+// Each sync fails once.
+func TestHeavyFailSyncs(t *testing.T) {
+	if !heavy() {
+		t.Skip("set JITOS_HEAVY=1 to run")
+	}
+	atCalls(t, points(1000), (*stage).ourSyncs, failAt((*stage).ourSyncs))
+}
+
+// The commit-graph and git's lock for it are in one directory, which was synced once more for the lock after that had failed.
+func TestFailSync_commitGraph(t *testing.T) {
+	needTracer(t)
+	t.Parallel()
+	syncs := func(s *stage, c *ptrace.Call) bool {
+		return s.ourSyncs(c) && strings.HasSuffix(c.Path, "/objects/info")
+	}
+	gc := scenarios[slices.IndexFunc(scenarios, func(sc scenario) bool { return sc.name == "gc" })]
+	disturb(t, gc, 10, syncs, failAt(syncs))
+}
 
 // ownWords tells whether git met the fault when it looked at something: then it says in its own words what it makes of it,
 // "not a git repository" or "changes", and only that it is refused counts.
@@ -40,6 +58,8 @@ type fault struct {
 func (s *stage) ours(c *ptrace.Call) bool {
 	return (c.Program() == "jitos" || strings.HasPrefix(c.Program(), "git")) && !s.isRemote(c.Pid)
 }
+
+func (s *stage) ourSyncs(c *ptrace.Call) bool { return s.ours(c) && c.Name == "fsync" }
 
 // possible are the errors that a call may return on a machine in trouble.
 func possible(c *ptrace.Call) []syscall.Errno {
@@ -87,8 +107,12 @@ func (f *fault) watch(c *ptrace.Call) {
 	}
 }
 
-// failAt lets a command make n calls and fails the next one.
-func (s *stage) failAt(sc scenario, n int) {
+// failAt lets a command make n of the calls that count and fails the next one.
+func failAt(counts func(*stage, *ptrace.Call) bool) func(*stage, scenario, int) {
+	return func(s *stage, sc scenario, n int) { s.failAt(sc, n, counts) }
+}
+
+func (s *stage) failAt(sc scenario, n int, counts func(*stage, *ptrace.Call) bool) {
 	s.t.Helper()
 	f := &fault{missed: map[string]bool{}}
 	seen := 0
@@ -96,7 +120,9 @@ func (s *stage) failAt(sc scenario, n int) {
 		if !s.ours(c) {
 			return ptrace.Verdict{}
 		}
-		seen++
+		if counts(s, c) {
+			seen++
+		}
 		switch {
 		case seen <= n:
 			return ptrace.Verdict{}
