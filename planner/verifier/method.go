@@ -9,27 +9,85 @@ import (
 // maxTries bounds how many ways to read one plan are tried: several only where a method has equal subtasks.
 const maxTries = 1 << 20
 
-// decomposition checks one task and what is below it. Its condition may hold at the moment from, at the earliest. The result
-// is the moment after which what is ordered behind the task may begin.
-func (c *checker) decomposition(n *Node, methods []*hddl.Method, from int) (end int, err error) {
-	for _, m := range methods {
-		order := closure(len(m.Network.Tasks), m.Network.Order)
-		b := binding{}
-		if why := c.head(n, m, b); why != nil {
-			err = first(err, why)
-			continue
+// frame is a task whose decomposition is being checked. Plans can be as deep as they are long, so frames are kept in a list, and
+// not on the stack of the program.
+type frame struct {
+	n       *Node
+	methods []*hddl.Method // not tried yet
+	from    int            // its condition may hold at this moment, at the earliest
+	r       *reading       // by the method being tried
+	err     error
+}
+
+// decomposition checks one task and what is below it.
+func (c *checker) decomposition(n *Node, methods []*hddl.Method) error {
+	stack := []*frame{{n: n, methods: methods}}
+	for {
+		f := stack[len(stack)-1]
+		sub := (*Node)(nil)
+		ok := f.advance(c)
+		if ok {
+			if sub = f.r.sub; sub != nil {
+				stack = append(stack, &frame{n: sub, methods: c.methods[key(sub.Method)], from: f.r.begins[f.r.at]})
+				continue
+			}
 		}
-		if len(n.Subs) != len(m.Network.Tasks) {
-			err = first(err, c.plan.refuse(n.Line, "%s: method %s has %d subtasks, the plan %d", c.label(n), m.Name.Text, len(m.Network.Tasks), len(n.Subs)))
-			continue
+		stack = stack[:len(stack)-1]
+		if len(stack) == 0 {
+			return f.err
 		}
-		r := &reading{c: c, n: n, m: m, order: order, b: b, from: from, of: make([]*Node, len(n.Subs))}
-		if r.match(0) {
-			return r.end, nil
+		above := stack[len(stack)-1].r
+		if ok {
+			above.ended(f.r.end)
+		} else {
+			above.failed(f.err)
 		}
-		err = first(err, r.err)
 	}
-	return 0, err
+}
+
+// advance goes on to the next compound subtask, f.r.sub, or to the end of the decomposition, where that is nil. It is false
+// where no reading by any method holds; f.err is then why not.
+func (f *frame) advance(c *checker) bool {
+	for {
+		if f.r == nil {
+			if len(f.methods) == 0 {
+				return false
+			}
+			m := f.methods[0]
+			f.methods = f.methods[1:]
+			b := binding{}
+			if why := c.head(f.n, m, b); why != nil {
+				f.err = first(f.err, why)
+				continue
+			}
+			if len(f.n.Subs) != len(m.Network.Tasks) {
+				f.err = first(f.err, c.plan.refuse(f.n.Line, "%s: method %s has %d subtasks, the plan %d", c.label(f.n), m.Name.Text, len(m.Network.Tasks), len(f.n.Subs)))
+				continue
+			}
+			f.r = &reading{c: c, n: f.n, m: m, order: c.order(m), b: b, from: f.from, of: make([]*Node, len(f.n.Subs))}
+		}
+		switch {
+		case f.r.below:
+			if f.r.advance() {
+				f.err = nil
+				return true
+			}
+		case f.r.next():
+			f.r.conditions()
+		default:
+			f.err, f.r = first(f.err, f.r.err), nil
+		}
+	}
+}
+
+// order is the transitive order of a method's subtasks.
+func (c *checker) order(m *hddl.Method) relation {
+	o, known := c.orders[m]
+	if !known {
+		o = closure(len(m.Network.Tasks), m.Network.Order)
+		c.orders[m] = o
+	}
+	return o
 }
 
 func first(a, b error) error {
@@ -54,31 +112,29 @@ func (c *checker) head(n *Node, m *hddl.Method, b binding) error {
 	if m.Task.Name.Key != key(n.Name) {
 		return c.plan.refuse(n.Line, "%v: method %s is for %s", n, m.Name.Text, m.Task.Name.Text)
 	}
-	if !c.unify(m.Task, n, m.Params, b) {
+	if _, ok := c.unify(m.Task, n, m.Params, b); !ok {
 		return c.plan.refuse(n.Line, "%v: method %s does not take these arguments", n, m.Name.Text)
 	}
 	return nil
 }
 
-// unify binds the variables of an atom to the arguments of a task, if their types allow it. It may bind some and then fail.
-func (c *checker) unify(a hddl.Atom, n *Node, params []hddl.Typed, b binding) bool {
+// unify binds the variables of an atom to the arguments of a task, if their types allow it, and says which it bound.
+func (c *checker) unify(a hddl.Atom, n *Node, params []hddl.Typed, b binding) (news []string, ok bool) {
 	if len(a.Args) != len(n.Args) {
-		return false
+		return nil, false
 	}
 	for i, t := range a.Args {
 		arg := key(n.Args[i])
 		switch v := value(t, b); {
 		case v == arg:
-		case v != "":
-			return false
+		case v != "" || !c.w.fits(arg, typesOf(params, t.Key)):
+			return news, false
 		default:
-			if !c.w.fits(arg, typesOf(params, t.Key)) {
-				return false
-			}
 			b[t.Key] = arg
+			news = append(news, t.Key)
 		}
 	}
-	return true
+	return news, true
 }
 
 func typesOf(params []hddl.Typed, variable string) []hddl.Name {
@@ -90,7 +146,7 @@ func typesOf(params []hddl.Typed, variable string) []hddl.Name {
 	return nil
 }
 
-// reading is one way to see a decomposition: which task of the plan is which of the method.
+// reading goes through the ways to see a decomposition: which task of the plan is which of the method.
 type reading struct {
 	c     *checker
 	n     *Node
@@ -99,8 +155,27 @@ type reading struct {
 	b     binding
 	from  int
 	of    []*Node // by index of the method's subtask
-	end   int
+	picks []pick  // of the subtasks that were assigned
+	began bool
 	err   error // why the first complete reading, or the longest, was refused
+
+	// The check of what is below one of them: see advance.
+	below  bool
+	end    int     // the moment after which what is ordered behind the task may begin
+	waits  []int   // of each subtask, on how many that are ordered directly before it
+	after  [][]int // those directly behind it
+	begins []int   // no earlier than this
+	ready  []int   // in the order of the list
+	at     int     // the compound subtask that is being checked
+	sub    *Node   // the same
+}
+
+// pick is which task of the plan was tried for a subtask, as an offset, and what that bound.
+type pick struct {
+	k     int
+	news  []string
+	fits  bool  // the arguments of some did
+	order error // why the first that fitted was out of order
 }
 
 func (r *reading) refuse(line int, format string, args ...any) bool {
@@ -110,44 +185,75 @@ func (r *reading) refuse(line int, format string, args ...any) bool {
 	return false
 }
 
-// match assigns tasks of the plan to the method's subtasks i and later: in the order of the plan's list first.
-func (r *reading) match(i int) bool {
-	if i == len(r.of) {
-		return r.conditions()
+// next finds the next way to assign tasks of the plan to the method's subtasks: in the order of the plan's list first.
+func (r *reading) next() bool {
+	switch {
+	case r.began && len(r.of) == 0:
+		return false
+	case r.began:
+		r.drop()
+	case len(r.of) == 0:
+		r.began = true
+		return true
+	default:
+		r.began = true
+		r.picks = append(r.picks, pick{})
 	}
+	for len(r.picks) > 0 {
+		switch {
+		case !r.assign():
+			if r.picks = r.picks[:len(r.picks)-1]; len(r.picks) > 0 {
+				r.drop()
+			}
+		case len(r.picks) == len(r.of):
+			return true
+		default:
+			r.picks = append(r.picks, pick{})
+		}
+	}
+	return false
+}
+
+// drop takes the last assignment back.
+func (r *reading) drop() {
+	i := len(r.picks) - 1
+	for _, v := range r.picks[i].news {
+		delete(r.b, v)
+	}
+	r.of[i] = nil
+}
+
+// assign finds the next task of the plan for the last subtask.
+func (r *reading) assign() bool {
+	i := len(r.picks) - 1
+	p := &r.picks[i]
 	want := r.m.Network.Tasks[i].Atom
-	var order error
-	fits := false
-	for k := range r.n.Subs {
-		sub := r.c.plan.Nodes[r.n.Subs[(i+k)%len(r.n.Subs)]]
+	for p.k < len(r.n.Subs) {
+		sub := r.c.plan.Nodes[r.n.Subs[(i+p.k)%len(r.n.Subs)]]
+		p.k++
 		if slices.Contains(r.of[:i], sub) || key(sub.Name) != want.Name.Key {
 			continue
 		}
 		if r.c.tries++; r.c.tries > maxTries {
 			return r.refuse(r.n.Line, "too many ways to read %s: not verified", r.c.label(r.n))
 		}
-		saved := make(binding, len(r.b))
-		for v, o := range r.b {
-			saved[v] = o
-		}
-		if r.c.unify(want, sub, r.m.Params, r.b) {
-			fits = true
+		var ok bool
+		if p.news, ok = r.c.unify(want, sub, r.m.Params, r.b); ok {
+			p.fits = true
 			r.of[i] = sub
-			if why := r.outOfOrder(i); why != nil {
-				order = first(order, why)
-			} else if r.match(i + 1) {
+			why := r.outOfOrder(i)
+			if why == nil {
 				return true
 			}
+			p.order = first(p.order, why)
 		}
-		r.b, r.of[i] = saved, nil
+		r.drop()
 	}
-	if !fits {
+	if !p.fits {
 		return r.refuse(r.n.Line, "%s: no subtask of the plan is %s of method %s", r.c.label(r.n),
 			r.c.w.text(hddl.Formula{Op: hddl.Holds, Atom: want}, r.b), r.m.Name.Text)
 	}
-	if r.err == nil {
-		r.err = order
-	}
+	r.err = first(r.err, p.order)
 	return false
 }
 
@@ -167,7 +273,8 @@ func (r *reading) outOfOrder(i int) error {
 	return nil
 }
 
-// conditions checks the constraints and the precondition, for some choice of the variables that no task binds.
+// conditions checks the constraints and the precondition, for some choice of the variables that no task binds, and begins the
+// check of what is below.
 func (r *reading) conditions() bool {
 	latest := len(r.c.plan.Steps)
 	if r.n.first <= r.n.last {
@@ -191,7 +298,8 @@ func (r *reading) conditions() bool {
 			}
 			continue
 		}
-		return r.below(moment)
+		r.begin(moment)
+		return true
 	}
 	if len(free) > 0 {
 		return r.refuse(r.n.Line, "%s: the precondition or a constraint of method %s never holds in time, whatever %s is",
@@ -305,58 +413,56 @@ func (r *reading) bound(f hddl.Formula) bool {
 	return true
 }
 
-// below checks the subtasks, given the moment of the method's own condition.
-func (r *reading) below(moment int) bool {
+// begin begins the check of the subtasks, given the moment of the method's own condition.
+func (r *reading) begin(moment int) {
 	n := len(r.of)
-	waits, after := make([]int, n), make([][]int, n) // what is ordered directly before and behind each
+	r.below, r.end = true, max(moment, r.n.last+1)
+	r.waits, r.after, r.begins, r.ready = make([]int, n), make([][]int, n), make([]int, n), make([]int, 0, n)
 	for _, o := range r.m.Network.Order {
-		waits[o[1]]++
-		after[o[0]] = append(after[o[0]], o[1])
+		r.waits[o[1]]++
+		r.after[o[0]] = append(r.after[o[0]], o[1])
 	}
-	from := make([]int, n)
-	ready := make([]int, 0, n) // in the order of the list
 	for i := range r.of {
-		if from[i] = moment; waits[i] == 0 {
-			ready = append(ready, i)
+		if r.begins[i] = moment; r.waits[i] == 0 {
+			r.ready = append(r.ready, i)
 		}
 	}
-	r.end = max(moment, r.n.last+1)
-	for len(ready) > 0 {
-		next := ready[0]
-		ready = ready[1:]
-		sub := r.of[next]
+}
+
+// advance checks subtasks up to the next that is compound, sub; that is nil at the end. It is false where one is too early.
+func (r *reading) advance() bool {
+	for r.sub = nil; len(r.ready) > 0; {
+		r.at = r.ready[0]
+		r.ready = r.ready[1:]
+		sub := r.of[r.at]
 		if sub.compound() {
-			end, err := r.c.decomposition(sub, r.c.methods[key(sub.Method)], from[next])
-			if err != nil {
-				if r.err == nil {
-					r.err = err
-				}
-				return false
-			}
-			r.ended(after[next], end, from)
-			r.end = max(r.end, end)
-		} else {
-			if sub.first < from[next] {
-				return r.refuse(sub.Line, "%v comes before a condition that must hold before it", sub)
-			}
-			r.ended(after[next], sub.last+1, from)
-			r.end = max(r.end, sub.last+1)
+			r.sub = sub
+			return true
 		}
-		for _, i := range after[next] {
-			if waits[i]--; waits[i] == 0 {
-				at, _ := slices.BinarySearch(ready, i)
-				ready = slices.Insert(ready, at, i)
-			}
+		if sub.first < r.begins[r.at] {
+			r.below = false
+			return r.refuse(sub.Line, "%v comes before a condition that must hold before it", sub)
 		}
+		r.ended(sub.last + 1)
 	}
 	return true
 }
 
-// ended notes that what is ordered directly behind a subtask cannot begin before its end.
-func (r *reading) ended(after []int, end int, from []int) {
-	for _, i := range after {
-		from[i] = max(from[i], end)
+// ended notes that the subtask being checked has ended: what is ordered directly behind it cannot begin before.
+func (r *reading) ended(end int) {
+	r.end = max(r.end, end)
+	for _, i := range r.after[r.at] {
+		r.begins[i] = max(r.begins[i], end)
+		if r.waits[i]--; r.waits[i] == 0 {
+			at, _ := slices.BinarySearch(r.ready, i)
+			r.ready = slices.Insert(r.ready, at, i)
+		}
 	}
+}
+
+// failed gives this reading up, since the subtask being checked cannot be.
+func (r *reading) failed(err error) {
+	r.below, r.err = false, first(r.err, err)
 }
 
 // relation is a relation of small numbers, by rows of bits.

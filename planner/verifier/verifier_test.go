@@ -2,7 +2,9 @@ package verifier
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -151,5 +153,66 @@ func TestVerify_moment(t *testing.T) {
 		if (err == nil) != good {
 			t.Errorf("order %s: %v", order, err)
 		}
+	}
+}
+
+// TestVerify_readings: where subtasks are equal but for their arguments, the list of the plan may be in any order, and a reading
+// that fails, by its condition or far below, is not the last.
+func TestVerify_readings(t *testing.T) {
+	d, p := load(t, `(define (domain d) (:types o) (:predicates (pair ?a ?b - o) (first ?a - o) (done ?a - o))
+		(:task do :parameters ()) (:task get :parameters (?a - o))
+		(:method both :parameters (?a ?b ?c - o) :task (do) :precondition (pair ?a ?b) :ordered-subtasks (and (get ?a) (get ?b) (get ?c)))
+		(:method it :parameters (?a - o) :task (get ?a) :ordered-subtasks (and (take ?a)))
+		(:action take :parameters (?a - o) :effect (done ?a)))`,
+		`(define (problem p) (:domain d) (:objects x y z - o) (:htn :ordered-subtasks (do)) (:init (pair y x)) (:goal (done z)))`)
+	plan := "==>\n0 take y\n1 take x\n2 take z\nroot 3\n3 do -> both LIST\n4 get y -> it 0\n5 get x -> it 1\n6 get z -> it 2\n<==\n"
+	for _, list := range []string{"4 5 6", "5 4 6", "6 5 4"} {
+		if err := verify(d, p, strings.Replace(plan, "LIST", list, 1)); err != nil {
+			t.Errorf("with %s: %v", list, err)
+		}
+	}
+	wrong := strings.NewReplacer("LIST", "4 5 6", "0 take y", "0 take x", "1 take x", "1 take y", "it 0", "it 1", "it 1", "it 0").Replace(plan)
+	if err := verify(d, p, wrong); err == nil || !strings.Contains(err.Error(), "must end before") {
+		t.Errorf("in the wrong order: %v", err)
+	}
+}
+
+func load(t *testing.T, domain, problem string) (*hddl.Domain, *hddl.Problem) {
+	t.Helper()
+	dir := t.TempDir()
+	names := [2]string{filepath.Join(dir, "domain"), filepath.Join(dir, "problem")}
+	for i, text := range []string{domain, problem} {
+		if err := os.WriteFile(names[i], []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d, p, err := hddl.Load(names[0], names[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d, p
+}
+
+// TestVerify_deep: a plan may be as deep as it is long. Two hundred thousand tasks below each other once overran the stack,
+// which nothing catches.
+func TestVerify_deep(t *testing.T) {
+	d, p := load(t, `(define (domain d) (:predicates (on)) (:task go :parameters ())
+		(:method more :parameters () :task (go) :ordered-subtasks (and (step) (go)))
+		(:method stop :parameters () :task (go) :precondition (on) :subtasks ())
+		(:action step :parameters () :effect (on)))`,
+		`(define (problem p) (:domain d) (:htn :ordered-subtasks (go)) (:init) (:goal (on)))`)
+	const n = 200_000
+	var b strings.Builder
+	b.WriteString("==>\n")
+	for i := range n {
+		fmt.Fprintf(&b, "%d step\n", i)
+	}
+	fmt.Fprintf(&b, "root %d\n", n)
+	for i := range n {
+		fmt.Fprintf(&b, "%d go -> more %d %d\n", n+i, i, n+i+1)
+	}
+	fmt.Fprintf(&b, "%d go -> stop\n<==\n", 2*n)
+	if err := verify(d, p, b.String()); err != nil {
+		t.Error(err)
 	}
 }

@@ -25,12 +25,13 @@ type checker struct {
 	tasks   map[string]bool // compound
 	methods map[string][]*hddl.Method
 	w       *world
+	orders  map[*hddl.Method]relation
 	tries   int // how many ways to read a method were tried
 }
 
 // Verify returns nil where the plan is a solution of the problem, else a *Refusal.
 func Verify(d *hddl.Domain, p *hddl.Problem, plan *Plan) error {
-	c := &checker{d: d, p: p, plan: plan, actions: map[string]*hddl.Action{}, tasks: map[string]bool{}, methods: map[string][]*hddl.Method{}}
+	c := &checker{d: d, p: p, plan: plan, actions: map[string]*hddl.Action{}, tasks: map[string]bool{}, methods: map[string][]*hddl.Method{}, orders: map[*hddl.Method]relation{}}
 	for i := range d.Actions {
 		c.actions[d.Actions[i].Name.Key] = &d.Actions[i]
 	}
@@ -50,10 +51,7 @@ func Verify(d *hddl.Domain, p *hddl.Problem, plan *Plan) error {
 	}
 	top := &hddl.Method{Params: p.Params, Network: p.Network}
 	root := &Node{Line: 0, Subs: plan.Roots, first: 0, last: len(plan.Steps) - 1}
-	if _, err := c.decomposition(root, []*hddl.Method{top}, 0); err != nil {
-		return err
-	}
-	return nil
+	return c.decomposition(root, []*hddl.Method{top})
 }
 
 // tree checks that every task is there, is below exactly one other or a root, and hangs together.
