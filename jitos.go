@@ -374,6 +374,7 @@ type Step struct {
 	Fresh    bool              `json:"fresh,omitempty"`     // its result is never reused: it depends on more than its inputs
 	Retries  int               `json:"retries,omitempty"`   // further tries of a failed job
 	Backoff  int               `json:"backoff_s,omitempty"` // seconds before the first of them, doubled for each further one
+	Secrets  string            `json:"secrets,omitempty"`   // how it gets what it needs by secret:NAME: "env" (default), "file"
 	Unless   string            `json:"unless,omitempty"`    // for shell: a command that succeeds where there is nothing to do
 	Timeout  int               `json:"timeout_s,omitempty"` // seconds; 0 means DefaultTimeout
 	Origin   string            `json:"origin,omitempty"`    // hashes of what brought the command, by spaces; "" for the built-in library

@@ -65,7 +65,11 @@ func Admit(step Step, grants []string, policy Policy, allowed func(hash string) 
 	}
 	for _, r := range Rights(step, grants, policy) {
 		if r.Denied != "" {
-			return &Denial{What: r.Need, Why: "step " + step.Name + " needs it and " + r.Denied}
+			denial := &Denial{What: r.Need, Why: "step " + step.Name + " needs it and " + r.Denied}
+			if strings.HasPrefix(r.Need, "secret:") { // which no policy grants by default
+				denial.Why += fmt.Sprintf("; to lend it, have %q among the grants of policy.yaml when the attempt begins", r.Need)
+			}
+			return denial
 		}
 	}
 	return nil

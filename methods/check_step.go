@@ -50,7 +50,7 @@ func (c *checker) step(s *Step, steps map[string]*Step, outer scope) {
 	case s.Gate != "":
 		c.gateUse(what, GateUse{Gate: s.Gate, Args: s.Args, Pos: s.Pos}, in)
 		if u := s.Use; len(u.Needs)+len(u.Reads)+len(u.Keeps)+len(u.Produces)+u.Retries+u.Timeout > 0 || u.Fresh || len(s.Inputs) > 0 ||
-			u.Report != "" || !u.Unless.Zero() || !u.Chain.Zero() || !u.Resource.Zero() {
+			u.Report != "" || u.Secrets != "" || !u.Unless.Zero() || !u.Chain.Zero() || !u.Resource.Zero() {
 			c.complain(s.Pos, CodeUse, "say it in the definition of the gate", "%s: a gate takes only args, after, each, expect and title", what)
 		}
 	case len(s.Args) > 0:

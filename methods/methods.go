@@ -25,10 +25,10 @@
 //	METHOD    {name:, title:, cost: 0…1000, vars: {NAME: TYPE}, when: [CONDITION], steps: {NAME: STEP}}
 //	STEP      one of task:, job:, gate:, run:; args, inputs: {ARGUMENT: STEP.ARTIFACT}, after: [STEP], each: CONDITION,
 //	          title, expect, produces, needs, reads, keeps, report, chain, resource, fresh, retry,
-//	          timeout, unless
+//	          timeout, unless, secrets
 //	job       title, params, when, worker (shell, bisect, revert, patch, repair, human, or one that is
 //	          configured here: llm, agent/NAME, adapter/NAME), run or can, chain, args, needs, reads,
-//	          produces, report, expect, fresh, retry, timeout, unless, keeps, resource, effects: {delete: [FACT], add: [FACT]}
+//	          produces, report, expect, fresh, retry, timeout, unless, secrets, keeps, resource, effects: {delete: [FACT], add: [FACT]}
 //	FACT      {kind: K, is: NAME, has: {FIELD: VALUE}}; what is added needs is, what is deleted may leave it out: all such nodes
 //	gate      title, params, and one of can: ABILITY, run: COMMAND, all: [GATE NAME]; report, chain, needs, timeout
 //	toolchain title, files, unless, commands, version, tests, lend, env, ask, caches, shares, prepare: [{where, key, run, lend}],
@@ -40,6 +40,9 @@
 // unless is a command for the same directory: where it succeeds the work is done already, and the command does not run.
 // retry: {times: N, wait: SECONDS} says that running again after a failure is safe: up to N more times, each in a fresh
 // directory, the first after wait seconds, each further one after twice as long; retries: N is the same without waiting.
+//
+// A need secret:NAME lends the job a secret of the clone (jitos secret set NAME): as the variable NAME, or, with secrets: file, as
+// a file in memory to which the variable NAME_FILE leads.
 //
 // The embedded files come first; a fabric's own files may add to them and replace a definition by its name. A definition
 // remembers the hash of the fabric's file that it came from (Origin), so that the kernel can refuse what nobody allowed.
@@ -184,9 +187,10 @@ type Use struct {
 	Resource Text
 	Fresh    bool // its result is never reused
 	Retries  int
-	Backoff  int  // seconds before the first retry
-	Unless   Text // a command: where it succeeds, there is nothing to do
-	Timeout  int  // seconds
+	Backoff  int    // seconds before the first retry
+	Unless   Text   // a command: where it succeeds, there is nothing to do
+	Timeout  int    // seconds
+	Secrets  string // how it gets those that it needs: "env" (default) or "file"
 }
 
 // Job is an operator.

@@ -14,6 +14,7 @@ var (
 	workers = []string{"shell", "bisect", "revert", "patch", "repair", "human"}
 	reports = []string{"go", "pytest", "unittest", "tap", "jest", "exit", "none"}
 	expects = []string{"pass", "fail", "any"}
+	lends   = []string{"env", "file"}
 )
 
 // capability is a name, and what it is limited to: "net", "exec:go", "fs.write:docs/**".
@@ -25,6 +26,7 @@ func (r *reader) use(o *object) Use {
 		Needs: o.list("needs"), Reads: o.list("reads"), Keeps: o.list("keeps"), Produces: o.list("produces"),
 		Report: o.text("report"), Chain: o.value("chain"), Expect: o.text("expect"), Resource: o.value("resource"),
 		Fresh: o.flag("fresh"), Retries: o.number("retries", 0, 10), Unless: o.command("unless"), Timeout: o.number("timeout", 1, 86400),
+		Secrets: o.text("secrets"),
 	}
 	if n := o.keys["retry"]; n != nil {
 		if o.has("retries") {
@@ -55,6 +57,7 @@ func (r *reader) use(o *object) Use {
 	}
 	oneOf("report", u.Report, reports)
 	oneOf("expect", u.Expect, expects)
+	oneOf("secrets", u.Secrets, lends)
 	return u
 }
 
@@ -79,7 +82,7 @@ func section[T any](r *reader, n *yaml.Node, what string, read func(name string,
 func (r *reader) job(name string, n *yaml.Node) *Job {
 	what := "job " + name
 	o := r.object(n, what, "title", "params", "when", "worker", "run", "can", "args", "effects",
-		"needs", "reads", "produces", "report", "expect", "fresh", "retries", "retry", "timeout", "unless", "keeps", "resource", "chain")
+		"needs", "reads", "produces", "report", "expect", "fresh", "retries", "retry", "timeout", "unless", "secrets", "keeps", "resource", "chain")
 	if o == nil {
 		return nil
 	}

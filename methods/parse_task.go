@@ -226,7 +226,7 @@ func (r *reader) steps(o *object) []*Step {
 }
 
 var stepKeys = []string{"task", "job", "gate", "run", "title", "args", "inputs", "after", "each",
-	"expect", "produces", "needs", "reads", "keeps", "report", "chain", "resource", "fresh", "retries", "retry", "timeout", "unless"}
+	"expect", "produces", "needs", "reads", "keeps", "report", "chain", "resource", "fresh", "retries", "retry", "timeout", "unless", "secrets"}
 
 func (r *reader) step(n *yaml.Node, name string) *Step {
 	o := r.object(n, "step "+name, stepKeys...)

@@ -153,6 +153,7 @@ func (l *library) useOf(f *facts, step *jitos.Step, job, own methods.Use, values
 	step.Expect = orElse(own.Expect, job.Expect)
 	step.Resource = orElse(own.Resource.Expand(values), job.Resource.Expand(values))
 	step.Fresh = own.Fresh || job.Fresh
+	step.Secrets = orElse(own.Secrets, job.Secrets)
 	step.Retries, step.Backoff = max(own.Retries, job.Retries), max(own.Backoff, job.Backoff)
 	step.Unless = orElse(own.Unless.Shell(outer), job.Unless.Shell(values))
 	step.Timeout = own.Timeout

@@ -63,8 +63,8 @@ func (c command) run(ctx context.Context) (ended, error) {
 	}
 	cmd := exec.Command(c.argv[0], c.argv[1:]...)
 	cmd.Dir = c.place.tree()
-	cmd.Env = environList(baseEnviron(c.place), c.vars)
-	job, readers, err := c.start(cmd)
+	cmd.Env = environList(baseEnviron(c.place), lentTo(ctx).vars, c.vars)
+	job, readers, err := c.start(ctx, cmd)
 	if err != nil {
 		if errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
 			return ended{}, fmt.Errorf("%s: %w", c.argv[0], errNoProgram)
@@ -106,10 +106,14 @@ type job interface {
 }
 
 // begin starts a command as its place says: in a sandbox, in its overlays alone, or as it is.
-func (c command) begin(cmd *exec.Cmd) (job, error) {
+func (c command) begin(ctx context.Context, cmd *exec.Cmd) (job, error) {
 	spec, err := c.place.spec()
 	if err != nil {
 		return nil, err
+	}
+	files := lentTo(ctx).files
+	if len(files) > 0 && (spec == nil || spec.Bare) {
+		return nil, errors.New("a secret is lent as a file only to a job in a sandbox")
 	}
 	if spec == nil {
 		cmd.SysProcAttr = ownSession()
@@ -118,6 +122,7 @@ func (c command) begin(cmd *exec.Cmd) (job, error) {
 		}
 		return &family{place: c.place, leader: cmd.Process.Pid, reap: func() (ended, error) { return ended{}.with(cmd.Wait()) }}, nil
 	}
+	spec.Memory = files                                                             // which is written down nowhere
 	if real, err := filepath.EvalSymlinks(cmd.Path); err == nil && cmd.Err == nil { // what is started may be seen
 		spec.Read = append(spec.Read, cmd.Path, real)
 	}
@@ -193,7 +198,7 @@ type readers struct {
 }
 
 // start starts the command with pipes of our own: exec's would make Wait wait for everything that inherited them.
-func (c command) start(cmd *exec.Cmd) (job, *readers, error) {
+func (c command) start(ctx context.Context, cmd *exec.Cmd) (job, *readers, error) {
 	r := &readers{}
 	var mine []*os.File
 	for range 2 {
@@ -211,7 +216,7 @@ func (c command) start(cmd *exec.Cmd) (job, *readers, error) {
 		}
 		cmd.Stdin, r.input, mine = read, write, append(mine, read)
 	}
-	started, err := c.begin(cmd)
+	started, err := c.begin(ctx, cmd)
 	if err2 := closeAll(mine); err == nil {
 		err = err2
 	}
@@ -230,13 +235,14 @@ func (c command) start(cmd *exec.Cmd) (job, *readers, error) {
 	var one sync.Mutex
 	for stream, pipe := range r.pipes {
 		r.running.Go(func() {
+			said := lentTo(ctx).values.Reader(pipe)
 			if stream == stdout && c.stdout != nil {
-				if _, err := io.Copy(c.stdout, pipe); err != nil {
+				if _, err := io.Copy(c.stdout, said); err != nil {
 					_, _ = io.Copy(io.Discard, pipe) // a writer that fails must not block the job
 				}
 				return
 			}
-			eachLine(pipe, func(line string) {
+			eachLine(said, func(line string) {
 				one.Lock()
 				defer one.Unlock()
 				c.line(stream, line)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/jitos/jitos"
 	"github.com/jitos/jitos/methods"
+	"github.com/jitos/jitos/runner/secret"
 )
 
 // Executor runs actions in directories of its own. Objects must be set; the zero values of the other fields work. Close it
@@ -43,6 +44,8 @@ type Executor struct {
 	// Unsandboxed tells whether jobs may run without a sandbox where this system cannot make one; nil means no. The program must
 	// import package sandbox, which it does by this one.
 	Unsandboxed func() bool
+	// Secrets are what jobs may be lent by the capability secret:NAME.
+	Secrets secret.Store
 	// Log is told what happens beside the jobs themselves, one line each; nil drops it.
 	Log func(line string)
 
@@ -81,6 +84,11 @@ type fileless interface{ Fileless() }
 // After ctx ended every process of the job is dead and the error is the context's.
 func (e *Executor) Execute(ctx context.Context, action jitos.Action, host jitos.Host) (jitos.Result, error) {
 	start := time.Now()
+	secrets, err := e.lendSecrets(action.Step)
+	if err != nil {
+		return unlent(action, err, time.Since(start))
+	}
+	ctx = context.WithValue(ctx, secretsKey{}, secrets)
 	r, err := e.execute(ctx, action, host)
 	if err == nil {
 		r, err = e.withoutSecrets(ctx, action, r, host)

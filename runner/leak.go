@@ -26,7 +26,7 @@ func (l leak) String() string { return l.where + ": " + l.Rule }
 // artifacts and findings. Where there is a secret nothing of it is kept, and the step has failed (a gate could not run) with
 // the place and the kind of each, never the value. What stood in the file before is no news.
 func (e *Executor) withoutSecrets(ctx context.Context, action jitos.Action, r jitos.Result, host jitos.Host) (jitos.Result, error) {
-	scanner := &secret.Scanner{Allowed: e.Allowed}
+	scanner := &secret.Scanner{Allowed: e.Allowed, Values: lentTo(ctx).values}
 	leaks, err := e.leaksInFiles(ctx, scanner, action.Tree, r)
 	if err != nil {
 		return r, fmt.Errorf("look for secrets: %w", err)
@@ -48,6 +48,9 @@ func (e *Executor) withoutSecrets(ctx context.Context, action jitos.Action, r ji
 		Data: map[string]string{"secrets": strings.Join(list[:min(len(list), 20)], "\n")}})
 	if host != nil {
 		for _, l := range leaks[:min(len(leaks), 3)] {
+			if l.Known {
+				continue
+			}
 			host.Say(fmt.Sprintf("%s: if it is none, write %s in that line, or `jitos allow %s`", l, secret.Marker, l.Hash()))
 		}
 	}

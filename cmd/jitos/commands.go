@@ -48,6 +48,7 @@ func (a *app) commands() []*cli.Command {
 		workerCommand(a),
 		capsCommand(a),
 		allowCommand(a),
+		secretCommand(a),
 		gcCommand(a),
 		doctorCommand(a),
 		completionCommand(a),

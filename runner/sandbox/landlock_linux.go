@@ -59,6 +59,7 @@ func restrict(s *Spec) error {
 	defer unix.Close(int(fd))
 	r := &ruleset{fd: int(fd), handled: attr.Handled_access_fs}
 	r.allow(readDir, append(append([]string{"/etc", "/proc"}, outsideEtc(s.System)...), s.Read...)...)
+	r.allow(readDir, MemoryDir)
 	r.allow(all, "/dev/pts")
 	r.allow(unix.LANDLOCK_ACCESS_FS_READ_DIR, "/dev")
 	r.allow(writeFile, "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")

@@ -53,7 +53,8 @@ func newRoot(s *Spec) error {
 		v.overlay(o, old)
 	}
 	v.proc(s)
-	v.mkdir("/run") // there, and with nothing in it
+	v.mkdir("/run") // there, and with nothing else in it
+	v.memory(s.Memory)
 	if v.err != nil {
 		return v.err
 	}
@@ -213,6 +214,19 @@ func (v *view) tmpfs(p, options string) {
 	v.seen[p] = false
 	if strings.HasPrefix(options, "mode=755") {
 		v.hidden = append(v.hidden, p)
+	}
+}
+
+// memory puts files where nothing but memory is behind them.
+func (v *view) memory(files map[string]string) {
+	if len(files) == 0 {
+		return
+	}
+	v.tmpfs(MemoryDir, "mode=755,size=1m")
+	for name, content := range files {
+		if v.err == nil {
+			v.fail("write "+name, os.WriteFile(filepath.Join(MemoryDir, name), []byte(content), 0o400))
+		}
 	}
 }
 

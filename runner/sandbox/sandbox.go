@@ -22,12 +22,17 @@ type Spec struct {
 	Write  []string // must be there
 	Lay    []Overlay
 
+	Memory map[string]string // files of these names in MemoryDir: in memory, read only, gone with the job
+
 	Bare    bool // no sandbox, only the overlays, with Hide: for a user who allowed that
 	Userns  bool // a user namespace is needed to be allowed to mount
 	HostNet bool // the network of the machine
 	Limits  Limits
 	Without Layers // for tests: layers to leave out
 }
+
+// MemoryDir is where a job finds the files of Spec.Memory.
+const MemoryDir = "/run/secrets"
 
 // Overlay is a directory shown above another one: what is written goes to Upper, and Work is a scratch directory beside it. An
 // Upper of "" makes it read only; Lower may then be several directories.

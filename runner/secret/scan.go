@@ -13,8 +13,9 @@ import (
 
 // Finding is something that looks like a secret.
 type Finding struct {
-	Line int    // from 1
-	Rule string // what it looks like, in words: "a GitHub token"
+	Line  int    // from 1
+	Rule  string // what it looks like, in words: "a GitHub token"
+	Known bool   // it is one of the Values, and cannot be allowed
 
 	start, end int
 	hash       string
@@ -113,7 +114,7 @@ func (s *Scanner) window(data []byte, from, to int) []Finding {
 	if s.Values != nil {
 		for _, v := range s.Values.find(data) {
 			if v.start >= from && v.start < to {
-				found = append(found, Finding{Rule: "the secret " + v.name, start: v.start, end: v.end, hash: hashOf(data[v.start:v.end])})
+				found = append(found, Finding{Rule: "the secret " + v.name, Known: true, start: v.start, end: v.end, hash: hashOf(data[v.start:v.end])})
 			}
 		}
 	}
@@ -133,8 +134,8 @@ func once(found []Finding) []Finding {
 	kept := found[:0]
 	for _, f := range found {
 		if n := len(kept); n > 0 && f.start < kept[n-1].end {
-			if kept[n-1].Rule == assignedRule { // what it is tells more than what it is called
-				kept[n-1].Rule = f.Rule
+			if kept[n-1].Rule == assignedRule || f.Known { // what it is tells more than what it is called
+				kept[n-1].Rule, kept[n-1].Known = f.Rule, f.Known
 			}
 			kept[n-1].end = max(kept[n-1].end, f.end)
 			continue

@@ -16,6 +16,7 @@ import (
 	"github.com/jitos/jitos/overlay"
 	"github.com/jitos/jitos/planner"
 	"github.com/jitos/jitos/runner"
+	"github.com/jitos/jitos/runner/secret"
 	"github.com/jitos/jitos/warpgit"
 )
 
@@ -59,6 +60,7 @@ func Open(dir string) (*Fabric, error) {
 		Repo:        repo.Worktree,
 		Lend:        lend,
 		OverlayFrom: overlayFrom,
+		Secrets:     secret.Store{Dir: filepath.Join(repo.Common, "jitos", "secrets")},
 		NoSandbox:   os.Getenv("JITOS_SANDBOX") == "0",
 		Unsandboxed: func() bool { return repo.Allowed(runner.AllowUnsandboxed) },
 	}
