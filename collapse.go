@@ -33,34 +33,21 @@ type Collapsed struct {
 // that the merge gives: the error Is ErrWaiting.
 func (k *Kernel) Collapse(ctx context.Context, p ProcessView, o CollapseOptions) (Collapsed, error) {
 	for {
-		done, at, ws, err := k.merge(ctx, p)
+		at, err := k.System(ctx)
+		if err != nil {
+			return Collapsed{}, err
+		}
+		ws, err := k.workspace(ctx, p)
+		if err != nil {
+			return Collapsed{}, err
+		}
+		ask := func(q Question, evidence []Evidence) error { return k.ask(ctx, p, q, evidence) }
+		done, err := k.judge(ctx, p, at, ws, o, ask)
+		var conflict *ConflictError
+		if len(done.Conflicts) > 0 && errors.As(err, &conflict) && (p.Process.Hand || !conflict.onlyReads()) {
+			err = errors.Join(err, k.recordConflict(ctx, p, done.Conflicts))
+		}
 		if err != nil || o.Preview {
-			return done, err
-		}
-		if len(done.Conflicts) > 0 {
-			err := &ConflictError{done.Conflicts}
-			if p.Process.Hand || !err.onlyReads() {
-				return done, errors.Join(err, k.recordConflict(ctx, p, done.Conflicts))
-			}
-			return done, err
-		}
-		list, err := k.required(ctx, at, p, done.Files, o)
-		if err != nil {
-			return done, err
-		}
-		resolve := at
-		if p.Process.Hand {
-			resolve = ws // what a person adds may bring the first toolchain
-		}
-		pr, err := k.satisfy(ctx, resolve, p, done.Rewrite.Tree, list, ws, at)
-		done.Evidence = pr.evidence
-		if err != nil {
-			return done, err
-		}
-		if pr.missed != nil {
-			return done, pr.missed
-		}
-		if done.Approved, err = k.approved(ctx, at, p, ws, done, pr.open); err != nil {
 			return done, err
 		}
 		after, err := k.collapse(ctx, p, at, ws, done, o)
@@ -76,24 +63,49 @@ func (k *Kernel) Collapse(ctx context.Context, p ProcessView, o CollapseOptions)
 	}
 }
 
-// merge computes what a collapse would write, and reads both sides once.
-func (k *Kernel) merge(ctx context.Context, p ProcessView) (done Collapsed, at, ws Snapshot, err error) {
-	if at, err = k.System(ctx); err != nil {
-		return
+// judge merges a workspace into a line and proves what comes of it; it writes nothing. The error is a *ConflictError where the
+// merge conflicts, a *jobFailed where a gate does not hold; ask is told what a person must approve, with the evidence, and
+// its error stops the collapse. known are further graphs in which evidence is looked for. A preview only merges.
+func (k *Kernel) judge(ctx context.Context, p ProcessView, at, ws Snapshot, o CollapseOptions, ask func(Question, []Evidence) error, known ...Graph) (Collapsed, error) {
+	done, err := k.merge(ctx, at, ws)
+	if err != nil || o.Preview {
+		return done, err
 	}
-	if ws, err = k.workspace(ctx, p); err != nil {
-		return
+	if len(done.Conflicts) > 0 {
+		return done, &ConflictError{done.Conflicts}
 	}
+	list, err := k.required(ctx, at, p, done.Files, o)
+	if err != nil {
+		return done, err
+	}
+	resolve := at
+	if p.Process.Hand {
+		resolve = ws // what a person adds may bring the first toolchain
+	}
+	pr, err := k.satisfy(ctx, resolve, p, done.Rewrite.Tree, list, append([]Graph{ws, at}, known...)...)
+	done.Evidence = pr.evidence
+	if err != nil {
+		return done, err
+	}
+	if pr.missed != nil {
+		return done, pr.missed
+	}
+	done.Approved, err = k.approved(ctx, at, p, ws, done, pr.open, ask)
+	return done, err
+}
+
+// merge computes what a collapse would write to a line.
+func (k *Kernel) merge(ctx context.Context, at, ws Snapshot) (done Collapsed, err error) {
 	base, err := k.snapshotOf(ctx, ws)
 	if err != nil {
-		return
+		return done, err
 	}
 	done.Rewrite, done.Conflicts, err = k.Merger.Merge(ctx, base, at, ws)
 	done.Conflicts = withoutEchoes(done.Conflicts)
 	if err == nil && len(done.Conflicts) == 0 {
 		done.Files, err = k.Merger.Changed(ctx, at.Tree(), done.Rewrite.Tree)
 	}
-	return
+	return done, err
 }
 
 // withoutEchoes leaves out that something was relied on where the sides clash over that very thing.
@@ -129,43 +141,49 @@ var DefaultGate = GateRef{Gate: "tests-pass"}
 
 // collapse writes the merge commit. ErrStale where the system line has moved since at.
 func (k *Kernel) collapse(ctx context.Context, p ProcessView, at, ws Snapshot, done Collapsed, o CollapseOptions) (Snapshot, error) {
-	took, err := effortOf(ctx, ws, p.ID)
-	if err != nil {
-		return nil, err
-	}
 	return k.record(ctx, func(now Snapshot) ([]Rewrite, error) {
 		if now.Commit().ID != at.Commit().ID {
 			return nil, ErrStale
 		}
-		rw := k.rule(RuleCollapse, p.Process.Task, p.ID, collapseWords(p, done.Files))
-		rw.Set, rw.Edges, rw.Drop, rw.Fabric, rw.Tree = done.Rewrite.Set, done.Rewrite.Edges, done.Rewrite.Drop, done.Rewrite.Fabric, done.Rewrite.Tree
-		rw.Parents = []CommitID{ws.Commit().ID}
-		end := Collapse{Task: p.Process.Task, Process: p.ID, Tip: ws.Commit().ID, Tree: rw.Tree, NoGate: o.NoGate,
-			Approved: done.Approved, Seconds: took.seconds}
-		id := NodeID{KindCollapse, string(p.ID)}
-		for _, e := range done.Evidence {
-			if e.Verdict == CouldNot {
-				continue
-			}
-			if e.Tree == rw.Tree {
-				end.Evidence = append(end.Evidence, e.Name())
-			}
-			if err := rw.put(NodeID{KindEvidence, e.Name()}, e); err != nil {
-				return nil, err
-			}
-			rw.Edges = append(rw.Edges, Edge{From: id, Label: LabelEvidence, To: NodeID{KindEvidence, e.Name()}})
-		}
-		rw.Why = proofWords(done.Evidence, rw.Tree, o.NoGate)
-		for _, name := range done.Approved {
-			a, err := Get[Answer](ctx, now, NodeID{KindAnswer, name})
-			if err != nil {
-				return nil, err
-			}
-			rw.Why = strings.TrimSpace(rw.Why + "\n" + "Question " + name + ": " + firstLine(a.words()) + ".")
-		}
-		rw.Edges = append(rw.Edges, Edge{From: p.ID.Node(), Label: LabelEnd, To: id})
-		return rw.with(id, end)
+		rw, err := k.collapsed(ctx, p, now, ws, done, o)
+		return []Rewrite{rw}, err
 	})
+}
+
+// collapsed is the rewrite of a collapse.
+func (k *Kernel) collapsed(ctx context.Context, p ProcessView, at, ws Snapshot, done Collapsed, o CollapseOptions) (Rewrite, error) {
+	rw := k.rule(RuleCollapse, p.Process.Task, p.ID, collapseWords(p, done.Files))
+	took, err := effortOf(ctx, ws, p.ID)
+	if err != nil {
+		return rw, err
+	}
+	rw.Set, rw.Edges, rw.Drop, rw.Fabric, rw.Tree = done.Rewrite.Set, done.Rewrite.Edges, done.Rewrite.Drop, done.Rewrite.Fabric, done.Rewrite.Tree
+	rw.Parents = []CommitID{ws.Commit().ID}
+	end := Collapse{Task: p.Process.Task, Process: p.ID, Tip: ws.Commit().ID, Tree: rw.Tree, NoGate: o.NoGate,
+		Approved: done.Approved, Seconds: took.seconds}
+	id := NodeID{KindCollapse, string(p.ID)}
+	for _, e := range done.Evidence {
+		if e.Verdict == CouldNot {
+			continue
+		}
+		if e.Tree == rw.Tree {
+			end.Evidence = append(end.Evidence, e.Name())
+		}
+		if err := rw.put(NodeID{KindEvidence, e.Name()}, e); err != nil {
+			return rw, err
+		}
+		rw.Edges = append(rw.Edges, Edge{From: id, Label: LabelEvidence, To: NodeID{KindEvidence, e.Name()}})
+	}
+	rw.Why = proofWords(done.Evidence, rw.Tree, o.NoGate)
+	for _, name := range done.Approved {
+		a, err := Get[Answer](ctx, at, NodeID{KindAnswer, name})
+		if err != nil {
+			return rw, err
+		}
+		rw.Why = strings.TrimSpace(rw.Why + "\n" + "Question " + name + ": " + firstLine(a.words()) + ".")
+	}
+	rw.Edges = append(rw.Edges, Edge{From: p.ID.Node(), Label: LabelEnd, To: id})
+	return rw, rw.put(id, end)
 }
 
 func collapseWords(p ProcessView, files []string) string {

@@ -10,7 +10,8 @@ import (
 // Heal finishes what a crash, or plain git, left halfway: it is the first thing that a command which writes does. Several
 // refs cannot move at once, so they move singly, in an order in which each step is recognised here: a workspace whose end
 // is on the system line is removed; a landed commit that the line does not know is recorded; a landing that was writing files
-// goes on; a plain commit on the system line moves to a workspace of its own.
+// goes on; a plain commit on the system line moves to a workspace of its own; a workspace that a reconciliation left open gets
+// its branch.
 func (k *Kernel) Heal(ctx context.Context) error {
 	at, err := k.System(ctx)
 	if err != nil {
@@ -23,6 +24,9 @@ func (k *Kernel) Heal(ctx context.Context) error {
 		if at, err = k.System(ctx); err != nil {
 			return err
 		}
+	}
+	if err := k.healReopened(ctx, at); err != nil {
+		return err
 	}
 	if err := k.healWorkspaces(ctx, at); err != nil {
 		return err

@@ -90,14 +90,19 @@ func (k *Kernel) System(ctx context.Context) (Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
+	return at, k.heed(ctx, at)
+}
+
+// heed makes the policy of a system WARP the one that bounds what is done from here on.
+func (k *Kernel) heed(ctx context.Context, at Snapshot) error {
 	policy, err := k.policyAt(ctx, at)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	k.mu.Lock()
+	defer k.mu.Unlock()
 	k.policy = policy
-	k.mu.Unlock()
-	return at, nil
+	return nil
 }
 
 // Query opens the WARP at a commit, the system's as it is for "". Every answer of one query comes from one snapshot.

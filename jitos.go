@@ -20,6 +20,8 @@
 //	probe.go     what a job tries on file trees of their own, and how many commands run side by side
 //	prove.go     gates: evidence for one tree, and what a collapse requires of it
 //	sync.go      absorb: the user's branch comes in; land.go: it goes out
+//	reconcile.go two lines of one fabric become one again; resubmit.go: how each rewrite does; reopen.go: what stays open
+//	takeover.go  an attempt that was opened in another clone goes on here
 //	heal.go      what a crash or plain git left halfway
 //	recheck.go   settled actions run again; verify.go: deterministic rules; why.go: from a change back to its intent
 //	rewrite.go   Apply: what each rule may write, and what must be there before it
@@ -192,29 +194,30 @@ type Commit struct {
 
 // Rules: the names of rewrites. A rule marked k writes the system line and is the kernel's alone.
 const (
-	RuleBirth    = "birth"    // k: the parentless first commit
-	RuleAbsorb   = "absorb"   // k: the user's commits come in
-	RuleLand     = "land"     // k: collapsed files went to a branch of the user's
-	RuleObserve  = "observe"  // k: what the files are recognised as
-	RuleTask     = "task"     // k: an intent
-	RuleWithdraw = "withdraw" // k: an intent is taken back
-	RulePlan     = "plan"     // k: candidates, and why not the others
-	RuleProcess  = "process"  // k: an attempt starts
-	RuleProve    = "prove"    // k: evidence for the system's own tree
-	RuleCollapse = "collapse" // k: a workspace is merged
-	RuleDiscard  = "discard"  // k: a workspace is given up, with what it taught
-	RuleConflict = "conflict" // k: a collapse was refused; both sides are named
-	RuleMethod   = "method"   // k: the library of this fabric changes
-	RuleBatch    = "batch"    // k: a job tried something on many file trees
-	RuleAsk      = "ask"      // k: an attempt waits for a person
-	RuleAnswer   = "answer"   // k: a person has decided
-	RuleCompile  = "compile"  // in an SWS: a plan becomes a DAG of jobs
-	RuleClaim    = "claim"    // in an SWS: jobs are about to run
-	RuleSettle   = "settle"   // in an SWS: the result of one claim
-	RuleProbe    = "probe"    // on an SWS, unnamed: one such try, or the commit that holds on to all of a claim
-	RuleRebase   = "rebase"   // in an SWS: the system line is merged in
-	RuleSave     = "save"     // in an SWS: a person's changes
-	RuleGraph    = "graph"    // in an SWS: nodes and edges of a user's
+	RuleBirth    = "birth"     // k: the parentless first commit
+	RuleAbsorb   = "absorb"    // k: the user's commits come in
+	RuleLand     = "land"      // k: collapsed files went to a branch of the user's
+	RuleObserve  = "observe"   // k: what the files are recognised as
+	RuleTask     = "task"      // k: an intent
+	RuleWithdraw = "withdraw"  // k: an intent is taken back
+	RulePlan     = "plan"      // k: candidates, and why not the others
+	RuleProcess  = "process"   // k: an attempt starts
+	RuleTakeOver = "take-over" // k: an attempt that was opened elsewhere goes on in another clone
+	RuleProve    = "prove"     // k: evidence for the system's own tree
+	RuleCollapse = "collapse"  // k: a workspace is merged
+	RuleDiscard  = "discard"   // k: a workspace is given up, with what it taught
+	RuleConflict = "conflict"  // k: a collapse was refused; both sides are named. Of a reconciliation: the second parent is the workspace's tip
+	RuleMethod   = "method"    // k: the library of this fabric changes
+	RuleBatch    = "batch"     // k: a job tried something on many file trees
+	RuleAsk      = "ask"       // k: an attempt waits for a person
+	RuleAnswer   = "answer"    // k: a person has decided
+	RuleCompile  = "compile"   // in an SWS: a plan becomes a DAG of jobs
+	RuleClaim    = "claim"     // in an SWS: jobs are about to run
+	RuleSettle   = "settle"    // in an SWS: the result of one claim
+	RuleProbe    = "probe"     // on an SWS, unnamed: one such try, or the commit that holds on to all of a claim
+	RuleRebase   = "rebase"    // in an SWS: the system line is merged in
+	RuleSave     = "save"      // in an SWS: a person's changes
+	RuleGraph    = "graph"     // in an SWS: nodes and edges of a user's
 )
 
 // Rewrite is one atomic change, as submitted. Set, Edges and Fabric replace what has the same id; Drop removes. Tree ""
@@ -644,6 +647,9 @@ type Store interface {
 	Log(ctx context.Context, from CommitID) iter.Seq2[Commit, error]
 	// Archive appends an empty-tree commit whose second parent is tip to the month's chain, so that tip stays reachable.
 	Archive(ctx context.Context, tip CommitID, what string) error
+	// JoinMonth makes a month of the archive one that goes on from where another clone has it: that chain stays as it is, and
+	// entries of ours whose tips it lacks are appended, in their order. It returns where the month was ("" for nowhere) and is.
+	JoinMonth(ctx context.Context, month Ref, theirs CommitID) (from, to CommitID, err error)
 }
 
 // Merger merges.

@@ -2,7 +2,6 @@ package jitos_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -55,7 +54,7 @@ func newFabric(t testing.TB, files map[string]string) *fabric {
 	git(t, dir, "add", ".")
 	git(t, dir, "commit", "-q", "-m", "first")
 	f := openFabric(t, dir)
-	id, err := json.Marshal(map[string]any{"format": jitos.Format, "id": jitos.NewName("fabric")})
+	id, err := warpgit.FabricFile(jitos.NewName("fabric"))
 	if err != nil {
 		t.Fatal(err)
 	}

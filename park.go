@@ -265,9 +265,9 @@ func (k *Kernel) approvals(p ProcessView, tree TreeID, files []string) []Questio
 }
 
 // approved checks that people have approved what a collapse needs them to: what its gates have left open, and what the
-// policy wants. It returns the answers' names; a *parked where somebody must decide, a *jobFailed where somebody said no, and
+// policy wants. It returns the answers' names; the error of ask, a *parked, where somebody must decide, a *jobFailed where somebody said no, and
 // a *ConflictError that wants a rebase where the merge is not what the workspace shows.
-func (k *Kernel) approved(ctx context.Context, at Snapshot, p ProcessView, ws Snapshot, done Collapsed, open []Question) ([]string, error) {
+func (k *Kernel) approved(ctx context.Context, at Snapshot, p ProcessView, ws Snapshot, done Collapsed, open []Question, ask func(Question, []Evidence) error) ([]string, error) {
 	questions := append(slices.Clone(open), k.approvals(p, done.Rewrite.Tree, done.Files)...)
 	var names []string
 	var waits error
@@ -284,7 +284,7 @@ func (k *Kernel) approved(ctx context.Context, at Snapshot, p ProcessView, ws Sn
 		case err != nil:
 			return nil, err
 		case a == nil:
-			if err := k.ask(ctx, p, q, done.Evidence); !errors.Is(err, ErrWaiting) {
+			if err := ask(q, done.Evidence); !errors.Is(err, ErrWaiting) {
 				return nil, err
 			} else if waits == nil {
 				waits = err

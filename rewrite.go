@@ -26,6 +26,7 @@ var rules = map[string]rule{
 	RuleWithdraw: {1, true, []string{KindWithdrawal}, false},
 	RulePlan:     {1, true, []string{KindPlanning, KindSlap}, false},
 	RuleProcess:  {1, true, []string{KindProcess}, false},
+	RuleTakeOver: {1, true, []string{KindProcess}, false},
 	RuleProve:    {1, true, []string{KindEvidence}, false},
 	RuleCollapse: {1, true, []string{"**"}, true},
 	RuleDiscard:  {1, true, []string{KindAttempt, KindFinding, KindConflict, KindEvidence, KindAction}, false},

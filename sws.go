@@ -56,7 +56,8 @@ func (k *Kernel) compile(ctx context.Context, p ProcessView, at Graph) ([]Rewrit
 	return []Rewrite{rw}, nil
 }
 
-// restore makes the workspace of an open process where a crash came between its commit and its branch.
+// restore makes the workspace of an open process where a crash came between its commit and its branch, or where the branch is in
+// another clone: with what a reconciliation left open, else from its beginning.
 func (k *Kernel) restore(ctx context.Context, p ProcessView) error {
 	_, err := k.Store.Head(ctx, p.ref())
 	if !errors.Is(err, ErrNotFound) {
@@ -68,6 +69,10 @@ func (k *Kernel) restore(ctx context.Context, p ProcessView) error {
 	}
 	for c, err := range k.Store.Log(ctx, head) {
 		if err != nil {
+			return err
+		}
+		if leftOpen(c) && c.Record.Process == p.ID {
+			_, err := k.Store.Append(ctx, p.ref(), "", c.Parents[1])
 			return err
 		}
 		if c.Record != nil && c.Record.Rule == RuleProcess && c.Record.Process == p.ID {

@@ -237,41 +237,44 @@ func absorbWords(s Sync, changed int) string {
 
 // observe records what the system's files are recognised as, where that has changed.
 func (k *Kernel) observe(ctx context.Context) error {
-	_, err := k.record(ctx, func(at Snapshot) ([]Rewrite, error) {
-		seen, err := k.Planner.Observe(ctx, at)
+	_, err := k.record(ctx, func(at Snapshot) ([]Rewrite, error) { return k.observed(ctx, at) })
+	return err
+}
+
+// observed is the rewrite of an observation, none where nothing has changed.
+func (k *Kernel) observed(ctx context.Context, at Snapshot) ([]Rewrite, error) {
+	seen, err := k.Planner.Observe(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	rw := k.rule(RuleObserve, "", "", "")
+	var names []string
+	have := map[NodeID]bool{}
+	for _, n := range seen {
+		have[n.ID] = true
+		names = append(names, n.ID.Name)
+		if same, err := sameNode(ctx, at, n); err != nil {
+			return nil, err
+		} else if !same {
+			rw.Set = append(rw.Set, n)
+		}
+	}
+	for n, err := range at.Nodes(ctx, KindToolchain) {
 		if err != nil {
 			return nil, err
 		}
-		rw := k.rule(RuleObserve, "", "", "")
-		var names []string
-		have := map[NodeID]bool{}
-		for _, n := range seen {
-			have[n.ID] = true
-			names = append(names, n.ID.Name)
-			if same, err := sameNode(ctx, at, n); err != nil {
-				return nil, err
-			} else if !same {
-				rw.Set = append(rw.Set, n)
-			}
+		if !have[n.ID] {
+			rw.Drop = append(rw.Drop, n.ID.Item())
 		}
-		for n, err := range at.Nodes(ctx, KindToolchain) {
-			if err != nil {
-				return nil, err
-			}
-			if !have[n.ID] {
-				rw.Drop = append(rw.Drop, n.ID.Item())
-			}
-		}
-		if len(rw.Set) == 0 && len(rw.Drop) == 0 {
-			return nil, nil
-		}
-		rw.What = "no toolchain is recognised any more"
-		if len(names) > 0 {
-			rw.What = "this is " + strings.Join(names, " and ")
-		}
-		return []Rewrite{rw}, nil
-	})
-	return err
+	}
+	if len(rw.Set) == 0 && len(rw.Drop) == 0 {
+		return nil, nil
+	}
+	rw.What = "no toolchain is recognised any more"
+	if len(names) > 0 {
+		rw.What = "this is " + strings.Join(names, " and ")
+	}
+	return []Rewrite{rw}, nil
 }
 
 func sameNode(ctx context.Context, at Graph, n Node) (bool, error) {

@@ -30,6 +30,10 @@ func (k *Kernel) Rerun(ctx context.Context, c Commit) (ran bool, err error) {
 	}
 	switch r.Rule {
 	case RulePlan:
+		if was := CommitID(c.Trailers[trailerWas]); was != "" {
+			ran, err = k.rerunOrigin(ctx, c, was)
+			break
+		}
 		ran, err = k.rerunPlan(ctx, before, after)
 	case RuleCompile:
 		ran, err = k.rerunCompile(ctx, before, after)
@@ -44,6 +48,35 @@ func (k *Kernel) Rerun(ctx context.Context, c Commit) (ran bool, err error) {
 		return ran, fmt.Errorf("%s again: %w", r.Rule, err)
 	}
 	return ran, nil
+}
+
+// rerunOrigin is for a plan that was submitted again after it was made on another line: the planner is run on what that line
+// was then, and this commit may hold nothing but what that one holds. Where the archive does not have it, it cannot.
+func (k *Kernel) rerunOrigin(ctx context.Context, c Commit, was CommitID) (bool, error) {
+	after, err := k.Store.Open(ctx, was)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	origin := after.Commit()
+	if origin.Record == nil || origin.Record.Rule != c.Record.Rule || len(origin.Parents) == 0 {
+		return true, fmt.Errorf("%w: %s, which it says that it was, is no %s", ErrCorrupt, short(was), c.Record.Rule)
+	}
+	for item, blob := range c.Record.Set {
+		if origin.Record.Set[item] != blob {
+			return true, fmt.Errorf("%w: it writes %s, which %s does not", ErrCorrupt, item, short(was))
+		}
+	}
+	if origin.Trailers[trailerWas] != "" || origin.Record.Version != RuleVersion(origin.Record.Rule) {
+		return false, nil
+	}
+	before, err := k.Store.Open(ctx, origin.Parents[0])
+	if err != nil {
+		return false, err
+	}
+	return k.rerunPlan(ctx, before, after)
 }
 
 func (k *Kernel) rerunPlan(ctx context.Context, before, after Snapshot) (bool, error) {

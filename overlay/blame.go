@@ -23,7 +23,7 @@ func (m *Merger) blame(ctx context.Context, at three[jitos.Snapshot], theirs lin
 	if len(clashes) == 0 {
 		return nil, nil
 	}
-	ours, err := m.line(ctx, at.base.Commit(), at.ours.Commit().ID, blameLimit)
+	ours, err := m.walk(ctx, at.base.Commit(), at.ours.Commit().ID, blameLimit)
 	if err != nil {
 		return nil, err
 	}

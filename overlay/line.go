@@ -18,9 +18,22 @@ type line struct {
 }
 
 // line walks back from tip to where it left the first-parent line of base. That is base itself, unless a rebase merged base
-// in: then it is an older commit of the same line, which is found because both lines count their rewrites (Record.Seq). A
-// limit above zero cuts the walk off.
-func (m *Merger) line(ctx context.Context, base jitos.Commit, tip jitos.CommitID, limit int) (line, error) {
+// in: then it is an older commit of the same line.
+func (m *Merger) line(ctx context.Context, base jitos.Commit, tip jitos.CommitID) (line, error) {
+	l, err := m.walk(ctx, base, tip, 0)
+	if err == nil && l.start.ID != base.ID && !l.mergedIn(base.ID) {
+		err = notFrom(base)
+	}
+	return l, err
+}
+
+func notFrom(base jitos.Commit) error {
+	return fmt.Errorf("%w: it does not come from %s", jitos.ErrInvalid, short(base.ID))
+}
+
+// walk walks back from tip to the first-parent line of base, wherever it meets that: the lines of two clones part before it. The
+// place is found because both lines count their rewrites (Record.Seq). A limit above zero cuts the walk off.
+func (m *Merger) walk(ctx context.Context, base jitos.Commit, tip jitos.CommitID, limit int) (line, error) {
 	next, stop := iter.Pull2(m.history.Log(ctx, base.ID))
 	defer stop()
 	on, err, more := next()
@@ -37,9 +50,6 @@ func (m *Merger) line(ctx context.Context, base jitos.Commit, tip jitos.CommitID
 		}
 		if more && on.ID == c.ID {
 			l.start = c
-			if c.ID != base.ID && !l.mergedIn(base.ID) {
-				break
-			}
 			return l, nil
 		}
 		l.commits = append(l.commits, c)
@@ -47,7 +57,7 @@ func (m *Merger) line(ctx context.Context, base jitos.Commit, tip jitos.CommitID
 			return l, nil
 		}
 	}
-	return l, fmt.Errorf("%w: it does not come from %s", jitos.ErrInvalid, short(base.ID))
+	return l, notFrom(base)
 }
 
 // mergedIn tells whether a commit of the line has the one given as a further parent.

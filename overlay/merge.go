@@ -32,7 +32,7 @@ func short(id jitos.CommitID) string { return string(id[:min(10, len(id))]) }
 
 func (m *Merger) merge(ctx context.Context, at three[jitos.Snapshot]) (jitos.Rewrite, []jitos.Conflict, error) {
 	var none jitos.Rewrite
-	way, err := m.line(ctx, at.base.Commit(), at.theirs.Commit().ID, 0)
+	way, err := m.line(ctx, at.base.Commit(), at.theirs.Commit().ID)
 	if err != nil {
 		return none, nil, err
 	}

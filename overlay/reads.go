@@ -17,7 +17,7 @@ const ReadMoved = jitos.ReadMovedWhy
 // StaleReads returns what the rewrites of theirs since base relied on and finds changed in ours, each once. A plain commit is
 // taken to have read the paths that it changed. Merge has the same answer among its conflicts.
 func (m *Merger) StaleReads(ctx context.Context, base, ours, theirs jitos.Snapshot) ([]jitos.Read, error) {
-	way, err := m.line(ctx, base.Commit(), theirs.Commit().ID, 0)
+	way, err := m.line(ctx, base.Commit(), theirs.Commit().ID)
 	if err != nil {
 		return nil, fmt.Errorf("stale reads of %s: %w", short(theirs.Commit().ID), err)
 	}

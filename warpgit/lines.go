@@ -89,7 +89,7 @@ func (n *inspection) verified(v Verified, system bool) error {
 			return fmt.Errorf("%w: it has %d parents", jitos.ErrCorrupt, len(parents))
 		}
 		return nil // the user's: there is nothing to replay
-	case jitos.RuleCollapse, jitos.RuleRebase, jitos.RuleProbe:
+	case jitos.RuleCollapse, jitos.RuleRebase, jitos.RuleProbe, jitos.RuleConflict:
 		for _, p := range parents[1:] {
 			if err := n.line(plumbing.NewHash(string(p)), false); err != nil {
 				return err

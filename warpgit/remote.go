@@ -28,7 +28,12 @@ type RemoteRef struct {
 // the configuration adds to them, no hook runs. The error Is jitos.ErrStale where the remote has what would be lost,
 // jitos.ErrDenied where it refuses for another reason, jitos.ErrNotFound where there is no such remote.
 func (r *Repo) Push(ctx context.Context, remote string, refspecs ...string) error {
-	out, err := r.push(ctx, remote, refspecs)
+	return r.pushLeased(ctx, remote, nil, refspecs)
+}
+
+// pushLeased is Push with options that say where refs must stand on the remote: such a ref may be moved to anything.
+func (r *Repo) pushLeased(ctx context.Context, remote string, leases, refspecs []string) error {
+	out, err := r.push(ctx, remote, leases, refspecs)
 	if err != nil {
 		return fmt.Errorf("push to %s: %w", remote, pushError(out, err))
 	}
@@ -37,7 +42,7 @@ func (r *Repo) Push(ctx context.Context, remote string, refspecs ...string) erro
 
 // push sends from a repository of its own, which has the objects of this one and no refs: git would move the user's
 // refs/remotes as well, and, killed there, leave locks that nobody can tell from those of a git at work.
-func (r *Repo) push(ctx context.Context, remote string, refspecs []string) ([]byte, error) {
+func (r *Repo) push(ctx context.Context, remote string, leases, refspecs []string) ([]byte, error) {
 	q, err := r.newQuarantine()
 	if err != nil {
 		return nil, err
@@ -58,7 +63,8 @@ func (r *Repo) push(ctx context.Context, remote string, refspecs []string) ([]by
 	}
 	run := func(atomic ...string) ([]byte, error) {
 		args := append([]string{"push", "-q", "--porcelain"}, atomic...)
-		args = append(args, "--no-verify", "--no-follow-tags", "--no-signed", "--recurse-submodules=no", "--", remote)
+		args = append(args, "--no-verify", "--no-follow-tags", "--no-signed", "--recurse-submodules=no")
+		args = append(append(args, leases...), "--", remote)
 		return gitCommand{dir: r.anyDir(), env: env, args: append(args, byHash...)}.run(ctx)
 	}
 	out, err := run("--atomic")
@@ -134,20 +140,25 @@ func (r *Repo) remember(ctx context.Context, remote string, sources []string, th
 		}
 	}
 	slices.SortFunc(list, func(a, b RemoteRef) int { return strings.Compare(string(a.Ref), string(b.Ref)) })
+	return list, r.keepInMind(ctx, remote, list)
+}
+
+// keepInMind moves refs that say where the remote stands.
+func (r *Repo) keepInMind(ctx context.Context, remote string, list []RemoteRef) error {
 	for _, ref := range list {
 		old, err := optionalID(ref.Old)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		new, err := optionalID(ref.New)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if err := r.refs.move(ctx, remoteRef(remote, string(ref.Ref)), old, new); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return list, nil
+	return nil
 }
 
 func matchesSource(sources []string, name string) bool {

@@ -243,7 +243,7 @@ func (v *verifying) line(ctx context.Context, name string, tip jitos.CommitID) e
 				return err
 			}
 		}
-		if c.Record.Rule == jitos.RuleProbe {
+		if c.Record.Rule == jitos.RuleProbe || c.Record.Rule == jitos.RuleConflict { // a conflict's is a workspace that stayed open
 			for _, probe := range c.Parents[1:] {
 				if err := v.line(ctx, name, probe); err != nil || v.out.Bad != nil {
 					return err
