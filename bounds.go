@@ -120,3 +120,51 @@ func (k *Kernel) mayOpen(ctx context.Context, at Graph) error {
 	return Hint(&Denial{What: "one more workspace", Why: fmt.Sprintf("the policy allows %d at a time, and so many are open", most)},
 		"`jitos sws list` shows them; collapse or discard one")
 }
+
+// MergeRule says how files at these paths merge where both sides changed them.
+type MergeRule struct {
+	Paths []string `json:"paths"` // patterns of MatchPath
+	By    MergeBy  `json:"by"`
+	Line  int      `json:"line,omitempty"`
+}
+
+// MergeBy is a way to merge the content of a file.
+type MergeBy string
+
+const (
+	ByLines MergeBy = "lines"  // three-way, as everything that no rule covers
+	ByJSON  MergeBy = "json"   // by key
+	ByYAML  MergeBy = "yaml"   // by key
+	ByUnion MergeBy = "union"  // the lines of both sides
+	Refuse  MergeBy = "refuse" // a conflict
+)
+
+// MergeFor is the rule for a path; the bool is false where there is none.
+func (p Policy) MergeFor(path string) (MergeRule, bool) {
+	i := slices.IndexFunc(p.Merge, func(r MergeRule) bool { return len(coveredPaths(r.Paths, []string{path})) > 0 })
+	if i < 0 {
+		return MergeRule{}, false
+	}
+	return p.Merge[i], true
+}
+
+// merger merges under the policy of a snapshot. That is part of the commit, so that the same merge can be made again.
+func (k *Kernel) merger(ctx context.Context, at Snapshot) (Merger, error) {
+	if blob, err := at.Blob(ctx, FabricItem("policy.yaml")); blob == "" || err != nil {
+		return k.Merger, err
+	}
+	policy, err := k.policyAt(ctx, at)
+	if err != nil || len(policy.Merge) == 0 {
+		return k.Merger, err
+	}
+	return k.Merger.Under(policy.Merge), nil
+}
+
+// mergeFiles merges file trees under the policy of a snapshot.
+func (k *Kernel) mergeFiles(ctx context.Context, at Snapshot, base, ours, theirs TreeID) (TreeID, []Conflict, error) {
+	m, err := k.merger(ctx, at)
+	if err != nil {
+		return "", nil, err
+	}
+	return m.Files(ctx, base, ours, theirs)
+}

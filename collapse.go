@@ -100,7 +100,11 @@ func (k *Kernel) merge(ctx context.Context, at, ws Snapshot) (done Collapsed, er
 	if err != nil {
 		return done, err
 	}
-	done.Rewrite, done.Conflicts, err = k.Merger.Merge(ctx, base, at, ws)
+	merger, err := k.merger(ctx, at)
+	if err != nil {
+		return
+	}
+	done.Rewrite, done.Conflicts, err = merger.Merge(ctx, base, at, ws)
 	done.Conflicts = withoutEchoes(done.Conflicts)
 	if err == nil && len(done.Conflicts) == 0 {
 		done.Files, err = k.Merger.Changed(ctx, at.Tree(), done.Rewrite.Tree)

@@ -58,7 +58,7 @@ func (h *host) Try(ctx context.Context, tree TreeID, step Step) (Result, error) 
 }
 
 func (h *host) Merge(ctx context.Context, base, ours, theirs TreeID) (TreeID, []Conflict, error) {
-	return h.k.Merger.Files(ctx, base, ours, theirs)
+	return h.k.Merger.Under(h.k.bounds().Merge).Files(ctx, base, ours, theirs)
 }
 
 func (h *host) Failing() *Report {

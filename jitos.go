@@ -654,11 +654,13 @@ type Store interface {
 
 // Merger merges.
 type Merger interface {
-	// Files merges three file trees: by equal hashes, then by lines. Trees that conflict give conflicts and the tree "".
+	// Files merges three file trees: by equal hashes, then by lines, or as Under says. Trees that conflict give conflicts and the tree "".
 	Files(ctx context.Context, base, ours, theirs TreeID) (TreeID, []Conflict, error)
 	// Merge merges the WARP theirs into ours: nodes by field, edges as a set, files as Files does. The rewrite sets and
 	// drops what ours lacks. The reads of the rewrites between base and theirs are checked against ours.
 	Merge(ctx context.Context, base, ours, theirs Snapshot) (Rewrite, []Conflict, error)
+	// Under returns a merger like this one that merges the user's files as rules say: the first that covers a path.
+	Under(rules []MergeRule) Merger
 	// Changed lists the paths in which two file trees differ, in byte order.
 	Changed(ctx context.Context, a, b TreeID) ([]string, error)
 }

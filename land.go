@@ -48,7 +48,7 @@ func (k *Kernel) Land(ctx context.Context, o LandOptions) (Landed, error) {
 	if err != nil {
 		return done, err
 	}
-	tree, conflicts, err := k.Merger.Files(ctx, sync.Tree, ours, at.Tree())
+	tree, conflicts, err := k.mergeFiles(ctx, at, sync.Tree, ours, at.Tree())
 	if err != nil {
 		return done, err
 	}
@@ -156,7 +156,7 @@ func (k *Kernel) recordLanding(ctx context.Context, sync Sync, commit CommitID, 
 			return []Rewrite{rw}, nil
 		}
 		next := Sync{Commit: commit, Branch: branch, Tree: tree}
-		merged, conflicts, err := k.Merger.Files(ctx, sync.Tree, at.Tree(), tree)
+		merged, conflicts, err := k.mergeFiles(ctx, at, sync.Tree, at.Tree(), tree)
 		if err != nil {
 			return nil, err
 		}

@@ -17,6 +17,8 @@ type Policy struct {
 	Gates []GateRule `json:"gates,omitempty"`
 	// Approvals are wanted of people before a collapse.
 	Approvals []Approval `json:"approvals,omitempty"`
+	// Merge says how files merge; the first rule that covers a path counts, and else lines do.
+	Merge []MergeRule `json:"merge,omitempty"`
 	// Quota bounds each process, and how much is open at a time.
 	Quota Quota `json:"quota"`
 	// Retention is how long things are kept.

@@ -24,7 +24,11 @@ func (k *Kernel) Rebase(ctx context.Context, p ProcessView) error {
 	if base.Commit().ID == at.Commit().ID {
 		return nil
 	}
-	merged, conflicts, err := k.Merger.Merge(ctx, base, ws, at)
+	merger, err := k.merger(ctx, at)
+	if err != nil {
+		return err
+	}
+	merged, conflicts, err := merger.Merge(ctx, base, ws, at)
 	if err != nil {
 		return err
 	}
@@ -85,7 +89,7 @@ func (k *Kernel) replay(ctx context.Context, rw *Rewrite, p ProcessView, base, a
 			}
 		}
 		if why == "" && c.before != c.after {
-			tree, conflicts, err := k.Merger.Files(ctx, c.before, rw.Tree, c.after)
+			tree, conflicts, err := k.mergeFiles(ctx, at, c.before, rw.Tree, c.after)
 			if err != nil {
 				return err
 			}

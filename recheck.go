@@ -104,7 +104,7 @@ func (k *Kernel) recheckAction(ctx context.Context, at Snapshot, p ProcessView, 
 	after := c.before
 	if r.Verdict == Pass && r.Tree != "" && r.Tree != action.Tree {
 		var conflicts []Conflict
-		if after, conflicts, err = k.Merger.Files(ctx, action.Tree, c.before, r.Tree); err != nil {
+		if after, conflicts, err = k.mergeFiles(ctx, ws, action.Tree, c.before, r.Tree); err != nil {
 			return true, err
 		}
 		if len(conflicts) > 0 {

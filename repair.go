@@ -167,7 +167,7 @@ func (k *Kernel) carry(ctx context.Context, p ProcessView, at Snapshot) ([]Rewri
 		}
 		after := tree
 		if c.before != c.after {
-			merged, conflicts, err := k.Merger.Files(ctx, c.before, tree, c.after)
+			merged, conflicts, err := k.mergeFiles(ctx, at, c.before, tree, c.after)
 			if err != nil {
 				return nil, err
 			}

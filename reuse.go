@@ -151,7 +151,7 @@ func (k *Kernel) resultOf(ctx context.Context, g Graph, by settler, step Step, w
 		return r, false, err
 	}
 	if c.before != c.after {
-		merged, conflicts, err := k.Merger.Files(ctx, c.before, tree, c.after)
+		merged, conflicts, err := k.mergeFiles(ctx, ws, c.before, tree, c.after)
 		if err != nil || len(conflicts) > 0 {
 			return r, false, err
 		}

@@ -75,7 +75,7 @@ func (k *Kernel) settlement(ctx context.Context, p ProcessView, ws Snapshot, tre
 				reads = append(reads, Read{Path: path})
 			}
 		}
-		merged, conflicts, err := k.Merger.Files(ctx, base, tree, r.Tree)
+		merged, conflicts, err := k.mergeFiles(ctx, ws, base, tree, r.Tree)
 		if err != nil {
 			return rw, err
 		}

@@ -113,7 +113,7 @@ func (k *Kernel) absorb(ctx context.Context, branch string, mode AbsorbMode) (Ab
 		if err := k.followable(ctx, at, old, next); err != nil {
 			return nil, err
 		}
-		tree, conflicts, err := k.Merger.Files(ctx, old.Tree, at.Tree(), theirs)
+		tree, conflicts, err := k.mergeFiles(ctx, at, old.Tree, at.Tree(), theirs)
 		if err != nil {
 			return nil, err
 		}

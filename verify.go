@@ -194,7 +194,11 @@ func (k *Kernel) rerunCollapse(ctx context.Context, before, after Snapshot) (boo
 	if err != nil {
 		return false, err
 	}
-	rw, conflicts, err := k.Merger.Merge(ctx, base, before, ws)
+	merger, err := k.merger(ctx, before)
+	if err != nil {
+		return false, err
+	}
+	rw, conflicts, err := merger.Merge(ctx, base, before, ws)
 	if err != nil {
 		return true, err
 	}
@@ -285,7 +289,7 @@ func (k *Kernel) rerunAbsorb(ctx context.Context, before, after Snapshot) (bool,
 	if files != next.Tree {
 		return true, fmt.Errorf("%w: the commit %s has the files %s, the record says %s", ErrCorrupt, short(next.Commit), files, next.Tree)
 	}
-	tree, conflicts, err := k.Merger.Files(ctx, old.Tree, before.Tree(), next.Tree)
+	tree, conflicts, err := k.mergeFiles(ctx, before, old.Tree, before.Tree(), next.Tree)
 	if err != nil {
 		return false, err
 	}

@@ -19,6 +19,8 @@ import (
 //	- {paths: ["migrations/**"], by: ["*@example.org"], why: …}   a person approves what a collapse changes there; by: anybody
 //	- {paths: [".jitos/**"], by: [Ada]}                     who may change the policy and the methods of the fabric
 //	- {gates: [tests-pass], by: [Ada]}                      who may let through that tests were removed, skipped or edited
+//	merge:                                                  the first that covers a path counts, else lines do
+//	- {paths: ["**/package.json"], by: json}                by key; as well: yaml, union (lines of both), refuse, lines
 //	quota: {jobs: 200, seconds: 14400, ttl_hours: 336,      of each process; absent or 0: as in jitos.DefaultPolicy
 //	        jobs_at_once: 4, open_workspaces: 20}           of all together; absent or 0: not bounded
 //	retention: {questions_hours: 72}                        until a question expires; absent or 0: with its process (ttl_hours)
@@ -34,7 +36,7 @@ func LoadPolicy(raw []byte) (jitos.Policy, error) {
 		r.complain(r.pos(docs[1]), "join them", "policy: more than one document")
 	}
 	if len(docs) > 0 {
-		if o := r.object(docs[0], "policy", "grants", "gates", "approvals", "quota", "retention"); o != nil {
+		if o := r.object(docs[0], "policy", "grants", "gates", "approvals", "merge", "quota", "retention"); o != nil {
 			r.policy(o, &p)
 		}
 	}
@@ -62,6 +64,9 @@ func (r *reader) policy(o *object, p *jitos.Policy) {
 	}
 	for _, n := range o.sequence("approvals") {
 		r.approval(n, p)
+	}
+	for _, n := range o.sequence("merge") {
+		r.mergeRule(n, p)
 	}
 	const most = 1 << 30
 	if n := o.keys["quota"]; n != nil {
@@ -134,6 +139,23 @@ func (r *reader) approval(n *yaml.Node, p *jitos.Policy) {
 		}
 	}
 	p.Approvals = append(p.Approvals, a)
+}
+
+var mergeBy = []string{string(jitos.ByLines), string(jitos.ByJSON), string(jitos.ByYAML), string(jitos.ByUnion), string(jitos.Refuse)}
+
+func (r *reader) mergeRule(n *yaml.Node, p *jitos.Policy) {
+	o := r.object(n, "merge", "paths", "by")
+	if o == nil {
+		return
+	}
+	rule := jitos.MergeRule{Paths: o.patterns("paths"), By: jitos.MergeBy(o.text("by")), Line: n.Line}
+	switch {
+	case len(rule.Paths) == 0:
+		r.complain(r.pos(n), `give paths:, like ["**/*.json"]`, "merge: of which paths")
+	case !contains(mergeBy, string(rule.By)):
+		r.complain(o.pos("by"), suggest(string(rule.By), mergeBy), "by: unknown value %q", string(rule.By))
+	}
+	p.Merge = append(p.Merge, rule)
 }
 
 // entries are the nodes of a list, of which one alone may stand without brackets.

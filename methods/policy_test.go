@@ -14,7 +14,7 @@ func TestLoadPolicy(t *testing.T) {
 	}
 	raw := []byte("grants: [\"exec:go\"]\ngates:\n- gate: tests-pass\n  args: {pkg: sub}\n- {run: make lint, paths: src/**}\n" +
 		"approvals:\n- {paths: [.jitos/**], by: ['*@example.org']}\n- {gates: [tests-pass], by: [Ada], why: tests are promises}\n" +
-		"quota: {jobs: 3, jobs_at_once: 2, open_workspaces: 4}\nretention: {questions_hours: 5}\n")
+		"quota: {jobs: 3, jobs_at_once: 2, open_workspaces: 4}\nretention: {questions_hours: 5}\nmerge: [{paths: package.json, by: json}]\n")
 	p, err := LoadPolicy(raw)
 	if err != nil {
 		t.Fatal(err)
@@ -27,6 +27,7 @@ func TestLoadPolicy(t *testing.T) {
 		{Gates: []string{"tests-pass"}, By: []string{"Ada"}, Why: "tests are promises", Line: 8}}
 	want.Quota.Jobs, want.Quota.AtOnce, want.Quota.Workspaces = 3, 2, 4
 	want.Retention.Questions = 5
+	want.Merge = []jitos.MergeRule{{Paths: []string{"package.json"}, By: jitos.ByJSON, Line: 11}}
 	want.Lines = map[string]int{"grants": 1, "quota": 9, "retention": 10}
 	if !reflect.DeepEqual(p, want) {
 		t.Errorf("policy %+v, want %+v", p, want)
@@ -49,6 +50,8 @@ func TestLoadPolicy(t *testing.T) {
 		"approvals: [{gates: [a]}]":               "approval: anybody may let a gate's findings through already",
 		"approvals: [{paths: [a], by: ['[a']}]":   `1:31: by: "[a" is no pattern`,
 		"grants: [net, 'fs.write:/a']":            `1:15: grants: "/a" starts at the root`,
+		"merge: [{paths: ['*.json'], by: jsn}]":   `1:32: by: unknown value "jsn": did you mean "json"?`,
+		"merge: [{by: json}]":                     "1:9: merge: of which paths",
 		"retention: {archive: 1}":                 `retention: unknown key "archive"`,
 		"grants: [net]\n---\ngates: []":           "policy.yaml:3:1: policy: more than one document",
 	} {

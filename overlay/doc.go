@@ -12,6 +12,7 @@
 //
 //   - a file that both sides changed, by its lines, and its mode apart from them. Changed lines that touch are a conflict,
 //     as in git. Line ends and a missing newline at the end stay as they are.
+//   - or as the policy says for its path: by key, for JSON and YAML; with the lines of both sides (union); or not at all;
 //   - binary files (a NUL in the first 8000 bytes), symbolic links and gitlinks, as a whole;
 //   - a file deleted on one side and changed on the other is a conflict; so is one that both added with different content,
 //     and a file where the other side has a directory.
@@ -24,6 +25,11 @@
 // never merged what git merge-file would not, in any test but on texts that repeat two to six different lines at random:
 // there it did in 3 of 18,000 merges (102 with one search alone), and in one of a hundred it is stricter than git. Where both
 // merge, the texts were equal in every one.
+//
+// By key, an entry of a mapping that one side changed is taken as it stands there, and an entry that both changed is looked into:
+// a mapping by its own keys, a list or a text by its lines. So two dependencies that are added at one place are no conflict. The
+// text is that of ours, comments, order and line ends, with entries of theirs put in; the result is read again, and must hold what
+// the merge means. What is not one JSON object, or not one YAML document in block style without aliases, merges by lines.
 //
 // # The graph
 //

@@ -79,7 +79,7 @@ func (m *Merger) mergeFiles(ctx context.Context, trees three[jitos.TreeID]) (dra
 	if err != nil {
 		return draft{}, nil, fmt.Errorf("merge files: %w", err)
 	}
-	f := filesMerge{objects: m.objects}
+	f := filesMerge{objects: m.objects, merge: m.contentMerge}
 	root, err := f.dir(ctx, "", ids)
 	if err != nil {
 		return draft{}, nil, fmt.Errorf("merge files: %w", err)
@@ -101,6 +101,7 @@ func (m *Merger) writeFiles(root draft) (jitos.TreeID, error) {
 // filesMerge is one merge of file trees under way.
 type filesMerge struct {
 	objects   Objects
+	merge     func(path string) (merge mergeContent, added bool)
 	conflicts []jitos.Conflict
 }
 
@@ -158,6 +159,7 @@ func (f *filesMerge) leaf(ctx context.Context, name string, v three[leaf]) (draf
 	mode, modeOK := pick(each(v, func(l leaf) filemode.FileMode { return l.mode }))
 	id, idOK := pick(each(v, leaf.String))
 	added := v.base.absent()
+	merge, mergesAdded := f.merge(name)
 	switch {
 	case v.ours.absent():
 		f.conflict(name, v, "deleted by ours, changed by theirs")
@@ -165,14 +167,14 @@ func (f *filesMerge) leaf(ctx context.Context, name string, v three[leaf]) (draf
 		f.conflict(name, v, "changed by ours, deleted by theirs")
 	case !v.ours.isFile() || !v.theirs.isFile() || !added && !v.base.isFile():
 		f.conflict(name, v, whyAtomic(v))
-	case added && !idOK:
+	case added && !idOK && !mergesAdded:
 		f.conflict(name, v, "both sides added it with different content")
 	case !modeOK:
 		f.conflict(name, v, fmt.Sprintf("both sides changed its mode, to %o and %o", v.ours.mode, v.theirs.mode))
 	case idOK:
 		return draft{name: path.Base(name), mode: mode, id: plumbing.NewHash(id)}, nil
 	default:
-		data, why, err := f.content(ctx, name, v)
+		data, why, err := f.content(ctx, name, v, merge)
 		if err != nil || why == "" {
 			return draft{name: path.Base(name), mode: mode, data: data}, err
 		}
@@ -199,12 +201,12 @@ func whyAtomic(v three[leaf]) string {
 }
 
 // content merges three versions of a file's bytes.
-func (f *filesMerge) content(ctx context.Context, name string, v three[leaf]) (data []byte, why string, err error) {
+func (f *filesMerge) content(ctx context.Context, name string, v three[leaf], merge mergeContent) (data []byte, why string, err error) {
 	texts, err := readThree(ctx, f.objects, each(v, func(l leaf) plumbing.Hash { return l.id }))
 	if err != nil {
 		return nil, "", fmt.Errorf("%s: %w", name, err)
 	}
-	data, why = contentMerge(name)(texts)
+	data, why = merge(texts)
 	return data, why, nil
 }
 

@@ -165,7 +165,7 @@ func (g *graphMerge) file(item jitos.ItemID, name string, v three[plumbing.Hash]
 	merged := texts.theirs
 	if !ok {
 		var why string
-		if merged, why = contentMerge(name)(texts); why != "" {
+		if merged, why = byLines(texts); why != "" {
 			g.conflict(item, v, why)
 			return
 		}

@@ -34,12 +34,18 @@ type History interface {
 type Merger struct {
 	objects Objects
 	history History
+	rules   []jitos.MergeRule
 }
 
 var _ jitos.Merger = (*Merger)(nil)
 
 // New returns a merger of what is in objects. Only Merge and StaleReads need the history.
-func New(objects Objects, history History) *Merger { return &Merger{objects, history} }
+func New(objects Objects, history History) *Merger { return &Merger{objects, history, nil} }
+
+// Under returns a merger that merges the files of the user's as the rules say.
+func (m *Merger) Under(rules []jitos.MergeRule) jitos.Merger {
+	return &Merger{m.objects, m.history, rules}
+}
 
 // three are the versions of one thing: the common one and those of the two sides.
 type three[T any] struct{ base, ours, theirs T }

@@ -18,6 +18,12 @@ type span struct{ after, end int }
 // other side's lines count; where both sides have the same lines, those; all else is a conflict. Bytes are never
 // changed: line ends stay CRLF or LF, a missing newline at the end stays missing.
 func mergeText(base, ours, theirs []byte) ([]byte, []span) {
+	return mergeLines(base, ours, theirs, func(_, _ []string) []string { return nil })
+}
+
+// mergeLines is mergeText with a say in chunks that both sides changed: settle gets what they made of one and returns what is to
+// stand there; nothing makes it a conflict.
+func mergeLines(base, ours, theirs []byte, settle func(ours, theirs []string) []string) ([]byte, []span) {
 	b, o, t := splitLines(base), splitLines(ours), splitLines(theirs)
 	words := lexicon{}
 	nb, no, nt := words.number(b), words.number(o), words.number(t)
@@ -37,6 +43,10 @@ func mergeText(base, ours, theirs []byte) ([]byte, []span) {
 		case slices.Equal(mine, was):
 			writeLines(&merged, t[at.t:endT])
 		default:
+			if both := settle(o[at.o:endO], t[at.t:endT]); both != nil {
+				writeLines(&merged, both)
+				return
+			}
 			conflicts = append(conflicts, span{at.b, endB})
 		}
 	}
@@ -53,6 +63,31 @@ func mergeText(base, ours, theirs []byte) ([]byte, []span) {
 		return nil, conflicts
 	}
 	return merged.Bytes(), nil
+}
+
+// union are the lines of both, ours first, but once where both begin or end alike.
+func union(ours, theirs []string) []string {
+	n := 0
+	for n < min(len(ours), len(theirs)) && ours[n] == theirs[n] {
+		n++
+	}
+	both := slices.Clone(ours)
+	theirs = theirs[n:]
+	for n = len(ours) - n; n > 0 && len(theirs) > 0; n-- {
+		if theirs[len(theirs)-1] != ours[len(ours)-1] {
+			break
+		}
+		theirs, ours = theirs[:len(theirs)-1], ours[:len(ours)-1]
+	}
+	tail := slices.Clone(both[len(ours):])
+	both = append(both[:len(ours)], theirs...)
+	both = append(both, tail...)
+	for i, line := range both { // a side whose last line has no end
+		if i+1 < len(both) && !strings.HasSuffix(line, "\n") {
+			both[i] = line + "\n"
+		}
+	}
+	return both
 }
 
 func writeLines(w *bytes.Buffer, lines []string) {
