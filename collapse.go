@@ -58,7 +58,7 @@ func (k *Kernel) Collapse(ctx context.Context, p ProcessView, o CollapseOptions)
 			return done, err
 		}
 		done.Commit = after.Commit().ID
-		k.notify(Event{Kind: "collapse", Task: p.Process.Task, Process: p.ID, Text: string(done.Commit), Verdict: Pass})
+		k.notify(Event{Kind: "collapse", Task: p.Process.Task, Process: p.ID, Commit: done.Commit, Text: string(done.Commit), Verdict: Pass})
 		return done, k.drop(ctx, p, ws.Commit().ID)
 	}
 }
@@ -286,7 +286,7 @@ func (k *Kernel) Discard(ctx context.Context, p ProcessView, kind, reason string
 	if err := k.Store.Archive(ctx, tip, string(p.ID)+": "+firstLine(reason)); err != nil {
 		return fmt.Errorf("discard %s: %w", p.Process.SWS, err)
 	}
-	_, err = k.record(ctx, func(at Snapshot) ([]Rewrite, error) {
+	after, err := k.record(ctx, func(at Snapshot) ([]Rewrite, error) {
 		slap, err := Get[Slap](ctx, at, p.Process.Slap.Node())
 		if err != nil {
 			return nil, err
@@ -304,7 +304,7 @@ func (k *Kernel) Discard(ctx context.Context, p ProcessView, kind, reason string
 	if err != nil {
 		return err
 	}
-	k.notify(Event{Kind: "discard", Task: p.Process.Task, Process: p.ID, Text: reason, Verdict: Fail})
+	k.notify(Event{Kind: "discard", Task: p.Process.Task, Process: p.ID, Commit: after.Commit().ID, Text: reason, Verdict: Fail})
 	return k.drop(ctx, p, tip)
 }
 

@@ -827,6 +827,7 @@ type Event struct {
 	Task    TaskID
 	Process ProcessID
 	Job     JobID
+	Commit  CommitID // where it is recorded; "" for what is not
 	Text    string
 	Verdict Verdict
 	Took    time.Duration

@@ -249,7 +249,7 @@ func (k *Kernel) Open(ctx context.Context, id SlapID, name string) (ProcessView,
 	if err != nil {
 		return v, err
 	}
-	k.notify(Event{Kind: "open", Task: v.Process.Task, Process: v.ID, Text: name})
+	k.notify(Event{Kind: "open", Task: v.Process.Task, Process: v.ID, Commit: at.Commit().ID, Text: name})
 	return v, k.fork(ctx, v, at)
 }
 

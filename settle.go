@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // settle writes the results that are ready, each as one rewrite, all in one move of the workspace's ref. Where another
@@ -40,14 +40,34 @@ func (k *Kernel) settle(keep, ctx context.Context, p ProcessView, done []outcome
 			chain = append(chain, rw)
 			tree = rw.Tree
 		}
-		if _, err = k.extend(keep, p, ws, chain...); err == nil {
-			break
+		after, err := k.extend(keep, p, ws, chain...)
+		if err == nil {
+			return errors.Join(failed, k.tellSettled(keep, p, finished, chain, after))
 		}
 		if !errors.Is(err, ErrStale) {
 			return err
 		}
 	}
 	return failed
+}
+
+// tellSettled tells of results that are durable now, each with its commit.
+func (k *Kernel) tellSettled(ctx context.Context, p ProcessView, done []outcome, chain []Rewrite, after Snapshot) error {
+	commits := make([]CommitID, 0, len(chain))
+	for c, err := range k.Store.Log(ctx, after.Commit().ID) {
+		if err != nil {
+			return err
+		}
+		if commits = append(commits, c.ID); len(commits) == len(chain) {
+			break
+		}
+	}
+	slices.Reverse(commits)
+	for i, o := range done {
+		k.notify(Event{Kind: "settle", Task: p.Process.Task, Process: p.ID, Job: o.job.id, Commit: commits[i], Text: chain[i].What,
+			Verdict: o.result.Verdict, Took: o.result.Took})
+	}
+	return nil
 }
 
 // settlement turns a result into its rewrite: the files are merged into the workspace as it now is.
@@ -147,8 +167,6 @@ func (k *Kernel) settlementNodes(p ProcessView, rw Rewrite, s Settlement, o outc
 		rw.Set = append(rw.Set, n)
 		rw.Edges = append(rw.Edges, Edge{From: p.ID.Node(), Label: LabelFinding, To: n.ID})
 	}
-	k.notify(Event{Kind: "settle", Task: p.Process.Task, Process: p.ID, Job: o.job.id, Text: rw.What, Verdict: s.Verdict,
-		Took: time.Duration(s.Millis) * time.Millisecond})
 	return rw, nil
 }
 

@@ -241,7 +241,7 @@ type ComplexityRoot struct {
 		Discard       func(childComplexity int, workspace string, why string) int
 		Land          func(childComplexity int, branch *string, new bool) int
 		Plan          func(childComplexity int, task string) int
-		Run           func(childComplexity int, task string, candidate *string, uncommitted Uncommitted) int
+		Run           func(childComplexity int, task string, candidate *string, uncommitted Uncommitted, race int) int
 		Stop          func(childComplexity int, task string) int
 		SubmitIntent  func(childComplexity int, input IntentInput) int
 		SubmitRewrite func(childComplexity int, input RewriteInput) int
@@ -499,7 +499,7 @@ type ComplexityRoot struct {
 type MutationResolver interface {
 	SubmitIntent(ctx context.Context, input IntentInput) (IntentResult, error)
 	Plan(ctx context.Context, task string) (TaskResult, error)
-	Run(ctx context.Context, task string, candidate *string, uncommitted Uncommitted) (TaskResult, error)
+	Run(ctx context.Context, task string, candidate *string, uncommitted Uncommitted, race int) (TaskResult, error)
 	Stop(ctx context.Context, task string) (TaskResult, error)
 	Withdraw(ctx context.Context, task string, why string) (TaskResult, error)
 	SubmitRewrite(ctx context.Context, input RewriteInput) (CommitResult, error)
@@ -1418,7 +1418,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.Run(childComplexity, args["task"].(string), args["candidate"].(*string), args["uncommitted"].(Uncommitted)), true
+		return e.ComplexityRoot.Mutation.Run(childComplexity, args["task"].(string), args["candidate"].(*string), args["uncommitted"].(Uncommitted), args["race"].(int)), true
 	case "Mutation.stop":
 		if e.ComplexityRoot.Mutation.Stop == nil {
 			break
@@ -3875,6 +3875,14 @@ func (ec *executionContext) field_Mutation_run_args(ctx context.Context, rawArgs
 		return nil, err
 	}
 	args["uncommitted"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "race",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["race"] = arg3
 	return args, nil
 }
 
@@ -7831,7 +7839,7 @@ func (ec *executionContext) _Mutation_run(ctx context.Context, field graphql.Col
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().Run(ctx, fc.Args["task"].(string), fc.Args["candidate"].(*string), fc.Args["uncommitted"].(Uncommitted))
+			return ec.Resolvers.Mutation().Run(ctx, fc.Args["task"].(string), fc.Args["candidate"].(*string), fc.Args["uncommitted"].(Uncommitted), fc.Args["race"].(int))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v TaskResult) graphql.Marshaler {

@@ -117,3 +117,15 @@ func Trust(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), admittedKey{}, true)))
 	})
 }
+
+// Admitted passes only requests that have shown who they are. Protect lets one for a WebSocket through before it has.
+func Admitted(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !isAdmitted(r.Context()) {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			refuse(w, typeJSON, http.StatusUnauthorized, "send Authorization: Bearer with the token")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}

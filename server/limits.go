@@ -8,6 +8,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/errcode"
+	"github.com/99designs/gqlgen/graphql/handler/extension"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 	"golang.org/x/time/rate"
@@ -45,6 +46,7 @@ const (
 type gate struct {
 	s    *Server
 	rate *rate.Limiter
+	cost *extension.ComplexityLimit
 }
 
 var _ interface {
@@ -54,18 +56,18 @@ var _ interface {
 } = (*gate)(nil)
 
 func newGate(s *Server) *gate {
-	return &gate{s, rate.NewLimiter(rate.Limit(s.Limits.PerSecond), max(1, int(2*s.Limits.PerSecond)))}
+	return &gate{s, rate.NewLimiter(rate.Limit(s.Limits.PerSecond), max(1, int(2*s.Limits.PerSecond))), extension.FixedComplexityLimit(s.Limits.Cost)}
 }
 
-func (*gate) ExtensionName() string                   { return "Gate" }
-func (*gate) Validate(graphql.ExecutableSchema) error { return nil }
+func (*gate) ExtensionName() string                            { return "Gate" }
+func (g *gate) Validate(schema graphql.ExecutableSchema) error { return g.cost.Validate(schema) }
 
 // MutateOperationParameters refuses what comes too often, and puts the text in place of a hash.
 func (g *gate) MutateOperationParameters(ctx context.Context, p *graphql.RawParams) *gqlerror.Error {
 	if !g.rate.Allow() {
-		return coded(codeRate, "more than %g operations a second: try again later", g.s.Limits.PerSecond)
+		return g.s.metrics.refuse(coded(codeRate, "more than %g operations a second: try again later", g.s.Limits.PerSecond))
 	}
-	return g.s.Operations.resolve(p, g.s.Dev)
+	return g.s.metrics.refuse(g.s.Operations.resolve(p, g.s.Dev))
 }
 
 func coded(code, format string, args ...any) *gqlerror.Error {
@@ -75,7 +77,15 @@ func coded(code, format string, args ...any) *gqlerror.Error {
 }
 
 // MutateOperationContext refuses what is too deep or too large, before anything that would take longer the larger it is.
-func (g *gate) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
+func (g *gate) MutateOperationContext(ctx context.Context, op *graphql.OperationContext) *gqlerror.Error {
+	err := g.measure(op)
+	if err == nil {
+		err = g.cost.MutateOperationContext(ctx, op)
+	}
+	return g.s.metrics.refuse(err)
+}
+
+func (g *gate) measure(op *graphql.OperationContext) *gqlerror.Error {
 	m := measurer{fragments: map[string]size{}}
 	is := m.of(op.Operation.SelectionSet)
 	if is.depth > g.s.Limits.Depth {

@@ -204,9 +204,12 @@ func (c commands) Plan(ctx context.Context, task string) (TaskResult, error) {
 	})
 }
 
-func (c commands) Run(ctx context.Context, task string, candidate *string, uncommitted Uncommitted) (TaskResult, error) {
+func (c commands) Run(ctx context.Context, task string, candidate *string, uncommitted Uncommitted, race int) (TaskResult, error) {
 	return c.onTask(ctx, task, func(id jitos.TaskID) (jitos.NodeID, error) {
-		var o jitos.RunOptions
+		if race < 1 {
+			return jitos.NodeID{}, fmt.Errorf("race %d: %w: want 1 or more", race, jitos.ErrInvalid)
+		}
+		o := jitos.RunOptions{Race: race}
 		if candidate != nil {
 			m, err := c.s.fresh(ctx)
 			if err != nil {

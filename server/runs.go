@@ -13,7 +13,7 @@ import (
 // died is followed by one that goes on.
 type runs struct {
 	kernel *jitos.Kernel
-	events *hub
+	tell   func(event)
 	ctx    context.Context // ends with the daemon
 
 	mu     sync.Mutex
@@ -51,7 +51,7 @@ func (r *runs) start(id jitos.TaskID, o jitos.RunOptions) error {
 		if err != nil && text == "" {
 			text = err.Error()
 		}
-		r.events.publish(event{Event: jitos.Event{Kind: "end", Task: id, Process: out.Process, Text: text}, outcome: out.Outcome})
+		r.tell(event{Event: jitos.Event{Kind: "end", Task: id, Process: out.Process, Text: text}, outcome: out.Outcome})
 	})
 	return nil
 }
@@ -95,6 +95,13 @@ func (r *runs) resume(ctx context.Context, clone string) error {
 		}
 	}
 	return nil
+}
+
+// count is how many tasks are worked on.
+func (r *runs) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.active)
 }
 
 // close stops everything and waits for it.

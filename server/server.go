@@ -30,23 +30,38 @@ type Server struct {
 	// Operations are those that may be carried out otherwise.
 	Operations *Operations
 	Limits     Limits
+	// Watch is told what the kernel tells; nil for nobody.
+	Watch func(jitos.Event)
 
-	events *hub
-	runs   *runs
-	follow *follower
+	metrics *metrics
+	events  *hub
+	runs    *runs
+	follow  *follower
 }
 
 // Start makes the server ready. ctx bounds what it runs in the background. What an earlier process of this clone left open is
 // resumed.
 func (s *Server) Start(ctx context.Context) error {
+	s.metrics = newMetrics(s)
 	s.events = &hub{}
 	s.follow = &follower{store: s.Store}
-	s.runs = &runs{kernel: s.Kernel, events: s.events, ctx: ctx, active: map[jitos.TaskID]*run{}}
-	s.Kernel.Notify = func(e jitos.Event) { s.events.publish(event{Event: e}) }
+	s.runs = &runs{kernel: s.Kernel, tell: s.tell, ctx: ctx, active: map[jitos.TaskID]*run{}}
+	s.Kernel.Notify = func(e jitos.Event) {
+		s.tell(event{Event: e})
+		if s.Watch != nil {
+			s.Watch(e)
+		}
+	}
 	if s.Kernel.Actor == "" {
 		return nil // nothing can be written, and reading is served all the same
 	}
 	return s.runs.resume(ctx, s.Repo.Clone())
+}
+
+// tell counts an event and hands it to subscribers.
+func (s *Server) tell(e event) {
+	s.metrics.event(e)
+	s.events.publish(e)
 }
 
 // Close stops what runs, and waits for it. What was settled stays, and the next command or daemon goes on from there.
@@ -58,7 +73,7 @@ func (s *Server) Handler(admitted func(ctx context.Context, token string) bool) 
 	config := Config{Resolvers: &root{s}}
 	cost(&config.Complexity)
 	h := handler.New(NewExecutableSchema(config))
-	h.AddTransport(socket(s.Limits, admitted))
+	h.AddTransport(socket(s.Limits, s.metrics.cut.Inc, admitted))
 	h.AddTransport(transport.SSE{KeepAlivePingInterval: 15 * time.Second})
 	h.AddTransport(overHTTP{})
 	h.SetQueryCache(lru.New[*ast.QueryDocument](256))
@@ -68,15 +83,14 @@ func (s *Server) Handler(admitted func(ctx context.Context, token string) bool) 
 	if s.Dev {
 		h.Use(extension.Introspection{})
 	}
-	h.Use(extension.FixedComplexityLimit(s.Limits.Cost))
 	h.AroundOperations(func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
-		return next(withNewest(ctx))
+		return s.metrics.operation(withNewest(ctx), next)
 	})
 	h.SetErrorPresenter(present)
 	return http.MaxBytesHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.Header.Get("Upgrade") == "":
-			h.ServeHTTP(&patientWriter{w, http.NewResponseController(w), s.Limits.Patience}, r)
+			s.Patient(h).ServeHTTP(w, r)
 		case speaks(r):
 			h.ServeHTTP(w, r)
 		default:
@@ -84,25 +98,6 @@ func (s *Server) Handler(admitted func(ctx context.Context, token string) bool) 
 		}
 	}), s.Limits.Body)
 }
-
-// patientWriter gives each write its time: a client that does not read is cut off.
-type patientWriter struct {
-	http.ResponseWriter
-	control  *http.ResponseController
-	patience time.Duration
-}
-
-func (w *patientWriter) Write(p []byte) (int, error) {
-	w.control.SetWriteDeadline(time.Now().Add(w.patience))
-	return w.ResponseWriter.Write(p)
-}
-
-func (w *patientWriter) Flush() {
-	w.control.SetWriteDeadline(time.Now().Add(w.patience))
-	w.control.Flush()
-}
-
-func (w *patientWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // present says what is wrong, with the code that a refusal would have.
 func present(ctx context.Context, err error) *gqlerror.Error {

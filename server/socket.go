@@ -18,9 +18,9 @@ import (
 const subprotocol = "graphql-transport-ws"
 
 // socket is the WebSocket transport. Origin and Host were checked before it is reached.
-func socket(l Limits, admitted func(ctx context.Context, token string) bool) transport.Websocket {
+func socket(l Limits, cut func(), admitted func(ctx context.Context, token string) bool) transport.Websocket {
 	return transport.Websocket{
-		Implementation:   sockets{l.Patience},
+		Implementation:   sockets{l.Patience, cut},
 		InitTimeout:      l.Patience,
 		PingPongInterval: 20 * time.Second,
 		PayloadReadLimit: &l.Body,
@@ -54,7 +54,10 @@ func bearer(header string) string {
 }
 
 // sockets accepts connections by the coder/websocket library.
-type sockets struct{ patience time.Duration }
+type sockets struct {
+	patience time.Duration
+	cut      func() // told of a client that does not read
+}
 
 func (s sockets) Accept(w http.ResponseWriter, r *http.Request, _ transport.WebsocketAcceptOptions) (transport.WebsocketConn, error) {
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
@@ -64,13 +67,13 @@ func (s sockets) Accept(w http.ResponseWriter, r *http.Request, _ transport.Webs
 	if err != nil {
 		return nil, err
 	}
-	return &socketConn{conn, s.patience}, nil
+	return &socketConn{conn, s}, nil
 }
 
 // socketConn is a connection whose writes end: a client that does not read is cut off.
 type socketConn struct {
-	c        *websocket.Conn
-	patience time.Duration
+	c *websocket.Conn
+	sockets
 }
 
 var _ interface {
@@ -94,7 +97,11 @@ func (s *socketConn) WriteJSON(v any) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), s.patience)
 	defer cancel()
-	return s.c.Write(ctx, websocket.MessageText, raw) // a write that ran out of time closes the connection
+	err = s.c.Write(ctx, websocket.MessageText, raw) // a write that ran out of time closes the connection
+	if errors.Is(err, context.DeadlineExceeded) {
+		s.cut()
+	}
+	return err
 }
 
 // WriteClose says goodbye and does not wait for the answer.

@@ -31,12 +31,17 @@ func send[T any](ctx context.Context, patience time.Duration, to chan<- T, v T) 
 		return true
 	case <-ctx.Done():
 	case <-timer.C:
-		failStream(ctx, errTooSlow)
+		cutOff(ctx)
 	}
 	return false
 }
 
 var errTooSlow = errors.New("you do not read: the stream was cut off; `after` goes on behind the last commit that you have seen")
+
+func cutOff(ctx context.Context) {
+	countCut(ctx)
+	failStream(ctx, errTooSlow)
+}
 
 type socketKey struct{}
 
@@ -140,7 +145,7 @@ func listen[T any](ctx context.Context, s *Server, choose func(event) (T, bool))
 			select {
 			case e, ok := <-sub.events:
 				if !ok {
-					failStream(ctx, errTooSlow)
+					cutOff(ctx)
 					return
 				}
 				if v, ok := choose(e); ok && !send(ctx, s.Limits.Patience, out, v) {

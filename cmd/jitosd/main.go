@@ -2,9 +2,10 @@
 //
 //	main.go      flags, start and end
 //	listen.go    the sockets: who may connect, and how many
+//	trace.go     OpenTelemetry traces
 //	persist.go   operations that may be carried out outside dev mode
 //	mcp.go       the commands of jitos as tools for agents: mcp_tools.go lists them, mcp_args.go makes calls of what an agent
-//	             sent, mcp_child.go runs them, mcp_context.go has what may be read without a tool
+//	             sent, mcp_child.go runs them, mcp_context.go has what may be read without a tool, mcp_http.go the other transport
 package main
 
 import (
@@ -56,7 +57,11 @@ on SIGTERM or an interrupt: what was settled stays, and the next daemon or comma
 /             the viewer, with --http; it is opened by a link that is good for one login
 /login/link   POST: {"url": …}, such a link
 /graphql      queries and mutations by GET and POST, subscriptions by WebSocket (graphql-transport-ws) or server-sent events
+/mcp          the commands of jitos as tools for agents, by the Model Context Protocol (streamable HTTP), within --caps
+/metrics      what it counts, in Prometheus' text format
 /healthz      200 while it works
+
+Where a variable OTEL_… is set, each attempt becomes a trace of OpenTelemetry, sent by OTLP over HTTP.
 
 Outside --dev only operations that were persisted are carried out: jitosd persist FILE.
 
@@ -66,6 +71,7 @@ Exit codes: ` + exit.Help,
 			&cli.StringFlag{Name: "C", Usage: "work in `DIR`", Value: "."},
 			&cli.StringFlag{Name: "socket", Usage: "listen on the unix socket `PATH` instead"},
 			&cli.StringFlag{Name: "http", Usage: "listen on `ADDR` as well, 127.0.0.1:PORT; port 0 chooses one"},
+			capsFlag("the `RIGHTS` of agents at /mcp; jitosd mcp --help lists them"),
 			&cli.BoolFlag{Name: "dev", Usage: "allow introspection, and operations that were not persisted"},
 		},
 		Action:       func(c *cli.Context) error { return serve(c, stdout, stderr) },
@@ -106,6 +112,13 @@ func serve(c *cli.Context, stdout, stderr io.Writer) (err error) {
 		Operations: &server.Operations{Dir: operationsDir(f.Repo.Common)},
 		Limits:     server.DefaultLimits(),
 	}
+	traces, err := newTracer(ctx)
+	if err != nil {
+		return err
+	}
+	if traces != nil {
+		s.Watch = traces.event
+	}
 	doors, err := openDoors(f.Repo.Common, c.String("socket"), c.String("http"), s.Limits.Connections)
 	if err != nil {
 		return err
@@ -119,18 +132,27 @@ func serve(c *cli.Context, stdout, stderr io.Writer) (err error) {
 	defer s.Close()
 	failed := make(chan error, len(doors.list))
 	guard := server.Guard{Token: doors.token, Logins: &server.Logins{}}
-	graphql := s.Handler(guard.Admits)
-	var all []*http.Server
+	all := faces{s: s, graphql: s.Handler(guard.Admits), guard: guard, base: doors.base()}
+	agents, err := newAgentServer(c.String("C"), c.String("caps"))
+	switch {
+	case err == nil:
+		all.agents = agentsOverHTTP(live, agents, s.Limits)
+	case errors.Is(err, jitos.ErrNotFound):
+		note("notice: no /mcp: %s", err)
+	default:
+		return err
+	}
+	var serving []*http.Server
 	for _, d := range doors.list {
 		h := &http.Server{
-			Handler:           faces(s, graphql, guard, d.unix, doors.base()),
+			Handler:           all.handler(d.unix),
 			ReadHeaderTimeout: 5 * time.Second,
 			ReadTimeout:       0, // streams stay open; bodies are bounded, and a connection that says nothing counts as one
 			IdleTimeout:       2 * time.Minute,
 			MaxHeaderBytes:    32 << 10,
 			BaseContext:       d.base(live),
 		}
-		all = append(all, h)
+		serving = append(serving, h)
 		go func() { failed <- h.Serve(d.listener) }()
 		fmt.Fprintf(stdout, "listening on %s\n", d.name)
 	}
@@ -147,25 +169,43 @@ func serve(c *cli.Context, stdout, stderr io.Writer) (err error) {
 	stop()
 	bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
 	defer cancel()
-	for _, h := range all {
+	for _, h := range serving {
 		if h.Shutdown(bye) != nil {
 			h.Close()
 		}
 	}
+	if traces != nil {
+		err = errors.Join(err, traces.close(bye))
+	}
 	return err
 }
 
-// faces are the paths of a door. base is where browsers come in, "" for nowhere.
-func faces(s *server.Server, graphql http.Handler, guard server.Guard, unix bool, base string) http.Handler {
-	protect := guard.Protect
+// faces are what is behind the doors.
+type faces struct {
+	s       *server.Server
+	graphql http.Handler
+	agents  http.Handler // nil where jitos is not found
+	guard   server.Guard
+	base    string // where browsers come in, "" for nowhere
+}
+
+// handler has the paths of a door. All but those of the viewer and /healthz are for who is admitted; the handler of GraphQL looks
+// for itself, since a WebSocket shows its token in the first message.
+func (f faces) handler(unix bool) http.Handler {
+	protect := f.guard.Protect
 	if unix {
 		protect = server.Trust
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/graphql", protect(graphql))
-	mux.Handle("POST /login/link", protect(guard.Logins.Links(base)))
+	admitted := func(next http.Handler) http.Handler { return protect(server.Admitted(next)) }
+	mux.Handle("/graphql", f.s.Counted("/graphql", protect(f.graphql)))
+	mux.Handle("POST /login/link", admitted(f.guard.Logins.Links(f.base)))
+	mux.Handle("GET /metrics", f.s.Counted("/metrics", admitted(f.s.Patient(f.s.Metrics()))))
+	if f.agents != nil {
+		mux.Handle("/mcp", f.s.Counted("/mcp", admitted(f.s.Patient(f.agents))))
+	}
 	if !unix {
-		mux.Handle("/", s.Viewer(guard))
+		mux.Handle("/", f.s.Viewer(f.guard))
 	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
 	return mux

@@ -103,12 +103,13 @@ func newAgentServer(dir, caps string) (*agentServer, error) {
 	return s, err
 }
 
-// server is what one agent speaks to. What it should know is what `jitos prime` says now.
+// server is what agents speak to. What they should know is what `jitos prime` says of every repository; status tells the rest.
 func (s *agentServer) server(ctx context.Context) *mcp.Server {
 	primer, _, code := s.run(ctx, []string{"prime"}, "", nil)
 	if code != exit.Done {
 		primer = "There is no fabric in this repository yet: a person makes one by `jitos init`."
 	}
+	primer, _, _ = strings.Cut(primer, "\nNow: ")
 	server := mcp.NewServer(&mcp.Implementation{Name: "jitos", Title: "jitos: work, proven, in git", Version: version()}, &mcp.ServerOptions{Instructions: primer})
 	for _, t := range agentTools {
 		destructive, closed := t.ends, false

@@ -126,8 +126,10 @@ func TestHostileLogin(t *testing.T) {
 	if raw, _ := io.ReadAll(resp.Body); !strings.Contains(string(raw), "PERSISTED_OPERATION_REQUIRED") {
 		t.Errorf("a browser may ask what it likes: %s", raw)
 	}
-	if resp := post("/login/link", "", nil); resp.StatusCode != 401 {
-		t.Errorf("a link for who has shown nothing: %d", resp.StatusCode)
+	for _, upgrade := range []string{"", "websocket"} { // a WebSocket shows its token later, and this is none
+		if resp := post("/login/link", "", func(r *http.Request) { r.Header.Set("Upgrade", upgrade) }); resp.StatusCode != 401 {
+			t.Errorf("a link for who has shown nothing: %d", resp.StatusCode)
+		}
 	}
 }
 
