@@ -21,6 +21,9 @@ func pushCommand(a *app) *cli.Command {
 		Description: `Pushes jitos/system, the workspaces that are named, and with --archive the months of discarded attempts: all or none, and
 never over what the remote has and you lack (exit 5). It adds nothing to your configuration.
 
+What it would send is looked through for secrets first: files and messages of every new commit, yours that were absorbed included. One
+stops it (exit 8) with its path and commit; ` + "`jitos allow HASH`" + ` lets it pass from then on, in this clone.
+
 --json: {"remote","pushed":["jitos/system",…],"first":bool}`,
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "sws", Usage: "also workspace `NAME`"},
@@ -69,6 +72,9 @@ func (a *app) push(c *cli.Context) error {
 	first := len(known) == 0
 	if first {
 		a.sayFirstPush(remote)
+	}
+	if err := a.refuseSecrets(ctx, f, remote, refs); err != nil {
+		return err
 	}
 	if err := f.repo.Push(ctx, remote, pairs(refs)...); err != nil {
 		if errors.Is(err, jitos.ErrStale) {

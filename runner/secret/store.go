@@ -124,6 +124,21 @@ func (s Store) List() ([]Entry, error) {
 	return all, nil
 }
 
+// Values are all that there are, to be found in other text.
+func (s Store) Values() (*Values, error) {
+	list, err := s.List()
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]string{}
+	for _, e := range list {
+		if all[e.Name], err = s.Get(e.Name); err != nil {
+			return nil, err
+		}
+	}
+	return New(all), nil
+}
+
 // Drop forgets a secret. The error Is jitos.ErrNotFound where there is none.
 func (s Store) Drop(name string) error {
 	if err := CheckName(name); err != nil {
