@@ -8,6 +8,7 @@ import (
 type form struct {
 	what, why string
 	set       []jitos.Node
+	has       map[jitos.NodeID]bool // what is in set
 	edges     []jitos.Edge
 	drop      []jitos.ItemID
 	reads     []formRead
@@ -20,7 +21,7 @@ type formRead struct {
 
 // parseForm is strict: what it does not know it refuses, with line and column.
 func parseForm(name string, raw []byte) (form, error) {
-	var r form
+	r := form{has: map[jitos.NodeID]bool{}}
 	v, err := parseJSON(name, raw)
 	if err != nil {
 		return r, err
@@ -61,11 +62,10 @@ func (r *form) addNode(v value) error {
 		}
 		n.Fields = f.any().(map[string]any)
 	}
-	for _, other := range r.set {
-		if other.ID == id {
-			return v.wrong("%s is set twice", id)
-		}
+	if r.has[id] {
+		return v.wrong("%s is set twice", id)
 	}
+	r.has[id] = true
 	r.set = append(r.set, n)
 	return nil
 }

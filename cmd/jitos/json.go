@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/jitos/jitos"
@@ -14,15 +15,48 @@ import (
 // value is decoded JSON that knows where it was written: what is wrong with it is told with line and column. The error of
 // every method Is jitos.ErrInvalid.
 type value struct {
-	doc  *document
-	at   int // offset
-	path string
+	doc *document
+	at  int // offset
+	way *way
 
 	plain  any              // of a scalar: string, bool, json.Number or nil
 	list   []value          // of an array
 	object map[string]value // of an object
 	kind   string           // "object", "array", "string", "number", "true or false", "null"
 }
+
+// way leads from the top to a value. It becomes a text only for an error: one that each value held would cost what all above it
+// cost, once more.
+type way struct {
+	up    *way
+	depth int
+	name  string // of the member, "" for an element
+	index int    // of the element
+}
+
+func (w *way) member(name string) *way { return &way{w, w.deep() + 1, name, -1} }
+func (w *way) element(i int) *way      { return &way{w, w.deep() + 1, "", i} }
+
+func (w *way) deep() int {
+	if w == nil {
+		return 0
+	}
+	return w.depth
+}
+
+func (w *way) String() string {
+	switch {
+	case w == nil:
+		return ""
+	case w.index >= 0:
+		return fmt.Sprintf("%v[%d]", w.up, w.index)
+	default:
+		return strings.TrimPrefix(fmt.Sprintf("%v.%s", w.up, w.name), ".")
+	}
+}
+
+// maxDepth is how deep values may nest: as deep as nodes are written without asking encoding/json.
+const maxDepth = 100
 
 // document is the text that values point into.
 type document struct {
@@ -35,7 +69,7 @@ func parseJSON(name string, raw []byte) (value, error) {
 	doc := &document{name, raw}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
-	v, err := doc.value(d, "")
+	v, err := doc.value(d, nil)
 	if err != nil {
 		return v, err
 	}
@@ -45,7 +79,7 @@ func parseJSON(name string, raw []byte) (value, error) {
 	return v, nil
 }
 
-func (doc *document) value(d *json.Decoder, path string) (value, error) {
+func (doc *document) value(d *json.Decoder, at *way) (value, error) {
 	start := int(d.InputOffset())
 	token, err := d.Token()
 	if err != nil {
@@ -54,7 +88,10 @@ func (doc *document) value(d *json.Decoder, path string) (value, error) {
 	for start < len(doc.raw) && strings.IndexByte(" \t\r\n,:", doc.raw[start]) >= 0 {
 		start++
 	}
-	v := value{doc: doc, at: start, path: path}
+	v := value{doc: doc, at: start, way: at}
+	if at.deep() > maxDepth {
+		return v, doc.wrong(start, "values nest deeper than %d", maxDepth)
+	}
 	switch token := token.(type) {
 	case json.Delim:
 		if token == '{' {
@@ -64,7 +101,7 @@ func (doc *document) value(d *json.Decoder, path string) (value, error) {
 			v.kind = "array"
 			for i := 0; err == nil && d.More(); i++ {
 				var e value
-				e, err = doc.value(d, fmt.Sprintf("%s[%d]", path, i))
+				e, err = doc.value(d, at.element(i))
 				v.list = append(v.list, e)
 			}
 		}
@@ -88,7 +125,7 @@ func (doc *document) value(d *json.Decoder, path string) (value, error) {
 
 func (doc *document) members(d *json.Decoder, v *value) error {
 	for d.More() {
-		key, err := doc.value(d, v.path)
+		key, err := doc.value(d, v.way)
 		if err != nil {
 			return err
 		}
@@ -99,7 +136,7 @@ func (doc *document) members(d *json.Decoder, v *value) error {
 		if _, twice := v.object[name]; twice {
 			return doc.wrong(key.at, "key %q is given twice", name)
 		}
-		e, err := doc.value(d, strings.TrimPrefix(v.path+"."+name, "."))
+		e, err := doc.value(d, v.way.member(name))
 		if err != nil {
 			return err
 		}
@@ -131,8 +168,8 @@ func (doc *document) wrong(at int, format string, args ...any) error {
 
 func (v value) wrong(format string, args ...any) error {
 	what := fmt.Sprintf(format, args...)
-	if v.path != "" {
-		what = v.path + ": " + what
+	if v.way != nil {
+		what = v.way.String() + ": " + what
 	}
 	return v.doc.wrong(v.at, "%s", what)
 }
@@ -142,14 +179,14 @@ func (v value) only(keys ...string) error {
 	if v.kind != "object" {
 		return v.wrong("want an object, not %s", v.kind)
 	}
-next:
+	var unknown *value // the first in the text
 	for name, e := range v.object {
-		for _, k := range keys {
-			if k == name {
-				continue next
-			}
+		if !slices.Contains(keys, name) && (unknown == nil || e.at < unknown.at) {
+			unknown = &e
 		}
-		return e.wrong("unknown key; known are %s", strings.Join(keys, ", "))
+	}
+	if unknown != nil {
+		return unknown.wrong("unknown key; known are %s", strings.Join(keys, ", "))
 	}
 	return nil
 }

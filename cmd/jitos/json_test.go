@@ -42,6 +42,19 @@ func TestParseForm_wrong(t *testing.T) {
 	}
 }
 
+// A form that nests, or whose names are long, costs no more than its length: a million levels once took all memory.
+func TestParseForm_large(t *testing.T) {
+	const n = 300_000
+	deep := strings.Repeat(`{"a":`, n)
+	if _, err := parseForm("f", []byte(deep)); !errors.Is(err, jitos.ErrInvalid) || !strings.Contains(err.Error(), "values nest deeper than 100") {
+		t.Errorf("deep: %v", err)
+	}
+	wide := `{"set":[{"node":"a/b","fields":{"` + strings.Repeat("k", n) + `":[` + strings.Repeat("1,", n) + "1]}}]}"
+	if form, err := parseForm("f", []byte(wide)); err != nil || len(form.set) != 1 {
+		t.Errorf("a long name above a long list: %v", err)
+	}
+}
+
 // Values come out as encoding/json reads them.
 func TestParseJSON_model(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
