@@ -73,7 +73,7 @@ func parseConfig(text []byte) (config, error) {
 	var list config
 	section := ""
 	for {
-		p.skip(" \t\n")
+		p.skip(blanks + "\n")
 		switch c := p.next(); {
 		case c == 0:
 			if p.at < len(p.text) {
@@ -142,6 +142,11 @@ func (p *configParser) word() string {
 	return strings.ToLower(p.text[from:p.at])
 }
 
+// blanks are git's within a line, where a carriage return is one. Between a key and its "=" it is none.
+const blanks = " \t\r"
+
+func isBlank(c byte) bool { return strings.IndexByte(blanks, c) >= 0 }
+
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 
 // header reads [section] or [section "sub"], after its first bracket, and returns it with the dots that follow each part. The
@@ -158,11 +163,11 @@ func (p *configParser) header() (section string, err error) {
 			return "", p.bad()
 		}
 		return section + ".", nil
-	case ' ', '\t':
+	case ' ', '\t', '\r':
 	default:
 		return "", p.bad()
 	}
-	p.skip(" \t")
+	p.skip(blanks)
 	if p.next() != '"' {
 		return "", p.bad()
 	}
@@ -187,7 +192,7 @@ func (p *configParser) header() (section string, err error) {
 
 // value reads what stands after "=": to the end of the line, or of the comment-free part of it, trimmed outside quotes.
 func (p *configParser) value() (string, error) {
-	p.skip(" \t")
+	p.skip(blanks)
 	var b strings.Builder
 	quoted, keep := false, 0 // keep: what was written up to here stays, blanks at its end or not
 	for {
@@ -200,7 +205,7 @@ func (p *configParser) value() (string, error) {
 				return "", p.bad()
 			}
 			return b.String()[:keep], nil
-		case (c == ' ' || c == '\t') && !quoted && b.Len() == 0:
+		case isBlank(c) && !quoted && b.Len() == 0:
 			continue
 		case c == '"':
 			quoted, keep = !quoted, b.Len()
@@ -228,7 +233,7 @@ func (p *configParser) value() (string, error) {
 			continue
 		}
 		b.WriteByte(c)
-		if quoted || c != ' ' && c != '\t' {
+		if quoted || !isBlank(c) {
 			keep = b.Len()
 		}
 	}
