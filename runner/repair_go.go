@@ -13,6 +13,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jitos/jitos"
@@ -44,11 +45,11 @@ const (
 )
 
 // goTestName matches what follows the package in the name of a test.
-var goTestName = regexp.MustCompile(`\.((?:Test|Example|Fuzz)[^/]*(?:/.*)?)$`)
+var goTestName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\.((?:Test|Example|Fuzz)[^/]*(?:/.*)?)$`) })
 
 // splitTest takes the name of a test apart; false for one of a package.
 func splitTest(name string) (goCase, bool) {
-	m := goTestName.FindStringSubmatchIndex(name)
+	m := goTestName().FindStringSubmatchIndex(name)
 	if m == nil || m[0] == 0 {
 		return goCase{}, false
 	}

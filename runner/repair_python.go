@@ -25,7 +25,7 @@ type pythonSubject struct {
 }
 
 // pythonStart is where the command that runs the tests starts the test runner.
-var pythonStart = regexp.MustCompile(`-m (unittest|pytest)\b[^\n]*`)
+var pythonStart = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`-m (unittest|pytest)\b[^\n]*`) })
 
 // pythonJob is what run.py is asked.
 type pythonJob struct {
@@ -56,10 +56,10 @@ func (p *pythonSubject) ask(ctx context.Context, s *repairing, what string, job 
 		return err
 	}
 	run := s.action.Args["run"]
-	if !pythonStart.MatchString(run) {
+	if !pythonStart().MatchString(run) {
 		return &inconclusive{"no-repair", "the command that runs the tests does not start unittest or pytest: " + oneLine(run)}
 	}
-	r, err := s.try(ctx, tree, what+" the tests", pythonStart.ReplaceAllString(run, below("run.py")+" "+what))
+	r, err := s.try(ctx, tree, what+" the tests", pythonStart().ReplaceAllString(run, below("run.py")+" "+what))
 	if err != nil {
 		return err
 	}

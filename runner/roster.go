@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"gopkg.in/yaml.v3"
 
@@ -258,11 +259,11 @@ func (m Member) environment() map[string]string {
 func redactor(vars map[string]string) *strings.Replacer {
 	var pairs []string
 	for _, name := range slices.Sorted(maps.Keys(vars)) {
-		if value := vars[name]; len(value) >= 6 && secretName.MatchString(name) {
+		if value := vars[name]; len(value) >= 6 && secretName().MatchString(name) {
 			pairs = append(pairs, value, "["+name+"]")
 		}
 	}
 	return strings.NewReplacer(pairs...)
 }
 
-var secretName = regexp.MustCompile(`(?i)key|token|secret|passw|credential|auth`)
+var secretName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)key|token|secret|passw|credential|auth`) })

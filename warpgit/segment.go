@@ -18,13 +18,14 @@ import (
 // the file for them.
 //
 //	file    blocks of 4096 bytes; the first is the head
-//	head    "jitosix1", from, to (20 bytes each), number of rows, number of blocks, ended (8 bytes each, big endian),
+//	head    "jitosix2", from, to (20 bytes each), number of rows, number of blocks, ended (8 bytes each, big endian),
 //	        length and bytes of the clone's name
 //	block   length of its rows (2 bytes), rows, zeros
 //	row     n of bytes that its key has in common with the row before in this block, 2 × n of others + gone, n of bytes of the
 //	        value (each a varint); the others; the value
 //
-// The last 4 bytes of every block are the CRC-32C of the rest. A row that is gone takes back one of an earlier segment.
+// The last 4 bytes of every block are the CRC-32 of the rest (that of IEEE: the tables of Castagnoli's cost a
+// cold command more than its look-ups). A row that is gone takes back one of an earlier segment.
 type segment struct {
 	path     string
 	from, to plumbing.Hash
@@ -43,10 +44,8 @@ type row struct {
 const (
 	blockSize   = 4096
 	blockRows   = blockSize - 6
-	segmentMark = "jitosix1"
+	segmentMark = "jitosix2"
 )
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // errSegment is a file that is not what was written: whatever the reason, it is made anew.
 var errSegment = errors.New("damaged index")
@@ -113,7 +112,7 @@ func (s *segment) block(i int, b *[blockSize]byte) error {
 	if _, err := s.file.ReadAt(b[:], int64(i)*blockSize); err != nil {
 		return fmt.Errorf("%w: %s, block %d: %v", errSegment, filepath.Base(s.path), i, err)
 	}
-	if crc32.Checksum(b[:blockSize-4], castagnoli) != binary.BigEndian.Uint32(b[blockSize-4:]) {
+	if crc32.ChecksumIEEE(b[:blockSize-4]) != binary.BigEndian.Uint32(b[blockSize-4:]) {
 		return fmt.Errorf("%w: %s, block %d", errSegment, filepath.Base(s.path), i)
 	}
 	return nil
@@ -280,6 +279,6 @@ func (w *segmentWriter) finish(from, to plumbing.Hash, ended int64, clone string
 // sealed fills a block up and adds its checksum.
 func sealed(b []byte) []byte {
 	b = append(bytes.Clone(b), make([]byte, blockSize-len(b))...)
-	binary.BigEndian.PutUint32(b[blockSize-4:], crc32.Checksum(b[:blockSize-4], castagnoli))
+	binary.BigEndian.PutUint32(b[blockSize-4:], crc32.ChecksumIEEE(b[:blockSize-4]))
 	return b
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -81,12 +83,7 @@ func setUp(env *testscript.Env) error {
 		"MODULE="+moduleDir(),
 	)
 	// What Go jobs need of the machine: the story's home is empty, and a cold build cache costs half a minute.
-	for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOROOT", "GOPATH"} {
-		out, err := exec.Command("go", "env", name).Output()
-		if err != nil {
-			continue
-		}
-		value := strings.TrimSpace(string(out))
+	for name, value := range goEnv() {
 		env.Vars = append(env.Vars, name+"="+value)
 		if name == "GOCACHE" {
 			if err := lendGoCache(filepath.Join(home, "cache", "jitos", "tools", "go"), value); err != nil {
@@ -98,6 +95,14 @@ func setUp(env *testscript.Env) error {
 	env.Defer(func() { checkAll(env) })
 	return nil
 }
+
+// goEnv is where Go keeps things on this machine; nothing where there is no Go.
+var goEnv = sync.OnceValue(func() (vars map[string]string) {
+	if out, err := exec.Command("go", "env", "-json", "GOCACHE", "GOMODCACHE", "GOROOT", "GOPATH").Output(); err == nil {
+		_ = json.Unmarshal(out, &vars)
+	}
+	return vars
+})
 
 // moduleDir is the top of this module, for stories that build something of it.
 func moduleDir() string {

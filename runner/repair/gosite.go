@@ -9,20 +9,21 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // maxSite bounds the text that is copied for each edit of a site.
 const maxSite = 4 << 10
 
 // awkward is what cannot be copied into a branch or a closure: recover looks at its caller, a label would be there twice.
-var awkward = regexp.MustCompile(`\brecover\(|\bgoto\b|(?m)^\s*\w+:\s*$`)
+var awkward = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\brecover\(|\bgoto\b|(?m)^\s*\w+:\s*$`) })
 
 // findSite looks from the current node upwards for the first expression or statement that can choose at run time.
 func (g *goEdits) findSite() site {
 	for i := len(g.stack) - 1; i > 0; i-- {
 		n := g.stack[i]
 		start, end := g.offset(n.Pos()), g.offset(n.End())
-		if end-start > maxSite || awkward.Match(g.file.src[start:end]) {
+		if end-start > maxSite || awkward().Match(g.file.src[start:end]) {
 			return site{}
 		}
 		switch n := n.(type) {
