@@ -67,7 +67,7 @@ func script(f files) string {
 // One directory serves any sequence of jobs: each finds exactly its files, whatever the one before left, and what it leaves
 // is captured exactly.
 func TestOneDirectoryManyJobs(t *testing.T) {
-	e, m := newExecutor(t)
+	e, m := newPlain(t) // what a sandbox adds, most of the time that a job takes here, others test
 	rapid.Check(t, func(rt *rapid.T) {
 		for range rapid.IntRange(1, 4).Draw(rt, "jobs") {
 			from, to := drawFiles(rt, "from"), drawFiles(rt, "to")
@@ -144,7 +144,7 @@ func TestCaptureReadsRacyFiles(t *testing.T) {
 	}
 }
 
-// Unchanged files are not read again, neither to capture them nor for the next job.
+// Unchanged files are not read again, neither to capture them nor for the next job. What a job leaves is, to look for secrets.
 func TestUnchangedFilesAreNotRead(t *testing.T) {
 	e, m := newExecutor(t)
 	f := files{}
@@ -156,8 +156,8 @@ func TestUnchangedFilesAreNotRead(t *testing.T) {
 	tree := put(t, m, f)
 	before := m.reads
 	r := run(t, e, tree, "cat d3/f3 d4/f4; echo x > d5/f5")
-	if r.Output != "new4\n" || m.reads-before != 1 {
-		t.Errorf("output %q, %d blobs read for one changed file", r.Output, m.reads-before)
+	if r.Output != "new4\n" || m.reads-before != 2 {
+		t.Errorf("output %q, %d blobs read for one changed file and one that the job changed", r.Output, m.reads-before)
 	}
 }
 
