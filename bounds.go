@@ -107,18 +107,26 @@ func MayAnswer(by []string, actor string) bool {
 	})
 }
 
-// mayOpen checks that there is room for one more workspace.
+// MayOpen tells whether there is room for one more workspace beside those that are open. It returns nil, or an error that wraps a
+// *Denial.
+func (p Policy) MayOpen(open int) error {
+	if most := p.Quota.Workspaces; most > 0 && open >= most {
+		return Hint(&Denial{What: "one more workspace", Why: fmt.Sprintf("the policy allows %d at a time, and so many are open", most)},
+			"`jitos sws list` shows them; collapse or discard one")
+	}
+	return nil
+}
+
 func (k *Kernel) mayOpen(ctx context.Context, at Graph) error {
-	most := k.bounds().Quota.Workspaces
-	if most == 0 {
-		return nil
+	policy := k.bounds()
+	if policy.Quota.Workspaces == 0 {
+		return nil // nothing is to be counted
 	}
 	open, err := OpenProcesses(ctx, at)
-	if err != nil || len(open) < most {
+	if err != nil {
 		return err
 	}
-	return Hint(&Denial{What: "one more workspace", Why: fmt.Sprintf("the policy allows %d at a time, and so many are open", most)},
-		"`jitos sws list` shows them; collapse or discard one")
+	return policy.MayOpen(len(open))
 }
 
 // MergeRule says how files at these paths merge where both sides changed them.

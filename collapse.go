@@ -122,20 +122,14 @@ func withoutEchoes(conflicts []Conflict) []Conflict {
 }
 
 // required lists the gates that a collapse must satisfy. One without a gate still holds those that the policy wants.
-func (k *Kernel) required(ctx context.Context, at Snapshot, p ProcessView, changed []string, o CollapseOptions) ([]demand, error) {
+func (k *Kernel) required(ctx context.Context, at Snapshot, p ProcessView, changed []string, o CollapseOptions) ([]Requirement, error) {
 	task, err := Get[Task](ctx, at, p.Process.Task.Node())
 	if err != nil {
 		return nil, err
 	}
-	list := demands(task, k.bounds(), changed)
-	if !p.Process.Hand {
-		return list, nil
-	}
-	if strings.TrimSpace(o.NoGate) != "" {
-		return slices.DeleteFunc(list, func(d demand) bool { return !d.must }), nil
-	}
-	if len(list) == 0 {
-		list = []demand{{gate: DefaultGate}}
+	list := Requirements(task, k.bounds(), changed, p.Process.Hand)
+	if p.Process.Hand && strings.TrimSpace(o.NoGate) != "" {
+		list = slices.DeleteFunc(list, func(r Requirement) bool { return r.Line == 0 })
 	}
 	return list, nil
 }

@@ -111,7 +111,7 @@ func (k *Kernel) dispatchGate(ctx context.Context, p ProcessView, ws Snapshot, s
 		return Result{}, nil, "", err
 	}
 	isGoal := task.Goal != nil && HashOf(task.Goal) == HashOf(step.Gate)
-	pr, err := k.satisfy(ctx, at, p, ws.Tree(), []demand{{gate: *step.Gate, goal: isGoal}}, ws)
+	pr, err := k.satisfy(ctx, at, p, ws.Tree(), []Requirement{{GateRef: *step.Gate, Goal: isGoal}}, ws)
 	if err != nil {
 		return Result{}, nil, "", err
 	}

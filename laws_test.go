@@ -187,7 +187,7 @@ func TestWorse(t *testing.T) {
 		{"could never run", false, Evidence{Verdict: CouldNot}, Evidence{Verdict: CouldNot}, ""},
 	}
 	for _, tt := range tests {
-		got, person, err := k.worse(context.Background(), noToolchain{}, demand{goal: tt.goal}, tt.before, tt.after)
+		got, person, err := k.worse(context.Background(), noToolchain{}, Requirement{Goal: tt.goal}, tt.before, tt.after)
 		if err != nil || !strings.HasPrefix(got, tt.want) || tt.want == "" && got != "" || person != strings.HasPrefix(tt.want, "no longer run") {
 			t.Errorf("%s: %q, %v, want %q", tt.name, got, err, tt.want)
 		}

@@ -14,32 +14,35 @@ func (e Evidence) Name() string {
 	return DerivedName(e.Gate, e.Definition, string(e.Tree), e.Env)
 }
 
-// demand is a gate that a collapse must satisfy.
-type demand struct {
-	gate GateRef
-	goal bool // it must pass; otherwise it must not get worse
-	must bool // the policy wants it: nobody collapses without
+// Requirement is a gate that a collapse must satisfy.
+type Requirement struct {
+	GateRef
+	Goal bool `json:"goal"` // it must pass; otherwise it must not get worse
+	Line int  `json:"line"` // of the policy that wants it, so that nobody collapses without; 0: the task's
 }
 
-// demands lists what a collapse of the task needs that changes these paths: its goal, the gates that it must keep, and the
-// policy's.
-func demands(task Task, policy Policy, changed []string) []demand {
-	var list []demand
+// Requirements lists what a collapse of a task needs that changes these paths: its goal, the gates that it must keep, and the
+// policy's. A workspace made by hand for which nobody names one needs DefaultGate.
+func Requirements(task Task, policy Policy, changed []string, hand bool) []Requirement {
+	var list []Requirement
 	if task.Goal != nil {
-		list = append(list, demand{gate: *task.Goal, goal: true})
+		list = append(list, Requirement{GateRef: *task.Goal, Goal: true})
 	}
-	add := func(g GateRef, must bool) {
-		i := slices.IndexFunc(list, func(d demand) bool { return HashOf(d.gate) == HashOf(g) })
+	add := func(g GateRef, line int) {
+		i := slices.IndexFunc(list, func(r Requirement) bool { return HashOf(r.GateRef) == HashOf(g) })
 		if i < 0 {
-			list, i = append(list, demand{gate: g}), len(list)
+			list, i = append(list, Requirement{GateRef: g}), len(list)
 		}
-		list[i].must = list[i].must || must
+		list[i].Line = max(list[i].Line, line)
 	}
 	for _, g := range task.Gates {
-		add(g, false)
+		add(g, 0)
 	}
 	for _, rule := range policy.GatesFor(changed) {
-		add(rule.GateRef, true)
+		add(rule.GateRef, rule.Line)
+	}
+	if hand && len(list) == 0 {
+		add(DefaultGate, 0)
 	}
 	return list
 }
@@ -169,10 +172,10 @@ type proof struct {
 
 // satisfy proves a tree against every demand on a process. at resolves gates and knows evidence. It runs each gate on the
 // snapshot as well, where that was not done before: what was red already, and which tests ran, decides what "worse" means.
-func (k *Kernel) satisfy(ctx context.Context, at Snapshot, p ProcessView, tree TreeID, list []demand, known ...Graph) (proof, error) {
+func (k *Kernel) satisfy(ctx context.Context, at Snapshot, p ProcessView, tree TreeID, list []Requirement, known ...Graph) (proof, error) {
 	var pr proof
 	for _, d := range list {
-		after, _, err := k.prove(ctx, at, p, tree, d.gate, known...)
+		after, _, err := k.prove(ctx, at, p, tree, d.GateRef, known...)
 		if err != nil {
 			return pr, err
 		}
@@ -182,13 +185,13 @@ func (k *Kernel) satisfy(ctx context.Context, at Snapshot, p ProcessView, tree T
 		case after.Verdict == Pass && p.Process.Hand:
 		case after.Verdict == CouldNot && p.Process.Hand:
 			reason = "could not run: " + after.Reason + "; say --no-gate and why to merge without it"
-			if d.must {
+			if d.Line > 0 {
 				reason = "could not run: " + after.Reason + "; the policy wants it"
 			}
-		case d.goal && after.Verdict != Pass:
+		case d.Goal && after.Verdict != Pass:
 			reason = failing(after)
 		default:
-			before, _, err := k.prove(ctx, at, p, p.Process.Tree, d.gate, append(known, evidenceGraph(pr.evidence))...)
+			before, _, err := k.prove(ctx, at, p, p.Process.Tree, d.GateRef, append(known, evidenceGraph(pr.evidence))...)
 			if err != nil {
 				return pr, err
 			}
@@ -198,8 +201,8 @@ func (k *Kernel) satisfy(ctx context.Context, at Snapshot, p ProcessView, tree T
 				return pr, err
 			}
 			if person {
-				q := question(p, AskTests, d.gate.words()+": "+reason, tree)
-				q.By = k.bounds().approvers(d.gate.words())
+				q := question(p, AskTests, d.words()+": "+reason, tree)
+				q.By = k.bounds().approvers(d.words())
 				pr.open = append(pr.open, q)
 				reason = ""
 			}
@@ -209,7 +212,7 @@ func (k *Kernel) satisfy(ctx context.Context, at Snapshot, p ProcessView, tree T
 			if after.Verdict == CouldNot {
 				kind = "could-not-run"
 			}
-			pr.missed = &jobFailed{step: d.gate.words(), kind: kind, reason: reason}
+			pr.missed = &jobFailed{step: d.words(), kind: kind, reason: reason}
 			return pr, nil
 		}
 	}
@@ -219,8 +222,8 @@ func (k *Kernel) satisfy(ctx context.Context, at Snapshot, p ProcessView, tree T
 // worse compares a gate's verdicts before and after an attempt, and returns in words what the attempt made worse, "" for
 // nothing. A test that ran before must run again. Where tests were red and turning them green is the goal, the attempt may
 // not have touched a test file. The bool tells that a person may let it through: only people decide that a test was wrong.
-func (k *Kernel) worse(ctx context.Context, at Snapshot, d demand, before, after Evidence) (string, bool, error) {
-	if before.Verdict == CouldNot && !d.goal {
+func (k *Kernel) worse(ctx context.Context, at Snapshot, d Requirement, before, after Evidence) (string, bool, error) {
+	if before.Verdict == CouldNot && !d.Goal {
 		return "", false, nil // nothing was known, so nothing got worse
 	}
 	if after.Verdict == CouldNot {
@@ -245,7 +248,7 @@ func (k *Kernel) worse(ctx context.Context, at Snapshot, d demand, before, after
 	if gone := minus(append(slices.Clone(b.Passed), b.Failed...), append(slices.Clone(a.Passed), a.Failed...)); len(gone) > 0 {
 		return "no longer run: " + few(gone) + "; a test may be removed or skipped by a person only", true, nil
 	}
-	if d.goal && before.Verdict == Fail && after.Report != nil {
+	if d.Goal && before.Verdict == Fail && after.Report != nil {
 		edited, err := k.editedTests(ctx, at, before.Tree, after.Tree)
 		if err != nil || len(edited) == 0 {
 			return "", false, err

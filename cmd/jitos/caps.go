@@ -1,13 +1,11 @@
 package main
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/jitos/jitos"
-	"github.com/jitos/jitos/methods"
 )
 
 func capsCommand(a *app) *cli.Command {
@@ -64,11 +62,7 @@ func (a *app) capsShow(c *cli.Context) error {
 		a.ui.printf("  grant  %s\n", clean(g))
 	}
 	for _, g := range card.Gates {
-		name := g.Gate
-		if name == "" {
-			name = g.Run
-		}
-		a.ui.printf("  gate   %s\n", line(name))
+		a.ui.printf("  gate   %s\n", gateName(g.GateRef))
 	}
 	a.ui.printf("  quota  %s and %d s of jobs for each process; open ones may be discarded after %d h\n",
 		plural(card.Quota.Jobs, "job"), card.Quota.Seconds, card.Quota.TTL)
@@ -83,20 +77,6 @@ type policyCard struct {
 	Grants  []string         `json:"grants"`
 	Gates   []jitos.GateRule `json:"gates"`
 	Quota   jitos.Quota      `json:"quota"`
-}
-
-// policyAt is the policy at a snapshot, and the hash of its file, "" for the default.
-func policyAt(ctx context.Context, at jitos.Snapshot) (jitos.Policy, string, error) {
-	files, err := at.Fabric(ctx)
-	if err != nil {
-		return jitos.Policy{}, "", err
-	}
-	raw, ok := files["policy.yaml"]
-	if !ok {
-		return jitos.DefaultPolicy(), "", nil
-	}
-	policy, err := methods.LoadPolicy(raw)
-	return policy, methods.Origin(raw), err
 }
 
 func (a *app) capsExplain(c *cli.Context) error {

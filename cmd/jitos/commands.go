@@ -47,6 +47,7 @@ func (a *app) commands() []*cli.Command {
 		methodCommand(a),
 		workerCommand(a),
 		capsCommand(a),
+		policyCommand(a),
 		allowCommand(a),
 		secretCommand(a),
 		gcCommand(a),
