@@ -22,6 +22,7 @@
 //	sync.go      absorb: the user's branch comes in; land.go: it goes out
 //	reconcile.go two lines of one fabric become one again; resubmit.go: how each rewrite does; reopen.go: what stays open
 //	takeover.go  an attempt that was opened in another clone goes on here
+//	retire.go    months of the archive that are kept no longer
 //	heal.go      what a crash or plain git left halfway
 //	recheck.go   settled actions run again; verify.go: deterministic rules; why.go: from a change back to its intent
 //	rewrite.go   Apply: what each rule may write, and what must be there before it
@@ -85,6 +86,7 @@ const (
 	KindToolchain  = "toolchain"  // Toolchain: what the files are recognised as
 	KindQuestion   = "question"   // Question: what only a person can decide
 	KindAnswer     = "answer"     // Answer, named as its question
+	KindRetired    = "retired"    // Retired, named as its month
 )
 
 // Labels of the edges that the kernel writes, each stored under the node that came first in time.
@@ -211,6 +213,7 @@ const (
 	RuleBatch    = "batch"     // k: a job tried something on many file trees
 	RuleAsk      = "ask"       // k: an attempt waits for a person
 	RuleAnswer   = "answer"    // k: a person has decided
+	RuleRetire   = "retire"    // k: months of the archive are dropped
 	RuleCompile  = "compile"   // in an SWS: a plan becomes a DAG of jobs
 	RuleClaim    = "claim"     // in an SWS: jobs are about to run
 	RuleSettle   = "settle"    // in an SWS: the result of one claim
@@ -588,6 +591,13 @@ const (
 	Approved Decision = "approved"
 	Rejected Decision = "rejected"
 )
+
+// Retired is a month of the archive that the policy kept no longer: it was dropped, and is never fetched or pushed again.
+type Retired struct {
+	Month   string   `json:"month"` // "2024-05"
+	Tip     CommitID `json:"tip"`
+	Entries int      `json:"entries"` // workspaces that were given up, and batches of probes
+}
 
 // Sync is where the system line and the user's branch last met.
 type Sync struct {

@@ -17,7 +17,7 @@ var storedTypes = map[string]any{
 	KindJob: Job{}, KindClaim: Claim{}, KindSettlement: Settlement{}, KindEvidence: Evidence{}, KindFinding: Finding{},
 	KindConflict: Conflict{}, KindAttempt: Attempt{}, KindCollapse: Collapse{}, KindSync: Sync{}, KindToolchain: Toolchain{},
 	KindAction: SettledAction{}, KindProbe: Probe{}, KindBatch: Batch{},
-	KindQuestion: Question{}, KindAnswer: Answer{},
+	KindQuestion: Question{}, KindAnswer: Answer{}, KindRetired: Retired{},
 }
 
 func TestEveryKindHasAType(t *testing.T) {

@@ -29,6 +29,7 @@ type Policy struct {
 
 // Retention is how long things are kept. Zero fields: for ever.
 type Retention struct {
+	Archive   int `json:"archive_months,omitempty"`  // before the present one, of attempts that were given up
 	Questions int `json:"questions_hours,omitempty"` // until a question that nobody answered counts as rejected
 }
 

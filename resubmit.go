@@ -109,7 +109,18 @@ func (r *reconciliation) fact(ctx context.Context, c Commit) error {
 	if over, err := r.over(ctx, c); over || err != nil {
 		return err
 	}
-	merged, conflicts, err := r.k.Merger.Merge(ctx, before, r.at, own)
+	if c.Record.Rule == RuleMethod {
+		if refused, err := r.k.refused(ctx, r.at, c); err != nil {
+			return err
+		} else if refused != nil {
+			return r.leave(c, "%v", refused)
+		}
+	}
+	merger, err := r.k.merger(ctx, r.at)
+	if err != nil {
+		return err
+	}
+	merged, conflicts, err := merger.Merge(ctx, before, r.at, own)
 	if err != nil {
 		return err
 	}
@@ -187,7 +198,7 @@ func (r *reconciliation) follow(ctx context.Context, c Commit) error {
 	} else if err != nil {
 		return err
 	}
-	tree, conflicts, err := k.Merger.Files(ctx, old.Tree, r.at.Tree(), next.Tree)
+	tree, conflicts, err := k.mergeFiles(ctx, r.at, old.Tree, r.at.Tree(), next.Tree)
 	if errors.Is(err, ErrNotFound) && (old.Dirty || next.Dirty) {
 		return r.leave(c, "uncommitted files that it was made from are not kept")
 	}

@@ -35,6 +35,7 @@ var rules = map[string]rule{
 	RuleBatch:    {1, true, []string{KindBatch}, false},
 	RuleAsk:      {1, true, []string{KindQuestion, KindEvidence}, false},
 	RuleAnswer:   {1, true, []string{KindQuestion, KindAnswer}, false},
+	RuleRetire:   {1, true, []string{KindRetired}, false},
 	RuleCompile:  {1, false, []string{KindJob}, false},
 	RuleClaim:    {1, false, []string{KindClaim}, false},
 	RuleSettle:   {1, false, []string{KindSettlement, KindFinding, KindEvidence, KindAction, "*"}, false},
@@ -52,7 +53,7 @@ func IsSystemRule(name string) bool { return rules[name].system }
 
 var kernelKinds = []string{KindTask, KindWithdrawal, KindPlanning, KindSlap, KindProcess, KindJob, KindClaim, KindSettlement,
 	KindEvidence, KindFinding, KindConflict, KindAttempt, KindCollapse, KindAction, KindProbe, KindBatch, KindSync, KindToolchain,
-	KindQuestion, KindAnswer}
+	KindQuestion, KindAnswer, KindRetired}
 
 // IsKernelKind tells whether only the kernel writes nodes of a kind.
 func IsKernelKind(kind string) bool { return slices.Contains(kernelKinds, kind) }

@@ -11,7 +11,7 @@ import (
 
 // Rerun runs the deterministic rule of a commit again on what it was given, and compares: the planner on the first parent
 // (plan, and the repair of one), the DAG of a plan (compile), the three-way merges of a workspace or of the user's files (collapse, absorb),
-// and what the policy says of who changes it (method). It tells whether there was something to run: a rule of another version, another planner or library, a plan that a person
+// and what the policy says of who changes it and what is kept (method, retire). It tells whether there was something to run: a rule of another version, another planner or library, a plan that a person
 // wrote and every other rule are not run. An error that Is ErrCorrupt says that the commit is not what the rule gives.
 //
 // A store's own replay shows that a commit holds what its record says; this shows that the record is right.
@@ -41,6 +41,8 @@ func (k *Kernel) Rerun(ctx context.Context, c Commit) (ran bool, err error) {
 		ran, err = k.rerunCollapse(ctx, before, after)
 	case RuleAbsorb:
 		ran, err = k.rerunAbsorb(ctx, before, after)
+	case RuleRetire:
+		ran, err = k.rerunRetire(ctx, before, after)
 	case RuleMethod:
 		ran, err = k.rerunMethod(ctx, before, after)
 	}
@@ -250,21 +252,29 @@ func proven(ctx context.Context, after Snapshot) error {
 
 // rerunMethod checks that the policy, as it was before, let the actor change what he did.
 func (k *Kernel) rerunMethod(ctx context.Context, before, after Snapshot) (bool, error) {
-	policy, err := k.policyAt(ctx, before)
-	if err != nil {
-		return false, err
+	refused, err := k.refused(ctx, before, after.Commit())
+	if err == nil && refused != nil {
+		err = fmt.Errorf("%w: %v", ErrCorrupt, refused)
 	}
-	r := after.Commit().Record
-	for _, item := range append(slices.Sorted(maps.Keys(r.Set)), r.Drop...) {
+	return true, err
+}
+
+// refused says why the policy of a snapshot does not let a commit change the fabric's own files as it does, nil where it does.
+func (k *Kernel) refused(ctx context.Context, at Snapshot, c Commit) (refused, err error) {
+	policy, err := k.policyAt(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	for _, item := range append(slices.Sorted(maps.Keys(c.Record.Set)), c.Record.Drop...) {
 		p, err := item.Parse()
 		if err != nil {
-			return true, err
+			return nil, err
 		}
-		if err := policy.MayChange(p.File, r.Actor); err != nil {
-			return true, fmt.Errorf("%w: %v", ErrCorrupt, err)
+		if refused := policy.MayChange(p.File, c.Record.Actor); refused != nil {
+			return refused, nil
 		}
 	}
-	return true, nil
+	return nil, nil
 }
 
 func (k *Kernel) rerunAbsorb(ctx context.Context, before, after Snapshot) (bool, error) {

@@ -23,7 +23,8 @@ import (
 //	- {paths: ["**/package.json"], by: json}                by key; as well: yaml, union (lines of both), refuse, lines
 //	quota: {jobs: 200, seconds: 14400, ttl_hours: 336,      of each process; absent or 0: as in jitos.DefaultPolicy
 //	        jobs_at_once: 4, open_workspaces: 20}           of all together; absent or 0: not bounded
-//	retention: {questions_hours: 72}                        until a question expires; absent or 0: with its process (ttl_hours)
+//	retention: {archive_months: 6,                          before the present one, then gc drops them; absent or 0: all are kept
+//	            questions_hours: 72}                        until a question expires; absent or 0: with its process (ttl_hours)
 //
 // Paths are patterns of jitos.MatchPath, relative to the top. Unknown and duplicate keys, and patterns that could match
 // nothing, are refused with their lines and columns; the error is a *LoadError. A command in it has the file's hash as its origin:
@@ -79,7 +80,8 @@ func (r *reader) policy(o *object, p *jitos.Policy) {
 		}
 	}
 	if n := o.keys["retention"]; n != nil {
-		if q := r.object(n, "retention", "questions_hours"); q != nil {
+		if q := r.object(n, "retention", "archive_months", "questions_hours"); q != nil {
+			p.Retention.Archive = q.number("archive_months", 0, 1200)
 			p.Retention.Questions = q.number("questions_hours", 0, most)
 		}
 	}

@@ -14,7 +14,7 @@ func TestLoadPolicy(t *testing.T) {
 	}
 	raw := []byte("grants: [\"exec:go\"]\ngates:\n- gate: tests-pass\n  args: {pkg: sub}\n- {run: make lint, paths: src/**}\n" +
 		"approvals:\n- {paths: [.jitos/**], by: ['*@example.org']}\n- {gates: [tests-pass], by: [Ada], why: tests are promises}\n" +
-		"quota: {jobs: 3, jobs_at_once: 2, open_workspaces: 4}\nretention: {questions_hours: 5}\nmerge: [{paths: package.json, by: json}]\n")
+		"quota: {jobs: 3, jobs_at_once: 2, open_workspaces: 4}\nretention: {questions_hours: 5, archive_months: 6}\nmerge: [{paths: package.json, by: json}]\n")
 	p, err := LoadPolicy(raw)
 	if err != nil {
 		t.Fatal(err)
@@ -26,7 +26,7 @@ func TestLoadPolicy(t *testing.T) {
 	want.Approvals = []jitos.Approval{{Paths: []string{".jitos/**"}, By: []string{"*@example.org"}, Line: 7},
 		{Gates: []string{"tests-pass"}, By: []string{"Ada"}, Why: "tests are promises", Line: 8}}
 	want.Quota.Jobs, want.Quota.AtOnce, want.Quota.Workspaces = 3, 2, 4
-	want.Retention.Questions = 5
+	want.Retention = jitos.Retention{Archive: 6, Questions: 5}
 	want.Merge = []jitos.MergeRule{{Paths: []string{"package.json"}, By: jitos.ByJSON, Line: 11}}
 	want.Lines = map[string]int{"grants": 1, "quota": 9, "retention": 10}
 	if !reflect.DeepEqual(p, want) {

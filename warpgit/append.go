@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -46,6 +47,9 @@ func (s *Store) append(ctx context.Context, ref jitos.Ref, old, parent jitos.Com
 	if err := s.expect(string(ref), oldID); err != nil {
 		return nil, err
 	}
+	if len(rewrites) == 0 && strings.HasPrefix(string(ref), jitos.ArchivePrefix) {
+		return nil, s.moveMonth(ctx, string(ref), oldID, parent)
+	}
 	t, err := s.tipAt(ctx, parent, len(rewrites) == 0)
 	if err != nil {
 		return nil, err
@@ -62,6 +66,22 @@ func (s *Store) append(ctx context.Context, ref jitos.Ref, old, parent jitos.Com
 		s.index.wrote(ctx, line.parent, append(line.rewrites, rewrites...), append(line.ids, c.ids...))
 	}
 	return c.ids, nil
+}
+
+// moveMonth moves a month of the archive to one of its commits, which have no files and so are no WARP.
+func (s *Store) moveMonth(ctx context.Context, ref string, old plumbing.Hash, tip jitos.CommitID) error {
+	id, err := parseID(tip)
+	if err != nil {
+		return err
+	}
+	c, err := s.Objects.Commit(ctx, id)
+	if err != nil {
+		return err
+	}
+	if c.TreeHash != EmptyTree {
+		return fmt.Errorf("%s: %w: a month of the archive has no files", tip, jitos.ErrInvalid)
+	}
+	return s.publish(ctx, ref, old, id, nil, id)
 }
 
 // stagedLine is what one Stage put on a parent: the index is told of it when a ref leads there.

@@ -15,8 +15,8 @@ import (
 	"github.com/jitos/jitos"
 )
 
-// Fetch brings refs of the fabric of a remote, by their full names there or by patterns ("refs/heads/jitos/sws/*"), and
-// remembers where they stand; Remembered tells it later. No local ref of the fabric moves. What comes is looked at in
+// Fetch brings refs of the fabric of a remote, by their full names there or by patterns ("refs/heads/jitos/sws/*"), but
+// for those that are named after a "^", and remembers where they stand; Remembered tells it later. No local ref of the fabric moves. What comes is looked at in
 // quarantine first: each new object (see inspection), and each new commit of a line must replay (see Verify) and belong to the
 // fabric that is here, if one is. Otherwise nothing was taken, and the error Is jitos.ErrCorrupt, jitos.ErrDenied for more than
 // the limits let in, jitos.ErrConflict for another fabric, or a *RewoundError where the remote was moved back. The list holds
@@ -31,7 +31,7 @@ func (r *Repo) Fetch(ctx context.Context, remote string, sources ...string) ([]R
 
 func (r *Repo) fetch(ctx context.Context, remote string, sources []string) ([]RemoteRef, error) {
 	for _, s := range sources {
-		if !strings.HasPrefix(s, fabricPrefixes[0]) {
+		if !strings.HasPrefix(strings.TrimPrefix(s, "^"), fabricPrefixes[0]) {
 			return nil, fmt.Errorf("%s: %w: not a ref of a fabric", s, jitos.ErrInvalid)
 		}
 	}
@@ -106,6 +106,10 @@ func (r *Repo) fetchInto(ctx context.Context, q *quarantine, remote string, sour
 	args := []string{"-c", "fetch.unpackLimit=1", "-c", "transfer.unpackLimit=1", "fetch", "-q", "--no-tags", "--no-write-fetch-head",
 		"--recurse-submodules=no", "--refmap=", "--", remote}
 	for _, s := range sources {
+		if strings.HasPrefix(s, "^") {
+			args = append(args, s)
+			continue
+		}
 		args = append(args, "+"+s+":"+s)
 	}
 	watched, end := q.watch(ctx, bounds)

@@ -105,7 +105,7 @@ func (a *app) fetch(c *cli.Context) error {
 // fetchFrom fetches, and moves the local branches forward: the system line first, since a workspace rests on it.
 func (a *app) fetchFrom(ctx context.Context, f *fabric, remote string, more ...string) (fetched, error) {
 	done := fetched{Remote: remote, Moved: []moved{}, Kept: []string{}, NotAllowed: []definition{}}
-	refs, err := f.repo.Fetch(ctx, remote, append([]string{string(jitos.SystemRef), jitos.SWSPrefix + "*"}, more...)...)
+	refs, err := f.repo.Fetch(ctx, remote, string(jitos.SystemRef), jitos.SWSPrefix+"*")
 	if errors.Is(err, jitos.ErrNotFound) {
 		err = jitos.Hint(err, "either there is no such remote, or it has no fabric: `jitos push` shares one")
 	}
@@ -127,6 +127,13 @@ func (a *app) fetchFrom(ctx context.Context, f *fabric, remote string, more ...s
 			}
 		}
 	}
+	if len(more) > 0 { // when the line tells which months were dropped
+		kept, err := f.fetchArchive(ctx, remote, more)
+		if err != nil {
+			return done, err
+		}
+		refs = append(refs, kept...)
+	}
 	for _, ref := range refs {
 		if ref.Ref != jitos.SystemRef && ref.New != "" {
 			if err := f.forward(ctx, ref, &done); err != nil {
@@ -138,6 +145,22 @@ func (a *app) fetchFrom(ctx context.Context, f *fabric, remote string, more ...s
 		return done, err
 	}
 	return done, f.listNotAllowed(ctx, &done)
+}
+
+// fetchArchive fetches the archive but for the months that the fabric has dropped.
+func (f *fabric) fetchArchive(ctx context.Context, remote string, sources []string) ([]warpgit.RemoteRef, error) {
+	at, err := f.kernel.System(ctx)
+	if err != nil {
+		return nil, err
+	}
+	gone, err := jitos.RetiredMonths(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	for _, month := range sortedKeys(gone) {
+		sources = append(sources, "^"+jitos.ArchivePrefix+month)
+	}
+	return f.repo.Fetch(ctx, remote, sources...)
 }
 
 func (f *fabric) adoptSystem(ctx context.Context, remote string, tip jitos.CommitID, done *fetched) error {

@@ -25,7 +25,7 @@ func policyCommand(a *app) *cli.Command {
               [{gates: [tests-pass], by: [Ada]}]        and who may let through that tests were removed or edited
   merge:      [{paths: ["**/*.json"], by: json}]        json, yaml (by key), union, refuse, lines
   quota:      {jobs, seconds, ttl_hours, jobs_at_once, open_workspaces}
-  retention:  {questions_hours}`,
+  retention:  {archive_months, questions_hours}`,
 		Subcommands: []*cli.Command{{
 			Name:  "show",
 			Usage: "show the policy, rule by rule, with their lines",
@@ -106,6 +106,9 @@ func policyLines(p jitos.Policy) []policyLine {
 	}
 	if q.Workspaces > 0 {
 		list = append(list, policyLine{p.Lines["quota"], "quota", plural(q.Workspaces, "workspace") + " open at a time"})
+	}
+	if n := p.Retention.Archive; n > 0 {
+		list = append(list, policyLine{p.Lines["retention"], "retention", fmt.Sprintf("`jitos gc` drops the archive but for the last %s", plural(n, "month"))})
 	}
 	if h := p.Retention.Questions; h > 0 {
 		list = append(list, policyLine{p.Lines["retention"], "retention", fmt.Sprintf("a question expires after %d h", h)})

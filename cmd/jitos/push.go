@@ -58,12 +58,11 @@ func (a *app) push(c *cli.Context) error {
 		refs = append(refs, string(workspaceRef(w.Name)))
 	}
 	if c.Bool("archive") {
-		for at, err := range f.store.Refs(ctx, jitos.ArchivePrefix) {
-			if err != nil {
-				return err
-			}
-			refs = append(refs, string(at.Ref))
+		months, err := f.keptMonths(ctx)
+		if err != nil {
+			return err
 		}
+		refs = append(refs, months...)
 	}
 	known, err := f.repo.Remembered(remote)
 	if err != nil {
@@ -96,6 +95,28 @@ func (a *app) push(c *cli.Context) error {
 	}
 	a.ui.printf("pushed %s to %s\n", clean(strings.Join(short, ", ")), clean(remote))
 	return nil
+}
+
+// keptMonths are the refs of the archive, but for months that the fabric has dropped.
+func (f *fabric) keptMonths(ctx context.Context) ([]string, error) {
+	system, err := f.kernel.System(ctx)
+	if err != nil {
+		return nil, err
+	}
+	gone, err := jitos.RetiredMonths(ctx, system)
+	if err != nil {
+		return nil, err
+	}
+	var refs []string
+	for at, err := range f.store.Refs(ctx, jitos.ArchivePrefix) {
+		if err != nil {
+			return nil, err
+		}
+		if !gone[strings.TrimPrefix(string(at.Ref), jitos.ArchivePrefix)] {
+			refs = append(refs, string(at.Ref))
+		}
+	}
+	return refs, nil
 }
 
 func (a *app) sayFirstPush(remote string) {
