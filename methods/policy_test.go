@@ -50,7 +50,7 @@ func TestLoadPolicy(t *testing.T) {
 		"approvals: [{gates: [a]}]":               "approval: anybody may let a gate's findings through already",
 		"approvals: [{paths: [a], by: ['[a']}]":   `1:31: by: "[a" is no pattern`,
 		"grants: [net, 'fs.write:/a']":            `1:15: grants: "/a" starts at the root`,
-		"merge: [{paths: ['*.json'], by: jsn}]":   `1:32: by: unknown value "jsn": did you mean "json"?`,
+		"merge: [{paths: ['*.json'], by: jsn}]":   `1:33: by: unknown value "jsn": did you mean "json"?`,
 		"merge: [{by: json}]":                     "1:9: merge: of which paths",
 		"retention: {archive: 1}":                 `retention: unknown key "archive"`,
 		"grants: [net]\n---\ngates: []":           "policy.yaml:3:1: policy: more than one document",
