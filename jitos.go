@@ -437,7 +437,17 @@ type Settlement struct {
 	Report    *Report           `json:"report,omitempty"`
 	Millis    int64             `json:"millis"`
 	From      string            `json:"from,omitempty"`        // the settlement or evidence whose result was reused
+	Net       []NetUse          `json:"net,omitempty"`         // where it was, of a job that needs net:HOST:PORT
 	Open      string            `json:"unsandboxed,omitempty"` // it ran without a sandbox, as the user allowed: what was missing
+}
+
+// NetUse is what a job did with one destination, "host:port".
+type NetUse struct {
+	To          string `json:"to"`
+	Connections int    `json:"connections,omitempty"`
+	Sent        int64  `json:"sent,omitempty"` // bytes
+	Received    int64  `json:"received,omitempty"`
+	Refused     int    `json:"refused,omitempty"` // connections that it had no right to
 }
 
 // SettledAction says that an action gave a result: who settled it, its edges tell. Equal actions have equal nodes.
@@ -747,6 +757,7 @@ type Result struct {
 	Findings  []Finding
 	Report    *Report
 	Took      time.Duration
+	Net       []NetUse
 	Open      string // it ran without a sandbox: what was missing
 }
 

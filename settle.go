@@ -74,7 +74,7 @@ func (k *Kernel) tellSettled(ctx context.Context, p ProcessView, done []outcome,
 func (k *Kernel) settlement(ctx context.Context, p ProcessView, ws Snapshot, tree TreeID, o outcome) (Rewrite, error) {
 	r := o.result
 	s := Settlement{Claim: o.claim, Job: o.job.id, Exit: r.Exit, Verdict: r.Verdict, Reason: r.Reason, Output: r.Output,
-		Artifacts: r.Artifacts, Report: r.Report, Millis: r.Took.Milliseconds(), From: o.from, Open: r.Open}
+		Artifacts: r.Artifacts, Report: r.Report, Millis: r.Took.Milliseconds(), From: o.from, Net: r.Net, Open: r.Open}
 	if o.proof != nil { // told once, by the evidence
 		s.Output, s.Report = "", nil
 	}

@@ -63,7 +63,6 @@ func (c command) run(ctx context.Context) (ended, error) {
 	}
 	cmd := exec.Command(c.argv[0], c.argv[1:]...)
 	cmd.Dir = c.place.tree()
-	cmd.Env = environList(baseEnviron(c.place), lentTo(ctx).vars, c.vars)
 	job, readers, err := c.start(ctx, cmd)
 	if err != nil {
 		if errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
@@ -111,7 +110,11 @@ func (c command) begin(ctx context.Context, cmd *exec.Cmd) (job, error) {
 	if err != nil {
 		return nil, err
 	}
-	files := lentTo(ctx).files
+	files, gate := lentTo(ctx).files, lentTo(ctx).gate
+	if spec == nil || !spec.Proxy {
+		gate = nil // without a sandbox the network is open
+	}
+	cmd.Env = environList(baseEnviron(c.place), lentTo(ctx).vars, c.vars, gate.vars())
 	if len(files) > 0 && (spec == nil || spec.Bare) {
 		return nil, errors.New("a secret is lent as a file only to a job in a sandbox")
 	}
@@ -133,7 +136,14 @@ func (c command) begin(ctx context.Context, cmd *exec.Cmd) (job, error) {
 	if err != nil {
 		return nil, err
 	}
-	boxed := &boxed{r}
+	boxed := &boxed{r: r}
+	if r.Listener != nil {
+		if boxed.closeGate, err = gate.answer(r.Listener); err != nil {
+			r.Kill()
+			_, _ = r.Wait()
+			return nil, err
+		}
+	}
 	if spec.Bare {
 		return &family{place: c.place, leader: r.Pid(), reap: boxed.wait}, nil
 	}
@@ -141,12 +151,18 @@ func (c command) begin(ctx context.Context, cmd *exec.Cmd) (job, error) {
 }
 
 // boxed is a job in a sandbox: its processes end with the first, so nobody has to be looked for.
-type boxed struct{ r *sandbox.Running }
+type boxed struct {
+	r         *sandbox.Running
+	closeGate func() // nil where there is none
+}
 
 func (b *boxed) stop() { b.r.Stop() }
 func (b *boxed) kill() { b.r.Kill() }
 func (b *boxed) wait() (ended, error) {
 	end, err := b.r.Wait()
+	if b.closeGate != nil {
+		b.closeGate()
+	}
 	return ended{exit: end.Exit, signal: syscall.Signal(end.Signal), limit: end.Limit}, err
 }
 

@@ -126,7 +126,11 @@ func (e *Executor) confine(ctx context.Context, p place, step jitos.Step, loans 
 	s.Bare, s.Userns = false, how == "userns"
 	s.System = sandbox.System()
 	s.Hide = e.private(cache)
-	s.HostNet = needsNet(step)
+	reach, whole, err := destinations(step)
+	if err != nil {
+		return "", done, err
+	}
+	s.HostNet, s.Proxy = whole, !whole && len(reach) > 0
 	s.Limits = sandbox.Limits{Processes: maxProcesses, Memory: memoryBound(), File: maxWritten, Files: maxOpen}
 	tools, err := e.tools(ctx, step.Chain)
 	if err != nil {
@@ -303,7 +307,7 @@ func (e *Executor) share(ctx context.Context, s *sandbox.Spec, cache string, sha
 		if err := errors.Join(os.MkdirAll(upper, 0o700), os.MkdirAll(work, 0o700)); err != nil {
 			return done, fmt.Errorf("lend %s: %w", dir, err)
 		}
-		if !s.HostNet {
+		if !s.HostNet && !s.Proxy {
 			s.Lay = append(s.Lay, sandbox.Overlay{On: dir, Lower: []string{upper, dir}})
 			continue
 		}

@@ -84,13 +84,14 @@ type fileless interface{ Fileless() }
 // After ctx ended every process of the job is dead and the error is the context's.
 func (e *Executor) Execute(ctx context.Context, action jitos.Action, host jitos.Host) (jitos.Result, error) {
 	start := time.Now()
-	secrets, err := e.lendSecrets(action.Step)
+	lent, err := e.lend(action.Step)
 	if err != nil {
 		return unlent(action, err, time.Since(start))
 	}
-	ctx = context.WithValue(ctx, secretsKey{}, secrets)
+	ctx = context.WithValue(ctx, lentKey{}, lent)
 	r, err := e.execute(ctx, action, host)
 	if err == nil {
+		lent.gate.tell(&r)
 		r, err = e.withoutSecrets(ctx, action, r, host)
 	}
 	if ctx.Err() != nil {

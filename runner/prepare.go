@@ -250,6 +250,7 @@ func (e *Executor) prepared(ctx context.Context, t methods.Toolchain, how method
 
 // prepare runs the preparation in a directory of its own and moves what it made to its place in the cache.
 func (e *Executor) prepare(ctx context.Context, t methods.Toolchain, how methods.Prepare, from *manifest, to string) (prepared, string, error) {
+	ctx = context.WithValue(ctx, lentKey{}, lent{}) // it runs what others wrote: nothing of the job's
 	s, err := e.take(from.tree)
 	if err != nil {
 		return prepared{}, "", err

@@ -4,11 +4,12 @@ package sandbox
 
 import (
 	"context"
+	"os"
 	"os/exec"
 )
 
 // Running is a process in its sandbox; here there is none.
-type Running struct{}
+type Running struct{ Listener *os.File }
 
 // Start fails: see ErrUnsupported.
 func Start(Spec, *exec.Cmd) (*Running, error) { return nil, ErrUnsupported }

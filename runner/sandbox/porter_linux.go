@@ -57,7 +57,7 @@ func (p *porter) run() error {
 		layer Layers
 		do    func(*Spec) error
 	}{
-		{Uts, rename}, {Net, loopback}, {Mount, newRoot}, {Descriptors, forget}, {Limit, limit}, {Capabilities, drop},
+		{Uts, rename}, {Net, loopback}, {Net, handOut}, {Mount, newRoot}, {Descriptors, forget}, {Limit, limit}, {Capabilities, drop},
 		{Landlock, restrict}, {Seccomp, filter},
 	} {
 		if without.has(step.layer) {

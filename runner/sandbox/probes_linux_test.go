@@ -181,6 +181,9 @@ var probes = []probe{
 		return unix.Mknod(filepath.Join(o.In, "disk"), unix.S_IFBLK|0o600, int(unix.Mkdev(254, 0)))
 	}},
 	{name: "connect by TCP", try: func(o outside) error { return dial("tcp", o.TCP) }},
+	{name: "connect to an address of the world", try: func(o outside) error { return dial("tcp", "93.184.216.34:80") }},
+	{name: "connect to the metadata of a cloud", try: func(o outside) error { return dial("tcp", "169.254.169.254:80") }},
+	{name: "ask a name server", try: func(o outside) error { _, err := net.LookupHost("example.com"); return err }},
 	{name: "connect to a socket by its path", try: func(o outside) error { return dial("unix", o.Dir+"/socket") }},
 	{name: "connect to an abstract socket", try: func(o outside) error { return dial("unix", o.Abstract) }},
 	{name: "a vsock", try: func(o outside) error { return socket(unix.AF_VSOCK, unix.SOCK_STREAM, 0) }},

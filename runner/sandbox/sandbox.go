@@ -27,9 +27,15 @@ type Spec struct {
 	Bare    bool // no sandbox, only the overlays, with Hide: for a user who allowed that
 	Userns  bool // a user namespace is needed to be allowed to mount
 	HostNet bool // the network of the machine
+	Proxy   bool // what connects to ProxyAddress inside is accepted by Running.Listener outside
 	Limits  Limits
 	Without Layers // for tests: layers to leave out
 }
+
+// ProxyAddress is where a job finds the proxy that leads out of its network, see Spec.Proxy.
+const ProxyAddress = "127.0.0.1:3128"
+
+const proxyPort = 3128
 
 // MemoryDir is where a job finds the files of Spec.Memory.
 const MemoryDir = "/run/secrets"

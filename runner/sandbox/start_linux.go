@@ -43,6 +43,9 @@ type Running struct {
 	status *os.File
 	said   *bufio.Reader
 	bare   bool
+
+	// Listener is where a job with Spec.Proxy connects to, nil for any other. It is the caller's to close.
+	Listener *os.File
 }
 
 // mountCaps are what a porter needs in its user namespace: to mount and to bring its loopback up, and, as the kernel works on
@@ -79,7 +82,18 @@ func start(spec Spec, cmd *exec.Cmd, leaks ...*os.File) (*Running, error) {
 	if race, ok := os.LookupEnv("GORACE"); ok { // under the race detector every program sleeps a second at its end, unless told not to
 		cmd.Env = append(cmd.Env, "GORACE="+race)
 	}
-	cmd.ExtraFiles = append([]*os.File{said, ordered}, leaks...)
+	cmd.ExtraFiles = []*os.File{said, ordered}
+	ours := -1
+	if spec.Proxy {
+		var theirs *os.File
+		if ours, theirs, err = proxyPair(); err != nil {
+			return nil, errors.Join(err, status.Close(), said.Close(), ordered.Close())
+		}
+		defer unix.Close(ours)
+		defer theirs.Close()
+		cmd.ExtraFiles = append(cmd.ExtraFiles, theirs)
+	}
+	cmd.ExtraFiles = append(cmd.ExtraFiles, leaks...)
 	attr := cmd.SysProcAttr
 	if attr == nil {
 		attr = &syscall.SysProcAttr{}
@@ -103,10 +117,15 @@ func start(spec Spec, cmd *exec.Cmd, leaks ...*os.File) (*Running, error) {
 	first, err := r.next()
 	switch {
 	case err == nil && first.Started:
+		if spec.Proxy { // it was handed out before the program began
+			if r.Listener, err = takeListener(ours); err != nil {
+				break
+			}
+		}
 		return r, nil
 	case errors.Is(err, io.EOF) && spec.Bare: // the porter has become the program
 		return r, nil
-	case err == nil:
+	case err == nil && first.Failed != "":
 		err = &LayerError{first.Layer, first.Failed}
 		if first.Layer == 0 {
 			err = errors.New(first.Failed)
