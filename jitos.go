@@ -842,6 +842,15 @@ type Local interface {
 	Hold(process ProcessID) (release func(), err error)
 }
 
+// Witness is a Local that remembers which verdicts and results this clone came to itself. Ids of clones are shared with all that
+// they record, so a remote can write evidence that looks like ours; it cannot write this. Without one all is believed.
+type Witness interface {
+	// Saw tells whether See was called with a hash here. What was forgotten was not seen.
+	Saw(hash string) bool
+	// See remembers a hash, as well as it can without waiting for a disk.
+	See(hash string) error
+}
+
 // Event is one line of progress. Nothing depends on it.
 type Event struct {
 	Kind    string // "absorb", "task", "plan", "open", "job", "say", "settle", "gate", "rebase", "collapse", "discard", "land", "notice"

@@ -78,10 +78,10 @@ func (k *Kernel) prove(ctx context.Context, at Snapshot, p ProcessView, tree Tre
 	}
 	for _, g := range known {
 		found, err := Get[Evidence](ctx, g, NodeID{KindEvidence, e.Name()})
-		if err == nil {
+		if err == nil && k.saw(HashOf(found)) {
 			return found, true, nil
 		}
-		if !errors.Is(err, ErrNotFound) {
+		if err != nil && !errors.Is(err, ErrNotFound) {
 			return e, false, err
 		}
 	}
@@ -97,12 +97,38 @@ func (k *Kernel) prove(ctx context.Context, at Snapshot, p ProcessView, tree Tre
 		}
 	}
 	e.Millis = time.Since(start).Milliseconds()
+	if e.Verdict != CouldNot && ctx.Err() == nil {
+		k.see(HashOf(e))
+	}
 	if k.NoCache && ctx.Err() == nil {
 		k.mu.Lock()
 		k.proven = append(k.proven, e)
 		k.mu.Unlock()
 	}
 	return e, false, ctx.Err()
+}
+
+// saw tells whether this clone came to a verdict or a result itself, by its hash or its commit. All others are claims: they are
+// shown, and never spare a run.
+func (k *Kernel) saw(hash string) bool {
+	w, ok := k.Local.(Witness)
+	return !ok || w.Saw(hash)
+}
+
+// see remembers that it did. Where that cannot be kept there is nothing to mend: the work is done again.
+func (k *Kernel) see(hash string) {
+	if w, ok := k.Local.(Witness); ok {
+		_ = w.See(hash)
+	}
+}
+
+// seeSettled remembers the commits of results.
+func (k *Kernel) seeSettled(chain []Rewrite, ids []CommitID) {
+	for i, id := range ids {
+		if chain[i].Rule == RuleSettle {
+			k.see(string(id))
+		}
+	}
 }
 
 // provenNow is the evidence that this kernel found itself: all that there is where nothing from before is reused.

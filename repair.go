@@ -126,7 +126,7 @@ func (k *Kernel) breakdown(ctx context.Context, at Snapshot, p ProcessView) (Bre
 }
 
 // carry makes the first rewrites of a repaired plan's workspace: for each step that the plan keeps, a claim and a
-// settlement with the result that the step had in the last attempt at the plan's parent, and its change of the files. A step
+// settlement with the result that the step had here in the last attempt at the plan's parent, and its change of the files. A step
 // whose reads have moved since, whose change conflicts, or that comes after a step that is not carried, is left to run. The
 // verdict of a gate, or of a person, is carried only to the files that it is of. Equal snapshots give equal rewrites.
 func (k *Kernel) carry(ctx context.Context, p ProcessView, at Snapshot) ([]Rewrite, error) {
@@ -154,7 +154,7 @@ func (k *Kernel) carry(ctx context.Context, p ProcessView, at Snapshot) ([]Rewri
 	tree, carried := at.Tree(), map[string]bool{}
 	for _, c := range changes {
 		j := jobOfClaim(jobs, c.claim)
-		if j == nil || !j.passed() || j.last().name != c.claim || !slices.Contains(slap.Keeps, j.step.Name) ||
+		if j == nil || !k.saw(string(c.commit)) || !j.passed() || j.last().name != c.claim || !slices.Contains(slap.Keeps, j.step.Name) ||
 			slices.ContainsFunc(j.step.After, func(dep string) bool { return !carried[dep] }) || (j.step.Gate != nil || j.step.approves()) && c.after != tree {
 			continue
 		}

@@ -85,7 +85,8 @@ func (rw *Rewrite) settles(a SettledAction, settlement NodeID, by ProcessID) err
 }
 
 // recall looks for an action that was settled before, in a workspace and on the system line, and gives its result on the files
-// of the workspace: from is the settlement. "" where there is none, or where its line is gone.
+// of the workspace: from is the settlement. "" where there is none, where its line is gone, or where it is the claim of another
+// clone.
 func (k *Kernel) recall(ctx context.Context, key string, step Step, ws, at Snapshot) (r Result, from string, err error) {
 	for _, g := range []Snapshot{ws, at} {
 		settled, err := Get[SettledAction](ctx, g, actionNode(key))
@@ -143,7 +144,7 @@ func (k *Kernel) resultOf(ctx context.Context, g Graph, by settler, step Step, w
 	}
 	changes, err := k.settledChanges(ctx, line)
 	i := slices.IndexFunc(changes, func(c settledChange) bool { return c.claim == by.claim })
-	if err != nil || i < 0 {
+	if err != nil || i < 0 || !k.saw(string(changes[i].commit)) {
 		return r, false, err
 	}
 	c, tree := changes[i], ws.Tree()

@@ -23,7 +23,10 @@ func (k *Kernel) fork(ctx context.Context, p ProcessView, at Snapshot) error {
 	if err := applyAll(ctx, at, chain, false); err != nil {
 		return err
 	}
-	_, err = k.Store.Append(ctx, p.ref(), "", at.Commit().ID, chain...)
+	ids, err := k.Store.Append(ctx, p.ref(), "", at.Commit().ID, chain...)
+	if err == nil {
+		k.seeSettled(chain, ids)
+	}
 	if errors.Is(err, ErrStale) {
 		return fmt.Errorf("workspace %s: %w: there is one of that name", p.Process.SWS, ErrBusy)
 	}
@@ -114,6 +117,7 @@ func (k *Kernel) extend(ctx context.Context, p ProcessView, ws Snapshot, chain .
 	if err != nil {
 		return nil, err
 	}
+	k.seeSettled(chain, ids)
 	return k.Store.Open(ctx, ids[len(ids)-1])
 }
 

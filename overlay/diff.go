@@ -78,14 +78,11 @@ func (m *Merger) diffLeaf(ctx context.Context, name string, a, b leaf) (FileDiff
 	if err != nil {
 		return d, err
 	}
-	oldLines, newLines := splitLines(old), splitLines(now)
-	words := lexicon{}
-	was, is := words.number(oldLines), words.number(newLines)
-	if isBinary(old) || isBinary(now) || len(words) > maxLines {
+	var ok bool
+	if d.Hunks, ok = Hunks(old, now); !ok {
 		d.Binary = true
 		return d, nil
 	}
-	d.Hunks = hunks(oldLines, newLines, diffLines(was, is))
 	for _, h := range d.Hunks {
 		for _, line := range h.Lines {
 			switch line[0] {
@@ -97,6 +94,17 @@ func (m *Merger) diffLeaf(ctx context.Context, name string, a, b leaf) (FileDiff
 		}
 	}
 	return d, nil
+}
+
+// Hunks compares two texts by lines. False where one of them is no text, or they are too long.
+func Hunks(old, now []byte) ([]Hunk, bool) {
+	oldLines, newLines := splitLines(old), splitLines(now)
+	words := lexicon{}
+	was, is := words.number(oldLines), words.number(newLines)
+	if isBinary(old) || isBinary(now) || len(words) > maxLines {
+		return nil, false
+	}
+	return hunks(oldLines, newLines, diffLines(was, is)), true
 }
 
 // leafText is what a diff shows of a leaf: for a submodule, as git does, a line that names its commit.

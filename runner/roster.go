@@ -55,21 +55,30 @@ type Member struct {
 
 // definition is what the file says; which keys a kind takes is checked when it is read.
 type definition struct {
-	Run    []string `yaml:"run" json:"run,omitempty"`
-	Prompt string   `yaml:"prompt" json:"prompt,omitempty"`
-	Env    []string `yaml:"env" json:"env,omitempty"`
-	Cost   string   `yaml:"cost" json:"cost,omitempty"`
+	Run    []string `yaml:"run,omitempty" json:"run,omitempty"`
+	Prompt string   `yaml:"prompt,omitempty" json:"prompt,omitempty"`
+	Env    []string `yaml:"env,omitempty" json:"env,omitempty"`
+	Cost   string   `yaml:"cost,omitempty" json:"cost,omitempty"`
 
 	// Of a model.
-	Protocol string   `yaml:"protocol" json:"protocol,omitempty"`
-	URL      string   `yaml:"url" json:"url,omitempty"`
-	Model    string   `yaml:"model" json:"model,omitempty"`
-	Key      string   `yaml:"key" json:"key,omitempty"` // the name of the variable that holds it
-	Turns    int      `yaml:"turns" json:"turns,omitempty"`
-	Tokens   int      `yaml:"tokens" json:"tokens,omitempty"`
-	USD      float64  `yaml:"usd" json:"usd,omitempty"`
-	Price    price    `yaml:"price" json:"price,omitzero"`
-	Tools    []string `yaml:"tools" json:"tools,omitempty"` // MCP servers, "mcp/NAME"
+	Protocol string   `yaml:"protocol,omitempty" json:"protocol,omitempty"`
+	URL      string   `yaml:"url,omitempty" json:"url,omitempty"`
+	Model    string   `yaml:"model,omitempty" json:"model,omitempty"`
+	Key      string   `yaml:"key,omitempty" json:"key,omitempty"` // the name of the variable that holds it
+	Turns    int      `yaml:"turns,omitempty" json:"turns,omitempty"`
+	Tokens   int      `yaml:"tokens,omitempty" json:"tokens,omitempty"`
+	USD      float64  `yaml:"usd,omitempty" json:"usd,omitempty"`
+	Price    price    `yaml:"price,omitempty" json:"price,omitzero"`
+	Tools    []string `yaml:"tools,omitempty" json:"tools,omitempty"` // MCP servers, "mcp/NAME"
+}
+
+// Definition is the worker as it is configured, in words that a file of workers takes.
+func (m Member) Definition() string {
+	text, err := yaml.Marshal(map[string]map[string]definition{m.Kind: {strings.TrimPrefix(m.Name, m.Kind+"/"): m.def}})
+	if err != nil {
+		return err.Error() + "\n"
+	}
+	return string(text)
 }
 
 // kind is what the workers of a kind have in common.

@@ -22,6 +22,8 @@ import (
 //	clone        the id of this clone
 //	allowed      a line for each hash that may run here: the hash, a space, what it is
 //	alarms       remotes that were found moved back, a JSON object a line, see Alarm
+//	seen         verdicts and results that this clone came to itself, see Saw
+//	allowed.d/   what was allowed, by its hash, to tell later what changed
 //	live/<id>    locked while a process is alive; the file itself says nothing
 //	index/       what trees do not tell without a walk, see index.go
 //	packs/       an empty file for each pack that jitos wrote, see Tidy

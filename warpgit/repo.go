@@ -35,6 +35,8 @@ type Repo struct {
 	modules sync.Mutex
 	opened  []*Repo // submodules, see Raw.Module
 
+	witness witness
+
 	identity sync.Mutex
 	ident    string // see who
 }

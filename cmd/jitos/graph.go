@@ -147,7 +147,7 @@ func (f *fabric) drawTask(ctx context.Context, p *picture, at jitos.Snapshot, id
 		}
 	}
 	for _, e := range v.Evidence {
-		p.under(id.Node().String(), "measured", evidenceSpot(e))
+		p.under(id.Node().String(), "measured", f.evidenceSpot(e))
 	}
 	return nil
 }
@@ -179,15 +179,15 @@ func (f *fabric) drawProcess(ctx context.Context, p *picture, at jitos.Snapshot,
 				if err != nil {
 					return err
 				}
-				p.under(j.ID.Node().String(), "", evidenceSpot(e))
+				p.under(j.ID.Node().String(), "", f.evidenceSpot(e))
 			}
 		}
 	}
-	return drawKnowledge(ctx, p, ws, at, pr)
+	return f.drawKnowledge(ctx, p, ws, at, pr)
 }
 
 // drawKnowledge draws what an attempt found out, what it clashed with, and its end.
-func drawKnowledge(ctx context.Context, p *picture, ws, at jitos.Snapshot, pr jitos.ProcessView) error {
+func (f *fabric) drawKnowledge(ctx context.Context, p *picture, ws, at jitos.Snapshot, pr jitos.ProcessView) error {
 	id := pr.ID.Node().String()
 	for fd, err := range jitos.Targets[jitos.Finding](ctx, ws, pr.ID.Node(), jitos.LabelFinding) {
 		if err != nil {
@@ -214,7 +214,7 @@ func drawKnowledge(ctx context.Context, p *picture, ws, at jitos.Snapshot, pr ji
 			if err != nil {
 				return err
 			}
-			p.under(end.String(), "", evidenceSpot(jitos.Found[jitos.Evidence]{ID: jitos.NodeID{Kind: jitos.KindEvidence, Name: name}, Record: e}))
+			p.under(end.String(), "", f.evidenceSpot(jitos.Found[jitos.Evidence]{ID: jitos.NodeID{Kind: jitos.KindEvidence, Name: name}, Record: e}))
 		}
 	case pr.Attempt != nil:
 		end := jitos.NodeID{Kind: jitos.KindAttempt, Name: string(pr.ID)}
@@ -280,12 +280,15 @@ func settledNote(r jitos.Settlement) string {
 	return note
 }
 
-func evidenceSpot(e jitos.Found[jitos.Evidence]) spot {
-	return spot{id: e.ID.String(), shape: "evidence", title: line(e.Record.Gate), note: evidenceNote(e.Record), tone: verdictTone(e.Record.Verdict)}
+func (f *fabric) evidenceSpot(e jitos.Found[jitos.Evidence]) spot {
+	return spot{id: e.ID.String(), shape: "evidence", title: line(e.Record.Gate), note: f.evidenceNote(e.Record), tone: verdictTone(e.Record.Verdict)}
 }
 
-func evidenceNote(e jitos.Evidence) string {
+func (f *fabric) evidenceNote(e jitos.Evidence) string {
 	note := fmt.Sprintf("%s on files %s", e.Verdict, shortTree(e.Tree))
+	if !f.repo.Saw(jitos.HashOf(e)) {
+		note = "claimed elsewhere: " + note
+	}
 	if e.Report != nil {
 		note += fmt.Sprintf(", %d passed", len(e.Report.Passed))
 		if n := len(e.Report.Failed); n > 0 {

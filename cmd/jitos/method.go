@@ -262,7 +262,7 @@ func (a *app) methodAdd(c *cli.Context) error {
 		return err
 	}
 	origin := methods.Origin(raw)
-	if err := f.repo.Allow(origin, path+", added here"); err != nil {
+	if err := f.repo.AllowContent(origin, path, raw); err != nil {
 		return err
 	}
 	commit, err := f.kernel.SubmitMethod(ctx, path, raw)

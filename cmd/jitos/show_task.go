@@ -34,7 +34,7 @@ func (a *app) writeTask(ctx context.Context, b *strings.Builder, f *fabric, at j
 		}
 	}
 	for _, e := range v.Evidence {
-		fmt.Fprintf(b, "%s %s %s\n", a.ui.dim("before:"), line(e.Record.Gate), a.ui.paintTone(verdictTone(e.Record.Verdict), evidenceNote(e.Record)))
+		fmt.Fprintf(b, "%s %s %s\n", a.ui.dim("before:"), line(e.Record.Gate), a.ui.paintTone(verdictTone(e.Record.Verdict), f.evidenceNote(e.Record)))
 		if e.Record.Report != nil {
 			for _, t := range firstFew(e.Record.Report.Failed, 5) {
 				fmt.Fprintf(b, "  failed: %s\n", line(t))
@@ -91,7 +91,7 @@ func (a *app) writeAttempt(ctx context.Context, b *strings.Builder, f *fabric, a
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(b, "  %s %s %s\n", a.ui.dim("evidence:"), line(e.Gate), a.ui.paintTone(verdictTone(e.Verdict), evidenceNote(e)))
+			fmt.Fprintf(b, "  %s %s %s\n", a.ui.dim("evidence:"), line(e.Gate), a.ui.paintTone(verdictTone(e.Verdict), f.evidenceNote(e)))
 		}
 		if p.Collapse.NoGate != "" {
 			fmt.Fprintf(b, "  %s %s\n", a.ui.dim("without a gate:"), line(p.Collapse.NoGate))

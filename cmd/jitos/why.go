@@ -141,7 +141,7 @@ func (a *app) whyID(c *cli.Context, f *fabric, at jitos.Snapshot, word string) e
 		reason.Commit = made
 	}
 	tale := tale{origin: "jitos", reason: reason}
-	tale.fill()
+	tale.fill(f)
 	tale.card.Node = p.id.String()
 	return a.tellWhy(c, tale)
 }

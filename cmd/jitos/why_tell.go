@@ -54,8 +54,9 @@ type whySlap struct {
 
 type whyEvidence struct {
 	jitos.EvidenceLine
-	Passed int `json:"passed"`
-	Failed int `json:"failed"`
+	Passed  int  `json:"passed"`
+	Failed  int  `json:"failed"`
+	Claimed bool `json:"claimed"` // by another clone: here it counts for nothing
 }
 
 type whyFinding struct {
@@ -64,7 +65,7 @@ type whyFinding struct {
 }
 
 // fill makes the card of what was found.
-func (t *tale) fill() {
+func (t *tale) fill(f *fabric) {
 	r, card := t.reason, whyCard{Origin: t.origin, Note: t.note, Landed: t.landed, System: t.system,
 		Evidence: []whyEvidence{}, Findings: []whyFinding{}, Discarded: []jitos.AttemptEnd{}}
 	if t.user.ID != "" {
@@ -100,10 +101,11 @@ func (t *tale) fill() {
 		if e.Record.Report != nil {
 			line.Passed, line.Failed = len(e.Record.Report.Passed), len(e.Record.Report.Failed)
 		}
+		line.Claimed = !f.repo.Saw(jitos.HashOf(e.Record))
 		card.Evidence = append(card.Evidence, line)
 	}
-	for _, f := range r.Findings {
-		card.Findings = append(card.Findings, whyFinding{f.Record.About, f.Record.Text})
+	for _, found := range r.Findings {
+		card.Findings = append(card.Findings, whyFinding{found.Record.About, found.Record.Text})
 	}
 	t.fillTask(&card)
 	t.card = card
@@ -177,6 +179,9 @@ func (a *app) whyText(card whyCard) string {
 	}
 	for _, e := range card.Evidence {
 		text := fmt.Sprintf("%s on files %s", e.Verdict, shortTree(e.Tree))
+		if e.Claimed {
+			text = "claimed elsewhere: " + text
+		}
 		if e.Passed+e.Failed > 0 {
 			text += fmt.Sprintf(", %d passed, %d failed", e.Passed, e.Failed)
 		}

@@ -78,7 +78,7 @@ func (f *tracer) traceLine(ctx context.Context, b blamed) (tale, error) {
 	t := tale{origin: "yours"}
 	if b.commit == "" {
 		t.origin, t.note = "uncommitted", "you changed this line and have not committed it"
-		t.fill()
+		t.fill(f.fabric)
 		return t, nil
 	}
 	for range landings {
@@ -122,7 +122,7 @@ func (f *tracer) traceLine(ctx context.Context, b blamed) (tale, error) {
 		}
 		b = next
 	}
-	t.fill()
+	t.fill(f.fabric)
 	return t, nil
 }
 
@@ -155,7 +155,7 @@ func (f *tracer) explainPlain(ctx context.Context, t tale, c, own jitos.Commit) 
 	}
 	t.reason.Commit, t.reason.Job, t.reason.Settlement, t.reason.Path = &c, nil, nil, nil
 	t.origin, t.note = "jitos", "a plain commit in the workspace: "+short(c.ID)+" "+c.Subject
-	t.fill()
+	t.fill(f.fabric)
 	return t, nil
 }
 
@@ -206,7 +206,7 @@ func (f *tracer) traceCommit(ctx context.Context, c jitos.Commit) (tale, error) 
 	t.user, t.reason.Commit = c, &c
 	carried := landedOf(c)
 	if carried == "" {
-		t.fill()
+		t.fill(f.fabric)
 		return t, nil
 	}
 	t.origin, t.landed, t.system = "jitos", c.ID, carried
@@ -214,7 +214,7 @@ func (f *tracer) traceCommit(ctx context.Context, c jitos.Commit) (tale, error) 
 	if errors.Is(err, jitos.ErrNotFound) {
 		t.note, err = "its history is not in this clone: `jitos fetch` brings it", nil
 	}
-	t.fill()
+	t.fill(f.fabric)
 	return t, err
 }
 
@@ -243,7 +243,7 @@ func (f *tracer) explain(ctx context.Context, t tale, c jitos.Commit) (tale, err
 	if c.Record.Rule == jitos.RuleAbsorb {
 		t.origin, t.note = "yours", "it came in with your changes: "+strings.TrimPrefix(c.Subject, "absorb: ")
 	}
-	t.fill()
+	t.fill(f.fabric)
 	return t, nil
 }
 
