@@ -653,8 +653,9 @@ type Store interface {
 	Open(ctx context.Context, id CommitID) (Snapshot, error)
 	// Append writes the rewrites as a chain of commits on parent and moves ref from old to the last: all or nothing, by
 	// compare-and-swap, durable when it returns. old "" means that the ref must not exist. Where the ref was elsewhere the
-	// error Is ErrStale and nothing but unreferenced objects was written. No rewrites: ref is moved to parent.
-	// What was staged before and is reached from there becomes durable with it.
+	// error Is ErrStale and nothing but unreferenced objects was written. No rewrites: ref is moved to parent or, where parent was
+	// staged and the user signs, to its signed twin, whose id is then returned. What was staged before and is reached from
+	// there becomes durable with it.
 	Append(ctx context.Context, ref Ref, old, parent CommitID, rewrites ...Rewrite) ([]CommitID, error)
 	// Stage makes the rewrites as a chain of commits on parent and returns the WARP at the last. They can be read like any
 	// other in this process, and are durable once an Append moves a ref to them.

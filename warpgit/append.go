@@ -58,12 +58,27 @@ func (s *Store) append(ctx context.Context, ref jitos.Ref, old, parent jitos.Com
 	if err != nil {
 		return nil, err
 	}
-	if err := s.publish(ctx, string(ref), oldID, c.tip.id, c.layer, append(c.roots, t.id)...); err != nil {
+	tip := c.tip.id
+	if ref == jitos.SystemRef && s.sign != nil && (len(rewrites) > 0 || s.isStaged(tip)) { // not what came from elsewhere
+		if err := s.signTip(ctx, c); err != nil {
+			return nil, err
+		}
+	}
+	if c.tip.id == tip || len(rewrites) > 0 {
+		c.roots = append(c.roots, t.id)
+	}
+	if err := s.publish(ctx, string(ref), oldID, c.tip.id, c.layer, c.roots...); err != nil {
 		return c.ids, err
 	}
 	if ref == jitos.SystemRef {
 		line := s.takeStaged(t.id)
+		if n := len(line.ids); n > 0 && len(rewrites) == 0 && c.tip.id != tip {
+			line.ids[n-1], c.ids = c.ids[0], nil
+		}
 		s.index.wrote(ctx, line.parent, append(line.rewrites, rewrites...), append(line.ids, c.ids...))
+		if c.tip.id != tip && len(rewrites) == 0 {
+			c.ids = []jitos.CommitID{commitID(c.tip.id)}
+		}
 	}
 	return c.ids, nil
 }
@@ -82,6 +97,13 @@ func (s *Store) moveMonth(ctx context.Context, ref string, old plumbing.Hash, ti
 		return fmt.Errorf("%s: %w: a month of the archive has no files", tip, jitos.ErrInvalid)
 	}
 	return s.publish(ctx, ref, old, id, nil, id)
+}
+
+func (s *Store) isStaged(tip plumbing.Hash) bool {
+	s.stagedMu.Lock()
+	defer s.stagedMu.Unlock()
+	_, ok := s.staged[tip]
+	return ok
 }
 
 // stagedLine is what one Stage put on a parent: the index is told of it when a ref leads there.

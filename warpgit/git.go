@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -74,11 +75,12 @@ var fixed = []string{"-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=fal
 
 // gitCommand describes one run of git.
 type gitCommand struct {
-	dir   string // where it runs
-	env   []string
-	input []byte
-	args  []string
-	plain bool // it concerns the fabric alone: no settings of the machine or of the user count, and none that replaces objects
+	dir    string // where it runs
+	env    []string
+	input  []byte
+	args   []string
+	stderr *bytes.Buffer // what it says there; nil: only an error tells of it
+	plain  bool          // it concerns the fabric alone: no settings of the machine or of the user count, and none that replaces objects
 }
 
 // bare are the variables of a plain command.
@@ -97,6 +99,9 @@ func (c gitCommand) run(ctx context.Context) ([]byte, error) {
 	cmd.WaitDelay = 5 * time.Second
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if c.stderr != nil {
+		cmd.Stderr = io.MultiWriter(&stderr, c.stderr)
+	}
 	if c.input != nil {
 		cmd.Stdin = bytes.NewReader(c.input)
 	}
@@ -132,6 +137,14 @@ func (r *Repo) git(ctx context.Context, c gitCommand) ([]byte, error) {
 	}
 	c.env = append(env, c.env...)
 	return c.run(ctx)
+}
+
+// gitSaid returns what git says on stderr, whether it fails or not.
+func (r *Repo) gitSaid(ctx context.Context, c gitCommand) (string, error) {
+	var said bytes.Buffer
+	c.stderr = &said
+	_, err := r.git(ctx, c)
+	return said.String(), err
 }
 
 // anyDir is where git runs: paths in the user's settings are relative to the working tree, where there is one.

@@ -37,21 +37,9 @@ func (r *Repo) who(ctx context.Context) (string, error) {
 func (r *Repo) plainIdentity() string {
 	name, address := os.Getenv("GIT_COMMITTER_NAME"), os.Getenv("GIT_COMMITTER_EMAIL")
 	if name == "" || address == "" {
-		files, ok := r.configFiles()
+		all, ok := r.plainConfig()
 		if !ok {
 			return ""
-		}
-		var all config
-		for _, file := range files {
-			text, err := os.ReadFile(file)
-			if errors.Is(err, fs.ErrNotExist) || notDir(err) {
-				continue
-			}
-			one, perr := parseConfig(text)
-			if err != nil || perr != nil || one.including() {
-				return ""
-			}
-			all = append(all, one...)
 		}
 		for _, section := range []string{"user", "committer"} {
 			if v := all.value(section + ".name"); v != "" && os.Getenv("GIT_COMMITTER_NAME") == "" {
@@ -69,6 +57,35 @@ func (r *Repo) plainIdentity() string {
 		}
 	}
 	return name + " <" + address + ">"
+}
+
+// plainConfig reads git's settings without starting git, once. ok is false where only git can tell what counts.
+func (r *Repo) plainConfig() (config, bool) {
+	if !r.config.read {
+		r.config.all, r.config.ok = r.readConfig()
+		r.config.read = true
+	}
+	return r.config.all, r.config.ok
+}
+
+func (r *Repo) readConfig() (config, bool) {
+	files, ok := r.configFiles()
+	if !ok {
+		return nil, false
+	}
+	var all config
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if errors.Is(err, fs.ErrNotExist) || notDir(err) {
+			continue
+		}
+		one, perr := parseConfig(text)
+		if err != nil || perr != nil || one.including() {
+			return nil, false
+		}
+		all = append(all, one...)
+	}
+	return all, true
 }
 
 // configFiles lists the files that git reads for this repository, the one that counts most last. ok is false where that

@@ -150,10 +150,10 @@ func TestIdentity(t *testing.T) {
 				name, value, _ := strings.Cut(kv, "=")
 				t.Setenv(name, value)
 			}
+			r.ident, r.config.read = "", false
 			if got := r.plainIdentity(); (got != "") != c.plain {
 				t.Errorf("plain: %q", got)
 			}
-			r.ident = ""
 			got, err := r.who(ctx)
 			line, _ := r.gitLine(ctx, "var", "GIT_COMMITTER_IDENT")
 			if want := line[:strings.LastIndexByte(line, '>')+1]; err != nil || want != "" && got != want {

@@ -37,8 +37,16 @@ type Repo struct {
 
 	witness witness
 
-	identity sync.Mutex
-	ident    string // see who
+	identity sync.Mutex // guards what follows
+	ident    string     // see who
+	config   struct {   // see plainConfig
+		read, ok bool
+		all      config
+	}
+	signs struct { // see signing
+		read bool
+		how  *signing
+	}
 }
 
 // Open finds the repository that dir is in, as git does (GIT_DIR counts), and takes away what a killed jitos left there. A
@@ -75,6 +83,7 @@ func (r *Repo) open() error {
 	r.refs = &diskRefs{common: r.Common, packs: r.packs, perm: shared}
 	r.Store = newStore(newObjects(r.objects, r.packs), r.refs, r.who)
 	r.Store.now = now
+	r.Store.sign = r.sign
 	r.Store.index.dir, r.Store.index.perm, r.Store.index.clone = r.local("index"), shared, sync.OnceValue(r.Clone)
 	r.Store.shallow = r.shallow
 	r.Store.graph = func() (*graphFile, error) { return openGraphFile(r.packs.objects) }

@@ -21,9 +21,10 @@ type Store struct {
 
 	refs      refs
 	who       func(context.Context) (string, error) // the committer, "name <address>"
-	now       func() time.Time                      // tests pin it
-	shallow   func() ([]plumbing.Hash, error)       // the edges of a shallow clone; nil: there are none
-	graph     func() (*graphFile, error)            // git's commit-graph; nil: there is none
+	sign      func(context.Context, []byte) ([]byte, error)
+	now       func() time.Time                // tests pin it
+	shallow   func() ([]plumbing.Hash, error) // the edges of a shallow clone; nil: there are none
+	graph     func() (*graphFile, error)      // git's commit-graph; nil: there is none
 	index     *graphIndex
 	stagedMu  sync.Mutex // guards staged
 	staged    map[plumbing.Hash]stagedLine

@@ -28,10 +28,17 @@ and where they are allowed, and wants the same files and verdicts: a result that
 First every object that these lines lead to is read and compared with its name, your history as far as it was absorbed
 included. Of a damaged or missing one you are told the name, and the commits that need it; nothing is replayed then.
 
-Ends with 1 where a commit does not hold, or an object is damaged. --json: {"holds","system","commits","rerun","replayed","plain","edges",
-"workspaces","archived","bad":{"line","commit","why"},"damaged":[{"object","path","why","commits"}],"actions":{"run","skipped"}}; plain are your own commits in workspaces, edges the ends of a shallow
+--signatures looks at the signatures on the system line as well. Where git signs your commits (commit.gpgsign) jitos signs the
+last commit of each move of that line, which vouches for those before it. Each signature must be good, of a signer who is
+allowed here: <git dir>/jitos/signers or else gpg.ssh.allowedSignersFile, lines of ssh's allowed signers; in the former also
+"gpg FINGERPRINT". The newest commits must be vouched for.
+
+Ends with 1 where a commit does not hold, a signature is not good, or an object is damaged. --json: {"holds","system","commits","rerun","replayed","plain","edges",
+"workspaces","archived","bad":{"line","commit","why"},"damaged":[{"object","path","why","commits"}],"actions":{"run","skipped"},
+"signatures":{"good","signers","bad","unsigned"}}; plain are your own commits in workspaces, edges the ends of a shallow
 clone, archived the given up workspaces; bad is null where all holds.`,
-		Flags:  []cli.Flag{rerunFlag(), jsonFlag()},
+		Flags: []cli.Flag{rerunFlag(),
+			&cli.BoolFlag{Name: "signatures", Usage: "check the signatures on the system line, too"}, jsonFlag()},
 		Action: func(c *cli.Context) error { return a.verify(c) },
 	}
 }
@@ -51,6 +58,8 @@ type verdict struct {
 
 	Damaged []warpgit.Damage `json:"damaged"`
 	Actions *rerunning       `json:"actions,omitempty"` // with --rerun
+
+	Signatures *signatures `json:"signatures,omitempty"` // with --signatures
 }
 
 type badCommit struct {
@@ -81,7 +90,12 @@ func (a *app) verify(c *cli.Context) error {
 			return err
 		}
 	}
-	v.out.Holds = v.out.Bad == nil && len(v.out.Damaged) == 0
+	if c.Bool("signatures") && len(v.out.Damaged) == 0 && v.out.Bad == nil {
+		if err := v.signatures(ctx); err != nil {
+			return err
+		}
+	}
+	v.out.Holds = v.out.Bad == nil && len(v.out.Damaged) == 0 && v.out.Signatures.hold()
 	if c.Bool("json") {
 		if err := a.ui.json(v.out); err != nil {
 			return err
@@ -101,7 +115,7 @@ func (a *app) verify(c *cli.Context) error {
 	if !c.Bool("json") {
 		a.printVerdict(v.out)
 	}
-	return nil
+	return v.out.Signatures.refuse()
 }
 
 func areObjects(n int) string {
@@ -135,6 +149,9 @@ func (a *app) printVerdict(o verdict) {
 		a.ui.printf(", %s at the edge of a shallow clone", plural(o.Edges, "commit"))
 	}
 	a.ui.printf("\n")
+	if s := o.Signatures; s != nil && s.Good > 0 {
+		a.ui.printf("signed: %s, by %s\n", plural(s.Good, "good signature"), line(strings.Join(s.Signers, ", ")))
+	}
 	if o.Actions != nil {
 		a.ui.printf("run again: %s, %d not to be compared\n", plural(o.Actions.Run, "settled job"), o.Actions.Skipped)
 	}
