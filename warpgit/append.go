@@ -40,6 +40,9 @@ func (s *Store) append(ctx context.Context, ref jitos.Ref, old, parent jitos.Com
 	if err := checkFabricRef(ref); err != nil {
 		return nil, err
 	}
+	if s.asOf != "" {
+		return nil, fmt.Errorf("%w: what was is only looked at", jitos.ErrDenied)
+	}
 	oldID, err := optionalID(old)
 	if err != nil {
 		return nil, err

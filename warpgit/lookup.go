@@ -100,6 +100,9 @@ func (t TaskLine) Ended() bool {
 // A task's status is a fold over the graph, and only rewrites of the system line that name the task change it: the index
 // computes it again for those.
 func (s *Store) Tasks(ctx context.Context, all bool) (list []TaskLine, ended int, err error) {
+	if s.asOf != "" {
+		return s.tasksAsOf(ctx, all)
+	}
 	x := s.index
 	x.mu.Lock()
 	defer x.mu.Unlock()

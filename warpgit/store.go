@@ -23,6 +23,7 @@ type Store struct {
 	who       func(context.Context) (string, error) // the committer, "name <address>"
 	sign      func(context.Context, []byte) ([]byte, error)
 	now       func() time.Time                // tests pin it
+	asOf      jitos.CommitID                  // see AsOf
 	shallow   func() ([]plumbing.Hash, error) // the edges of a shallow clone; nil: there are none
 	graph     func() (*graphFile, error)      // git's commit-graph; nil: there is none
 	index     *graphIndex
@@ -59,6 +60,9 @@ func newStore(objects *Objects, refs refs, who func(context.Context) (string, er
 func (s *Store) Head(ctx context.Context, ref jitos.Ref) (jitos.CommitID, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
+	}
+	if s.asOf != "" && ref == jitos.SystemRef {
+		return s.asOf, nil
 	}
 	id, err := s.refs.read(string(ref))
 	return commitID(id), err
@@ -128,6 +132,9 @@ func checkFabricRef(ref jitos.Ref) error {
 func (s *Store) Refs(ctx context.Context, prefix string) iter.Seq2[jitos.Tip, error] {
 	return func(yield func(jitos.Tip, error) bool) {
 		list, err := s.refs.list("refs/heads/jitos/")
+		if s.asOf != "" {
+			list = []namedRef{{string(jitos.SystemRef), plumbing.NewHash(string(s.asOf))}}
+		}
 		if err != nil {
 			yield(jitos.Tip{}, err)
 			return

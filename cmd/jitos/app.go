@@ -18,6 +18,7 @@ import (
 type app struct {
 	ui  *ui
 	dir string // -C
+	at  string // --at
 
 	heard  <-chan struct{} // closed when interrupts are listened to
 	opened *fabric
@@ -51,6 +52,11 @@ func (a *app) open(ctx context.Context) (*fabric, error) {
 	w.Repo.Background = a.background
 	<-a.heard // from here on an interrupt cancels
 	f := &fabric{w.Repo, w.Store, w.Merger, w.Planner, w.Executor, w.Kernel, w}
+	if a.at != "" {
+		if _, err := f.repo.AsOf(ctx, a.at); err != nil {
+			return nil, err
+		}
+	}
 	a.opened = f
 	return f, nil
 }

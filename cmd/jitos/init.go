@@ -21,8 +21,18 @@ func initCommand(a *app) *cli.Command {
 		Description: `Makes the branch jitos/system. Index, working tree, current branch and configuration stay as they are. On a
 repository that has a fabric it changes nothing. In a clone whose remote has one, that one is fetched.
 
+--agents shows the pointers for coding agents that it would write, and changes nothing: a section that names ` + "`jitos prime`" + ` in
+AGENTS.md and in CLAUDE.md, GEMINI.md and .github/copilot-instructions.md where those are, and an entry in .mcp.json.
+--write with it writes them, --remove takes them out again; what else is in these files stays. --json then:
+{"files":[{"path","change","diff"}],"written"}.
+
 --json: {"created":bool,"adopted":"remote or empty","fabric":"id","system":"commit","branch":"…","toolchains":["…"]}`,
-		Flags:  []cli.Flag{jsonFlag()},
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "agents", Usage: "show pointers for coding agents, and change nothing"},
+			&cli.BoolFlag{Name: "write", Usage: "with --agents: write them"},
+			&cli.BoolFlag{Name: "remove", Usage: "with --agents: take them out again"},
+			jsonFlag(),
+		},
 		Action: func(c *cli.Context) error { return a.init(c) },
 	}
 }
@@ -41,6 +51,12 @@ func (a *app) init(c *cli.Context) error {
 	ctx := c.Context
 	if _, err := arguments(c, 0, 0); err != nil {
 		return err
+	}
+	if c.Bool("agents") {
+		return a.agents(c)
+	}
+	if c.Bool("write") || c.Bool("remove") {
+		return usage("--write and --remove go with --agents")
 	}
 	f, err := a.open(ctx)
 	if err != nil {
