@@ -369,6 +369,7 @@ type ComplexityRoot struct {
 
 	Step struct {
 		After  func(childComplexity int) int
+		Args   func(childComplexity int) int
 		Gate   func(childComplexity int) int
 		Name   func(childComplexity int) int
 		Needs  func(childComplexity int) int
@@ -426,6 +427,7 @@ type ComplexityRoot struct {
 	}
 
 	Try struct {
+		Began      func(childComplexity int) int
 		ID         func(childComplexity int) int
 		Settlement func(childComplexity int) int
 	}
@@ -2004,6 +2006,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Step.After(childComplexity), true
+	case "Step.args":
+		if e.ComplexityRoot.Step.Args == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Step.Args(childComplexity), true
 	case "Step.gate":
 		if e.ComplexityRoot.Step.Gate == nil {
 			break
@@ -2252,6 +2260,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Tip.Workspace(childComplexity), true
 
+	case "Try.began":
+		if e.ComplexityRoot.Try.Began == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Try.Began(childComplexity), true
 	case "Try.id":
 		if e.ComplexityRoot.Try.ID == nil {
 			break
@@ -3254,6 +3268,8 @@ func (ec *executionContext) childFields_Step(ctx context.Context, field graphql.
 		return ec.fieldContext_Step_worker(ctx, field)
 	case "run":
 		return ec.fieldContext_Step_run(ctx, field)
+	case "args":
+		return ec.fieldContext_Step_args(ctx, field)
 	case "gate":
 		return ec.fieldContext_Step_gate(ctx, field)
 	case "after":
@@ -3338,6 +3354,8 @@ func (ec *executionContext) childFields_Try(ctx context.Context, field graphql.C
 	switch field.Name {
 	case "id":
 		return ec.fieldContext_Try_id(ctx, field)
+	case "began":
+		return ec.fieldContext_Try_began(ctx, field)
 	case "settlement":
 		return ec.fieldContext_Try_settlement(ctx, field)
 	}
@@ -10634,6 +10652,29 @@ func (ec *executionContext) fieldContext_Step_run(_ context.Context, field graph
 	return graphql.NewScalarFieldContext("Step", field, true, false, "String")
 }
 
+func (ec *executionContext) _Step_args(ctx context.Context, field graphql.CollectedField, obj *Step) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Step_args(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Args()
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v any) graphql.Marshaler {
+			return ec.marshalOJSON2interface(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Step_args(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Step", field, true, false, "JSON")
+}
+
 func (ec *executionContext) _Step_gate(ctx context.Context, field graphql.CollectedField, obj *Step) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -11645,6 +11686,29 @@ func (ec *executionContext) _Try_id(ctx context.Context, field graphql.Collected
 }
 func (ec *executionContext) fieldContext_Try_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Try", field, true, false, "ID")
+}
+
+func (ec *executionContext) _Try_began(ctx context.Context, field graphql.CollectedField, obj *Try) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Try_began(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Began()
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Try_began(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Try", field, true, false, "Time")
 }
 
 func (ec *executionContext) _Try_settlement(ctx context.Context, field graphql.CollectedField, obj *Try) (ret graphql.Marshaler) {
@@ -16798,6 +16862,11 @@ func (ec *executionContext) _Step(ctx context.Context, sel ast.SelectionSet, obj
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "args":
+			out.Values[i] = ec._Step_args(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		case "gate":
 			out.Values[i] = ec._Step_gate(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
@@ -17142,6 +17211,11 @@ func (ec *executionContext) _Try(ctx context.Context, sel ast.SelectionSet, obj 
 		case "id":
 			out.Values[i] = ec._Try_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "began":
+			out.Values[i] = ec._Try_began(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "settlement":

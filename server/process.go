@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"errors"
+	"sync"
+	"time"
 
 	"github.com/jitos/jitos"
 )
@@ -71,10 +73,32 @@ func (p *Process) Jobs(ctx context.Context) ([]*Job, error) {
 		return list, err
 	}
 	jobs, err := jitos.ViewJobs(ctx, m.at, p.view.ID)
+	claimed := sync.OnceValues(func() (map[jitos.ItemID]time.Time, error) { return p.claimed(ctx) })
 	for _, j := range jobs {
-		list = append(list, &Job{j})
+		list = append(list, &Job{j, claimed})
 	}
 	return list, err
+}
+
+// claimed tells when the claims of the process were made.
+func (p *Process) claimed(ctx context.Context) (map[jitos.ItemID]time.Time, error) {
+	s, err := p.strand(ctx, p.view.ID)
+	if errors.Is(err, jitos.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	when := map[jitos.ItemID]time.Time{}
+	for _, c := range s.commits {
+		if c.Record == nil || c.Record.Rule != jitos.RuleClaim {
+			continue
+		}
+		for item := range c.Record.Set {
+			when[item] = c.When
+		}
+	}
+	return when, nil
 }
 
 func (p *Process) Findings(ctx context.Context) ([]Finding, error) {
@@ -138,7 +162,10 @@ func (p *Process) Evidence(ctx context.Context) ([]*Evidence, error) {
 }
 
 // Job is a step of a process.
-type Job struct{ view jitos.JobView }
+type Job struct {
+	view    jitos.JobView
+	claimed func() (map[jitos.ItemID]time.Time, error)
+}
 
 func (j *Job) ID() string   { return j.view.ID.Node().String() }
 func (j *Job) Name() string { return j.view.Step.Name }
@@ -147,7 +174,7 @@ func (j *Job) Step() Step   { return Step{j.view.Step} }
 func (j *Job) Tries() []Try {
 	list := []Try{}
 	for _, c := range j.view.Claims {
-		list = append(list, Try{c})
+		list = append(list, Try{c, j.claimed})
 	}
 	return list
 }
@@ -160,9 +187,21 @@ func (j *Job) Verdict() *jitos.Verdict {
 }
 
 // Try is one claim of a job.
-type Try struct{ claim jitos.ClaimView }
+type Try struct {
+	claim   jitos.ClaimView
+	claimed func() (map[jitos.ItemID]time.Time, error)
+}
 
 func (t Try) ID() string { return t.claim.ID.String() }
+
+func (t Try) Began() (*time.Time, error) {
+	all, err := t.claimed()
+	when, ok := all[t.claim.ID.Item()]
+	if !ok {
+		return nil, err
+	}
+	return &when, nil
+}
 
 func (t Try) Settlement() *Settlement {
 	if t.claim.Settlement == nil {

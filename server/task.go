@@ -156,6 +156,8 @@ func (s Step) Run() *string    { return text(s.step.Run) }
 func (s Step) After() []string { return s.step.After }
 func (s Step) Needs() []string { return s.step.Needs }
 
+func (s Step) Args() (any, error) { return plain(s.step.Args) }
+
 func (s Step) Gate() *string {
 	if s.step.Gate == nil {
 		return nil

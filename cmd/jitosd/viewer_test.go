@@ -204,13 +204,15 @@ func TestViewer(t *testing.T) {
 		}
 		return id
 	}
-	write := jitos.Step{Name: "write", Worker: "shell", Run: "for i in 1 2 3; do echo line $i; sleep 0.3; done; cp notes.txt copy.txt", Needs: []string{"fs.write:**"}}
+	write := jitos.Step{Name: "write", Worker: "shell", Run: "for i in 1 2 3; do echo line $i; done; cp notes.txt copy.txt", Needs: []string{"fs.write:**"}}
 	look := jitos.Step{Name: "look", Worker: "human", After: []string{"write"}, Args: map[string]string{"approve": "is the copy good?"}}
 	setup, err := json.Marshal(map[string]any{
 		"chromium": chromium,
 		"shots":    os.Getenv("JITOS_SHOTS"), // a directory for pictures
 		"asks":     task("copy the notes", "test -f copy.txt", write, look),
-		"fails":    task("do what cannot be done", "false", jitos.Step{Name: "try", Worker: "shell", Run: "echo no way; exit 1"}),
+		"speaks": task("speak", "test -f spoken", jitos.Step{Name: "speak", Worker: "shell",
+			Run: "for i in 1 2 3 4 5 6; do echo line $i; sleep 0.5; done; date > spoken", Needs: []string{"fs.write:**"}}),
+		"fails": task("do what cannot be done", "false", jitos.Step{Name: "try", Worker: "shell", Run: "echo no way; exit 1"}),
 	})
 	if err != nil {
 		t.Fatal(err)

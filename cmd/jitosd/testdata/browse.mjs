@@ -137,6 +137,36 @@ const stories = {
     await page.locator('.pane article').waitFor({ state: 'detached' });
   },
 
+  async task() {
+    await page.getByRole('link', { name: '1 waiting' }).click();
+    await page.getByRole('heading', { name: 'is the copy good?' }).waitFor();
+    must(page.url().includes('/task/copy-the-notes-'), 'task: what waits leads to it');
+    must((await page.locator('.bar-job.pass').count()) === 1, 'task: the timeline has what ran');
+    await page.locator('.bar-job.pass').click();
+    await page.locator('.output', { hasText: 'line 3' }).waitFor();
+    must(await page.getByRole('region', { name: 'Plans' }).getByText('cost').first().isVisible(), 'task: plans with their costs');
+    await accessible('task');
+    await page.getByRole('button', { name: 'Approve' }).click();
+    await page.locator('.head .status.done').waitFor();
+    must((await graphql('{ warp { file(path: "copy.txt") } }')).warp.file === 'one\ntwo\n', 'task: the approval makes it real');
+    must((await page.getByRole('link', { name: 'waiting' }).count()) === 0, 'task: nothing waits any more');
+    await page.getByRole('list').getByText('do what cannot be done').click();
+    await page.locator('.reason', { hasText: 'try: ' }).first().waitFor();
+    must(true, 'task: a discarded attempt tells why');
+    await page.keyboard.press('1');
+    await page.locator('.row .rule-collapse').first().waitFor();
+    must(true, 'task: the collapse is among the lanes');
+  },
+
+  async output() {
+    await page.goto(`${origin}/task/${setup.speaks}`);
+    await page.getByRole('button', { name: 'Run' }).click();
+    await page.locator('.output.live', { hasText: 'line 2' }).waitFor();
+    must(true, 'output: it is told while the job runs');
+    await page.locator('.head .status.done').waitFor();
+    await page.getByRole('link', { name: 'Lanes' }).click();
+  },
+
   async phone() {
     await page.setViewportSize({ width: 390, height: 780 });
     await page.goto(origin + '/');

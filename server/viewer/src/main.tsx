@@ -5,6 +5,7 @@ import { toggleSplit } from './diff';
 import { LanesView, select } from './lanes';
 import { play, Scrubber, stop } from './scrubber';
 import { at, branch, failure, follow, go, href, inbox, load, look, param, path, step } from './state';
+import { TasksView, waitingLink } from './tasks';
 import './style.css';
 
 interface View {
@@ -15,6 +16,7 @@ interface View {
 
 const views: View[] = [
   { name: 'Lanes', path: '/', show: LanesView },
+  { name: 'Tasks', path: '/task', show: TasksView },
 ];
 
 const view = () => views.find((v) => v.path.slice(1) === (path.value[0] ?? '')) ?? views[0];
@@ -32,7 +34,7 @@ function Page() {
           {views.map((v) => <a key={v.path} href={href(v.path)} aria-current={v === current ? 'page' : undefined}>{v.name}</a>)}
         </nav>
         <span class="space" />
-        {inbox.value.length > 0 && <a class="waiting" href={`/task/${inbox.value[0].task.replace('task/', '')}`}>{inbox.value.length} waiting</a>}
+        {inbox.value.length > 0 && <a class="waiting" href={waitingLink()}>{inbox.value.length} waiting</a>}
         {branch.value && <span class="branch" title="The branch that the fabric follows">{branch.value}</span>}
         <span class={`state ${at.value ? 'past' : online.value ? 'live' : 'off'}`} role="status">
           {at.value ? 'past' : online.value ? 'live' : 'connecting'}

@@ -96,3 +96,127 @@ export interface Waiting {
   by: string[];
   until: string | null;
 }
+
+export interface Report {
+  passed: number;
+  failed: string[];
+  skipped: string[];
+}
+
+export interface Evidence {
+  id: string;
+  gate: string;
+  verdict: Verdict;
+  reason: string | null;
+  millis: number;
+  env?: string;
+  tree?: string;
+  report: Report | null;
+}
+
+export interface Step {
+  name: string;
+  title: string;
+  worker: string;
+  run: string | null;
+  gate: string | null;
+  after: string[];
+  needs: string[];
+  args: Record<string, string> | null;
+}
+
+export interface Settlement {
+  verdict: Verdict;
+  exit: number;
+  stale: boolean;
+  reason: string | null;
+  paths: string[];
+  millis: number;
+  from: string | null;
+  report: Report | null;
+}
+
+export interface Try {
+  id: string;
+  began: string | null;
+  settlement: Settlement | null;
+}
+
+export interface Job {
+  id: string;
+  name: string;
+  verdict: Verdict | null;
+  step: Omit<Step, 'name'>;
+  tries: Try[];
+}
+
+/** One task of a decomposition. */
+export interface Branch {
+  task: string;
+  name?: string;
+  args?: Record<string, string>;
+  method: string;
+  because?: string[];
+  steps?: string[];
+  tasks?: Branch[];
+}
+
+export interface Candidate {
+  id: string;
+  name: string;
+  title: string;
+  cost: number;
+  by: string;
+  methods: string[];
+  keeps: string[];
+  parent: string | null;
+  decomposition: Branch | null;
+  steps: Step[];
+}
+
+export interface WhyNot {
+  task: string;
+  method: string;
+  condition: string;
+  reason: string;
+  binding: unknown;
+  nearest: string[];
+}
+
+export interface Process {
+  id: string;
+  name: string;
+  number: number;
+  state: State;
+  workspace: string;
+  actor: string;
+  grants: string[];
+  byHand: boolean;
+  reason: string | null;
+  candidate: { id: string } | null;
+  findings: { id: string; about: string; text: string }[];
+  conflicts: { path: string | null; item: string | null; why: string; base: string | null; ours: string | null; theirs: string | null }[];
+  evidence: Evidence[];
+  jobs: Job[];
+}
+
+export interface Task {
+  id: string;
+  name: string;
+  intent: string;
+  matched: string | null;
+  status: string;
+  actor: string;
+  setBy: { id: string; when: string } | null;
+  evidence: Evidence[];
+  planning: { id: string; planner: string; expanded: number; truncated: boolean; bound: number | null; whyNot: WhyNot[] } | null;
+  candidates: Candidate[];
+  processes: Process[];
+}
+
+/** A command was not carried out. */
+export interface Refusal {
+  code?: string;
+  message?: string;
+  hint?: string | null;
+}
