@@ -80,6 +80,7 @@ type ComplexityRoot struct {
 		Task    func(childComplexity int) int
 		Tree    func(childComplexity int) int
 		When    func(childComplexity int) int
+		Why     func(childComplexity int) int
 	}
 
 	CommitConnection struct {
@@ -231,6 +232,12 @@ type ComplexityRoot struct {
 		Lanes func(childComplexity int) int
 		More  func(childComplexity int) int
 		Rows  func(childComplexity int) int
+	}
+
+	Line struct {
+		Commit func(childComplexity int) int
+		Number func(childComplexity int) int
+		Text   func(childComplexity int) int
 	}
 
 	Mutation struct {
@@ -450,8 +457,10 @@ type ComplexityRoot struct {
 		Branch   func(childComplexity int) int
 		Commit   func(childComplexity int) int
 		File     func(childComplexity int, path string) int
+		Files    func(childComplexity int, pattern string, first int) int
 		History  func(childComplexity int, task *string, first int, after *string) int
 		Lanes    func(childComplexity int, first int, until *string) int
+		Lines    func(childComplexity int, path string, from int, first int) int
 		Node     func(childComplexity int, id string) int
 		Nodes    func(childComplexity int, kind *string, first int, after *string) int
 		Task     func(childComplexity int, id string) int
@@ -470,6 +479,7 @@ type ComplexityRoot struct {
 		Methods    func(childComplexity int) int
 		Process    func(childComplexity int) int
 		Settlement func(childComplexity int) int
+		Step       func(childComplexity int) int
 		Task       func(childComplexity int) int
 	}
 
@@ -756,6 +766,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Commit.When(childComplexity), true
+	case "Commit.why":
+		if e.ComplexityRoot.Commit.Why == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Commit.Why(childComplexity), true
 
 	case "CommitConnection.edges":
 		if e.ComplexityRoot.CommitConnection.Edges == nil {
@@ -1332,6 +1348,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Lanes.Rows(childComplexity), true
+
+	case "Line.commit":
+		if e.ComplexityRoot.Line.Commit == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Line.Commit(childComplexity), true
+	case "Line.number":
+		if e.ComplexityRoot.Line.Number == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Line.Number(childComplexity), true
+	case "Line.text":
+		if e.ComplexityRoot.Line.Text == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Line.Text(childComplexity), true
 
 	case "Mutation.absorb":
 		if e.ComplexityRoot.Mutation.Absorb == nil {
@@ -2369,6 +2404,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Warp.File(childComplexity, args["path"].(string)), true
+	case "Warp.files":
+		if e.ComplexityRoot.Warp.Files == nil {
+			break
+		}
+
+		args, err := ec.field_Warp_files_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Warp.Files(childComplexity, args["pattern"].(string), args["first"].(int)), true
 	case "Warp.history":
 		if e.ComplexityRoot.Warp.History == nil {
 			break
@@ -2391,6 +2437,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Warp.Lanes(childComplexity, args["first"].(int), args["until"].(*string)), true
+	case "Warp.lines":
+		if e.ComplexityRoot.Warp.Lines == nil {
+			break
+		}
+
+		args, err := ec.field_Warp_lines_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Warp.Lines(childComplexity, args["path"].(string), args["from"].(int), args["first"].(int)), true
 	case "Warp.node":
 		if e.ComplexityRoot.Warp.Node == nil {
 			break
@@ -2502,6 +2559,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Why.Settlement(childComplexity), true
+	case "Why.step":
+		if e.ComplexityRoot.Why.Step == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Why.Step(childComplexity), true
 	case "Why.task":
 		if e.ComplexityRoot.Why.Task == nil {
 			break
@@ -2798,6 +2861,8 @@ func (ec *executionContext) childFields_Commit(ctx context.Context, field graphq
 		return ec.fieldContext_Commit_reads(ctx, field)
 	case "diff":
 		return ec.fieldContext_Commit_diff(ctx, field)
+	case "why":
+		return ec.fieldContext_Commit_why(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Commit", field.Name)
 }
@@ -3072,6 +3137,18 @@ func (ec *executionContext) childFields_Lanes(ctx context.Context, field graphql
 		return ec.fieldContext_Lanes_more(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Lanes", field.Name)
+}
+
+func (ec *executionContext) childFields_Line(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "number":
+		return ec.fieldContext_Line_number(ctx, field)
+	case "text":
+		return ec.fieldContext_Line_text(ctx, field)
+	case "commit":
+		return ec.fieldContext_Line_commit(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Line", field.Name)
 }
 
 func (ec *executionContext) childFields_NodeConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3414,6 +3491,10 @@ func (ec *executionContext) childFields_Warp(ctx context.Context, field graphql.
 		return ec.fieldContext_Warp_lanes(ctx, field)
 	case "file":
 		return ec.fieldContext_Warp_file(ctx, field)
+	case "files":
+		return ec.fieldContext_Warp_files(ctx, field)
+	case "lines":
+		return ec.fieldContext_Warp_lines(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Warp", field.Name)
 }
@@ -3426,6 +3507,8 @@ func (ec *executionContext) childFields_Why(ctx context.Context, field graphql.C
 		return ec.fieldContext_Why_settlement(ctx, field)
 	case "job":
 		return ec.fieldContext_Why_job(ctx, field)
+	case "step":
+		return ec.fieldContext_Why_step(ctx, field)
 	case "process":
 		return ec.fieldContext_Why_process(ctx, field)
 	case "candidate":
@@ -4290,6 +4373,28 @@ func (ec *executionContext) field_Warp_file_args(ctx context.Context, rawArgs ma
 	return args, nil
 }
 
+func (ec *executionContext) field_Warp_files_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "pattern",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["pattern"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	return args, nil
+}
+
 func (ec *executionContext) field_Warp_history_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -4339,6 +4444,36 @@ func (ec *executionContext) field_Warp_lanes_args(ctx context.Context, rawArgs m
 		return nil, err
 	}
 	args["until"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Warp_lines_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "path",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["path"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "from",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["from"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg2
 	return args, nil
 }
 
@@ -5367,6 +5502,38 @@ func (ec *executionContext) fieldContext_Commit_diff(_ context.Context, field gr
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Diff(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Commit_why(ctx context.Context, field graphql.CollectedField, obj *Commit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Commit_why(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Why(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *Why) graphql.Marshaler {
+			return ec.marshalOWhy2ᚖgithubᚗcomᚋjitosᚋjitosᚋserverᚐWhy(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Commit_why(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Commit",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Why(ctx, field)
 		},
 	}
 	return fc, nil
@@ -7757,6 +7924,84 @@ func (ec *executionContext) _Lanes_more(ctx context.Context, field graphql.Colle
 }
 func (ec *executionContext) fieldContext_Lanes_more(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Lanes", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _Line_number(ctx context.Context, field graphql.CollectedField, obj *Line) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Line_number(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Number, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Line_number(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Line", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Line_text(ctx context.Context, field graphql.CollectedField, obj *Line) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Line_text(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Text, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Line_text(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Line", field, false, false, "String")
+}
+
+func (ec *executionContext) _Line_commit(ctx context.Context, field graphql.CollectedField, obj *Line) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Line_commit(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Commit(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *Commit) graphql.Marshaler {
+			return ec.marshalNCommit2ᚖgithubᚗcomᚋjitosᚋjitosᚋserverᚐCommit(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Line_commit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Line",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Commit(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Mutation_submitIntent(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
@@ -12405,6 +12650,94 @@ func (ec *executionContext) fieldContext_Warp_file(ctx context.Context, field gr
 	return fc, nil
 }
 
+func (ec *executionContext) _Warp_files(ctx context.Context, field graphql.CollectedField, obj *Warp) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Warp_files(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return obj.Files(ctx, fc.Args["pattern"].(string), fc.Args["first"].(int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Warp_files(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Warp",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type String does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Warp_files_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Warp_lines(ctx context.Context, field graphql.CollectedField, obj *Warp) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Warp_lines(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return obj.Lines(ctx, fc.Args["path"].(string), fc.Args["from"].(int), fc.Args["first"].(int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*Line) graphql.Marshaler {
+			return ec.marshalOLine2ᚕᚖgithubᚗcomᚋjitosᚋjitosᚋserverᚐLineᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Warp_lines(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Warp",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Line(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Warp_lines_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Why_commit(ctx context.Context, field graphql.CollectedField, obj *Why) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -12490,6 +12823,38 @@ func (ec *executionContext) _Why_job(ctx context.Context, field graphql.Collecte
 }
 func (ec *executionContext) fieldContext_Why_job(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Why", field, true, false, "ID")
+}
+
+func (ec *executionContext) _Why_step(ctx context.Context, field graphql.CollectedField, obj *Why) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Why_step(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Step(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *Step) graphql.Marshaler {
+			return ec.marshalOStep2ᚖgithubᚗcomᚋjitosᚋjitosᚋserverᚐStep(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Why_step(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Why",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Step(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Why_process(ctx context.Context, field graphql.CollectedField, obj *Why) (ret graphql.Marshaler) {
@@ -14788,78 +15153,84 @@ func (ec *executionContext) _Commit(ctx context.Context, sel ast.SelectionSet, o
 		case "id":
 			out.Values[i] = ec._Commit_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "parents":
 			out.Values[i] = ec._Commit_parents(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "tree":
 			out.Values[i] = ec._Commit_tree(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "seq":
 			out.Values[i] = ec._Commit_seq(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "rule":
 			out.Values[i] = ec._Commit_rule(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "subject":
 			out.Values[i] = ec._Commit_subject(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "body":
 			out.Values[i] = ec._Commit_body(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "author":
 			out.Values[i] = ec._Commit_author(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "when":
 			out.Values[i] = ec._Commit_when(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "task":
 			out.Values[i] = ec._Commit_task(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "process":
 			out.Values[i] = ec._Commit_process(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "sets":
 			out.Values[i] = ec._Commit_sets(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "drops":
 			out.Values[i] = ec._Commit_drops(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "reads":
 			out.Values[i] = ec._Commit_reads(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "diff":
 			out.Values[i] = ec._Commit_diff(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "why":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Commit_why(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -15886,6 +16257,50 @@ func (ec *executionContext) _Lanes(ctx context.Context, sel ast.SelectionSet, ob
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var lineImplementors = []string{"Line"}
+
+func (ec *executionContext) _Line(ctx context.Context, sel ast.SelectionSet, obj *Line) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, lineImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Line")
+		case "number":
+			out.Values[i] = ec._Line_number(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "text":
+			out.Values[i] = ec._Line_text(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "commit":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Line_commit(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -17398,6 +17813,18 @@ func (ec *executionContext) _Warp(ctx context.Context, sel ast.SelectionSet, obj
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Warp_file(ctx, field, obj)
 				})
+		case "files":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Warp_files(ctx, field, obj)
+				})
+		case "lines":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Warp_lines(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -17438,6 +17865,11 @@ func (ec *executionContext) _Why(ctx context.Context, sel ast.SelectionSet, obj 
 			}
 		case "job":
 			out.Values[i] = ec._Why_job(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "step":
+			out.Values[i] = ec._Why_step(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -18520,6 +18952,14 @@ func (ec *executionContext) marshalNLanes2ᚖgithubᚗcomᚋjitosᚋjitosᚋserv
 	return ec._Lanes(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNLine2ᚖgithubᚗcomᚋjitosᚋjitosᚋserverᚐLine(ctx context.Context, sel ast.SelectionSet, v *Line) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "Line!")
+		return graphql.Null
+	}
+	return ec._Line(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNNode2githubᚗcomᚋjitosᚋjitosᚋserverᚐNode(ctx context.Context, sel ast.SelectionSet, v Node) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "Node!")
@@ -19286,6 +19726,25 @@ func (ec *executionContext) marshalOJSON2interface(ctx context.Context, sel ast.
 	return res
 }
 
+func (ec *executionContext) marshalOLine2ᚕᚖgithubᚗcomᚋjitosᚋjitosᚋserverᚐLineᚄ(ctx context.Context, sel ast.SelectionSet, v []*Line) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNLine2ᚖgithubᚗcomᚋjitosᚋjitosᚋserverᚐLine(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalONode2githubᚗcomᚋjitosᚋjitosᚋserverᚐNode(ctx context.Context, sel ast.SelectionSet, v Node) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -19336,6 +19795,13 @@ func (ec *executionContext) marshalOSettlement2ᚖgithubᚗcomᚋjitosᚋjitos�
 		return graphql.Null
 	}
 	return ec._Settlement(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOStep2ᚖgithubᚗcomᚋjitosᚋjitosᚋserverᚐStep(ctx context.Context, sel ast.SelectionSet, v *Step) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Step(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalOString2ᚕstringᚄ(ctx context.Context, v any) ([]string, error) {
@@ -19468,6 +19934,13 @@ func (ec *executionContext) marshalOVerdict2ᚖgithubᚗcomᚋjitosᚋjitosᚐVe
 	_ = ctx
 	res := MarshalVerdict(*v)
 	return res
+}
+
+func (ec *executionContext) marshalOWhy2ᚖgithubᚗcomᚋjitosᚋjitosᚋserverᚐWhy(ctx context.Context, sel ast.SelectionSet, v *Why) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Why(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalO__EnumValue2ᚕgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐEnumValueᚄ(ctx context.Context, sel ast.SelectionSet, v []introspection.EnumValue) graphql.Marshaler {

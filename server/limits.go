@@ -149,6 +149,7 @@ func cost(c *ComplexityRoot) {
 	c.Warp.History = edges
 	c.Warp.Tasks = func(child int, _ []jitos.TaskStatus, first int, _ *string) int { return page(child, first) }
 	c.Warp.Lanes = func(child, first int, _ *string) int { return page(child, first) }
+	c.Warp.Lines = func(child int, _ string, _, first int) int { return page(child, first) }
 	c.Workspace.History = func(child, first int, _ *string) int { return page(child, first) }
 	c.Task.Edges, c.Task.Backlinks = edges, edges
 	c.Candidate.Edges, c.Candidate.Backlinks = edges, edges

@@ -33,10 +33,11 @@ type Server struct {
 	// Watch is told what the kernel tells; nil for nobody.
 	Watch func(jitos.Event)
 
-	metrics *metrics
-	events  *hub
-	runs    *runs
-	follow  *follower
+	metrics  *metrics
+	events   *hub
+	pictures pictures
+	runs     *runs
+	follow   *follower
 }
 
 // Start makes the server ready. ctx bounds what it runs in the background. What an earlier process of this clone left open is

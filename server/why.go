@@ -1,6 +1,13 @@
 package server
 
-import "github.com/jitos/jitos"
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/warpgit"
+)
 
 // Why is the way from one thing back to the intent behind it.
 type Why struct {
@@ -30,6 +37,13 @@ func (w *Why) Job() *string {
 		return nil
 	}
 	return text(w.r.Job.ID.String())
+}
+
+func (w *Why) Step() *Step {
+	if w.r.Job == nil {
+		return nil
+	}
+	return &Step{w.r.Job.Record.Step}
 }
 
 func (w *Why) Process() *Process {
@@ -69,4 +83,67 @@ func (w *Why) Findings() []Finding {
 		list = append(list, Finding{f})
 	}
 	return list
+}
+
+// Why is null for what the user committed himself.
+func (c *Commit) Why(ctx context.Context) (*Why, error) {
+	if c.c.Record == nil {
+		return nil, nil
+	}
+	m, err := c.s.now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r, err := c.s.Kernel.Why(ctx, c.c)
+	return &Why{m, r}, err
+}
+
+// Line is one line of a file, and since when it is so.
+type Line struct {
+	Number int
+	Text   string
+	s      *Server
+	blamed warpgit.Blamed
+}
+
+func (l *Line) Commit(ctx context.Context) (*Commit, error) {
+	return l.s.commitOf(ctx, l.blamed.Commit)
+}
+
+// Lines asks git: on the system line a line leads to the rewrite of a workspace that made it, or to a commit of the user's.
+func (w *Warp) Lines(ctx context.Context, path string, from, first int) ([]*Line, error) {
+	if from < 1 || first < 1 || first > maxPage {
+		return nil, fmt.Errorf("from and first: %w: want lines from 1 on, and at most %d", jitos.ErrInvalid, maxPage)
+	}
+	raw, err := w.at.ReadFile(ctx, path)
+	if err != nil {
+		return orNull[[]*Line](nil, err)
+	}
+	count := strings.Count(strings.TrimSuffix(string(raw), "\n"), "\n") + 1
+	list := []*Line{}
+	if len(raw) == 0 || from > count {
+		return list, nil
+	}
+	found, err := w.s.Repo.Blame(ctx, string(w.at.Commit().ID), path, from, min(count, from+first-1))
+	for i, b := range found {
+		list = append(list, &Line{from + i, b.Text, w.s, b})
+	}
+	return list, err
+}
+
+// Files lists paths.
+func (w *Warp) Files(ctx context.Context, pattern string, first int) ([]string, error) {
+	if first < 1 || first > maxPage {
+		return nil, fmt.Errorf("first: %w: want 1 to %d", jitos.ErrInvalid, maxPage)
+	}
+	list := []string{}
+	for path, err := range w.at.Glob(ctx, pattern) {
+		if err != nil {
+			return nil, err
+		}
+		if list = append(list, path); len(list) == first {
+			break
+		}
+	}
+	return list, nil
 }

@@ -109,6 +109,24 @@ func (s *snapshot) Edges(ctx context.Context, from jitos.NodeID, label string) i
 	}
 }
 
+// AllEdges yields every edge of a snapshot, in order of their sources' shards.
+func (s *Store) AllEdges(ctx context.Context, at jitos.Snapshot) iter.Seq2[jitos.Edge, error] {
+	return func(yield func(jitos.Edge, error) bool) {
+		snap, err := s.open(ctx, at.Commit().ID)
+		if err == nil {
+			err = snap.kinds(ctx, edgesDir, "", func(kind string, dir plumbing.Hash) error {
+				return snap.leaves(ctx, dir, fromLeaf(""), func(name string, edges plumbing.Hash) error {
+					from := jitos.NodeID{Kind: kind, Name: name}
+					return snap.edgesIn(ctx, edges, from, "", yield)
+				})
+			})
+		}
+		if err != nil && !errors.Is(err, errStop) {
+			yield(jitos.Edge{}, fmt.Errorf("edges: %w", err))
+		}
+	}
+}
+
 func (s *snapshot) edges(ctx context.Context, from jitos.NodeID, label string, yield func(jitos.Edge, error) bool) error {
 	if err := from.Check(); err != nil {
 		return err

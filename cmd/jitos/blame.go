@@ -2,81 +2,9 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"fmt"
 	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
-	"sync"
-
-	"github.com/jitos/jitos"
 )
-
-// blamed is one line of a file and the commit that it has been as it is since.
-type blamed struct {
-	commit jitos.CommitID // "" for a line that is not committed
-	path   string         // of the file in that commit
-	number int            // of the line in that commit
-	text   string
-}
-
-// blame asks git for the lines from to to of a file, all for 0; rev "" means the file as it is in the working tree.
-func (f *fabric) blame(ctx context.Context, rev, path string, from, to int) ([]blamed, error) {
-	args := []string{"-c", "blame.ignoreRevsFile=", "-c", "core.quotePath=false", "blame", "--porcelain", "-w"}
-	if from > 0 {
-		args = append(args, "-L", fmt.Sprintf("%d,%d", from, to))
-	}
-	if rev != "" {
-		args = append(args, rev)
-	}
-	out, err := f.repo.Git(ctx, append(args, "--", path)...)
-	if err != nil {
-		return nil, blameError(path, from, err)
-	}
-	return parseBlame(string(out))
-}
-
-// blameError turns what git says of a file or line that is not there into what a person asked for.
-func blameError(path string, from int, err error) error {
-	switch text := err.Error(); {
-	case strings.Contains(text, "no such path"), strings.Contains(text, "cannot stat path"), strings.Contains(text, "No such file"):
-		return fmt.Errorf("file %s: %w in the commits of this branch", path, jitos.ErrNotFound)
-	case strings.Contains(text, "has only"):
-		return fmt.Errorf("line %d of %s: %w: the file is shorter", from, path, jitos.ErrNotFound)
-	}
-	return fmt.Errorf("why %s: %w", path, err)
-}
-
-var blameHead = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([0-9a-f]{40}) (\d+) (\d+)`) })
-
-// parseBlame reads git's porcelain: for each line a head, facts of its commit where that is new, and the text after a tab.
-func parseBlame(out string) ([]blamed, error) {
-	var list []blamed
-	names := map[jitos.CommitID]string{}
-	var at blamed
-	for l := range strings.Lines(out) {
-		l = strings.TrimSuffix(l, "\n")
-		if text, ok := strings.CutPrefix(l, "\t"); ok {
-			at.text, at.path = text, names[at.commit]
-			if strings.Trim(string(at.commit), "0") == "" {
-				at.commit = ""
-			}
-			list = append(list, at)
-			continue
-		}
-		if m := blameHead().FindStringSubmatch(l); m != nil {
-			n, err := strconv.Atoi(m[2])
-			if err != nil {
-				return nil, fmt.Errorf("blame: %w: %q", jitos.ErrCorrupt, l)
-			}
-			at = blamed{commit: jitos.CommitID(m[1]), number: n}
-		} else if name, ok := strings.CutPrefix(l, "filename "); ok {
-			names[at.commit] = name
-		}
-	}
-	return list, nil
-}
 
 // pathInRepo is the path of a file, given as the caller of the program sees it, from the root of the repository.
 func (a *app) pathInRepo(f *fabric, name string) (string, error) {

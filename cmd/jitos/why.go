@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/warpgit"
 )
 
 func whyCommand(a *app) *cli.Command {
@@ -98,18 +99,18 @@ func (a *app) whyLine(c *cli.Context, f *fabric, rev, name string, number int) e
 	if err != nil {
 		return err
 	}
-	list, err := f.blame(c.Context, rev, path, number, number)
+	list, err := f.repo.Blame(c.Context, rev, path, number, number)
 	if err != nil {
 		return err
 	}
 	if len(list) == 0 {
-		return blameError(path, number, errors.New("has only fewer lines"))
+		return warpgit.BlameError(path, number, errors.New("has only fewer lines"))
 	}
 	tale, err := f.tracer(false).traceLine(c.Context, list[0])
 	if err != nil {
 		return err
 	}
-	tale.card.File, tale.card.Line, tale.card.Text = path, number, list[0].text
+	tale.card.File, tale.card.Line, tale.card.Text = path, number, list[0].Text
 	return a.tellWhy(c, tale)
 }
 
@@ -157,7 +158,7 @@ type part struct {
 }
 
 func (a *app) whyFile(c *cli.Context, f *fabric, rev, path string) error {
-	list, err := f.blame(c.Context, rev, path, 0, 0)
+	list, err := f.repo.Blame(c.Context, rev, path, 0, 0)
 	if err != nil {
 		return err
 	}
@@ -180,18 +181,18 @@ func (a *app) whyFile(c *cli.Context, f *fabric, rev, path string) error {
 
 // parts joins neighbouring lines that come from the same change. Each commit of the user's is traced once, and for those
 // that landed work, each line.
-func (f *tracer) parts(ctx context.Context, list []blamed) ([]part, error) {
+func (f *tracer) parts(ctx context.Context, list []warpgit.Blamed) ([]part, error) {
 	parts := []part{}
 	yours := map[jitos.CommitID]tale{}
 	for i, b := range list {
-		t, ok := yours[b.commit]
+		t, ok := yours[b.Commit]
 		if !ok {
 			var err error
 			if t, err = f.traceLine(ctx, b); err != nil {
 				return nil, err
 			}
 			if t.landed == "" && t.origin != "jitos" {
-				yours[b.commit] = t
+				yours[b.Commit] = t
 			}
 		}
 		next := part{From: i + 1, To: i + 1, Origin: t.origin}

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/warpgit"
 )
 
 // tale is what was found out about a line or an id.
@@ -25,20 +26,20 @@ type tale struct {
 type tracer struct {
 	*fabric
 	whole     bool
-	blames    map[string][]blamed
+	blames    map[string][]warpgit.Blamed
 	explained map[jitos.CommitID]jitos.Reason
 }
 
 func (f *fabric) tracer(whole bool) *tracer {
-	return &tracer{fabric: f, whole: whole, blames: map[string][]blamed{}, explained: map[jitos.CommitID]jitos.Reason{}}
+	return &tracer{fabric: f, whole: whole, blames: map[string][]warpgit.Blamed{}, explained: map[jitos.CommitID]jitos.Reason{}}
 }
 
 // line blames one line of a file at a commit.
-func (f *tracer) line(ctx context.Context, at jitos.CommitID, path string, number int) (blamed, error) {
+func (f *tracer) line(ctx context.Context, at jitos.CommitID, path string, number int) (warpgit.Blamed, error) {
 	if !f.whole {
-		list, err := f.blame(ctx, string(at), path, number, number)
+		list, err := f.repo.Blame(ctx, string(at), path, number, number)
 		if err != nil || len(list) == 0 {
-			return blamed{}, err
+			return warpgit.Blamed{}, err
 		}
 		return list[0], nil
 	}
@@ -46,13 +47,13 @@ func (f *tracer) line(ctx context.Context, at jitos.CommitID, path string, numbe
 	list, ok := f.blames[key]
 	if !ok {
 		var err error
-		if list, err = f.blame(ctx, string(at), path, 0, 0); err != nil {
-			return blamed{}, err
+		if list, err = f.repo.Blame(ctx, string(at), path, 0, 0); err != nil {
+			return warpgit.Blamed{}, err
 		}
 		f.blames[key] = list
 	}
 	if number > len(list) {
-		return blamed{}, nil
+		return warpgit.Blamed{}, nil
 	}
 	return list[number-1], nil
 }
@@ -74,15 +75,15 @@ const landings = 50
 
 // traceLine follows one blamed line: a commit that landed work leads to the system commit that it carries, where blame goes
 // on into the workspace; a rewrite leads to its job; anything else is the user's own.
-func (f *tracer) traceLine(ctx context.Context, b blamed) (tale, error) {
+func (f *tracer) traceLine(ctx context.Context, b warpgit.Blamed) (tale, error) {
 	t := tale{origin: "yours"}
-	if b.commit == "" {
+	if b.Commit == "" {
 		t.origin, t.note = "uncommitted", "you changed this line and have not committed it"
 		t.fill(f.fabric)
 		return t, nil
 	}
 	for range landings {
-		s, err := f.store.Open(ctx, b.commit)
+		s, err := f.store.Open(ctx, b.Commit)
 		if err != nil {
 			return t, err
 		}
@@ -115,7 +116,7 @@ func (f *tracer) traceLine(ctx context.Context, b blamed) (tale, error) {
 		if err != nil {
 			return t, err
 		}
-		if next.commit == "" {
+		if next.Commit == "" {
 			t.note = "the landing joined it from your lines and jitos's"
 			t.reason.Commit = &c
 			break
@@ -160,27 +161,27 @@ func (f *tracer) explainPlain(ctx context.Context, t tale, c, own jitos.Commit) 
 }
 
 // across goes from a line of a landed commit to the same line on the system line, and blames it there.
-func (f *tracer) across(ctx context.Context, landed jitos.Snapshot, carried jitos.CommitID, b blamed) (blamed, error) {
+func (f *tracer) across(ctx context.Context, landed jitos.Snapshot, carried jitos.CommitID, b warpgit.Blamed) (warpgit.Blamed, error) {
 	system, err := f.store.Open(ctx, carried)
 	if err != nil {
-		return blamed{}, err
+		return warpgit.Blamed{}, err
 	}
-	before, err := landed.ReadFile(ctx, b.path)
+	before, err := landed.ReadFile(ctx, b.Path)
 	if err != nil {
-		return blamed{}, err
+		return warpgit.Blamed{}, err
 	}
-	after, err := system.ReadFile(ctx, b.path)
+	after, err := system.ReadFile(ctx, b.Path)
 	if errors.Is(err, jitos.ErrNotFound) {
-		return blamed{}, nil
+		return warpgit.Blamed{}, nil
 	}
 	if err != nil {
-		return blamed{}, err
+		return warpgit.Blamed{}, err
 	}
-	number := sameLine(before, after, b.number)
+	number := sameLine(before, after, b.Number)
 	if number == 0 {
-		return blamed{}, nil
+		return warpgit.Blamed{}, nil
 	}
-	return f.line(ctx, carried, b.path, number)
+	return f.line(ctx, carried, b.Path, number)
 }
 
 // landedLine finds the trailer anywhere in a message: a squash on a forge puts whole messages into the middle of one.

@@ -199,6 +199,7 @@ func (f faces) handler(unix bool) http.Handler {
 	mux := http.NewServeMux()
 	admitted := func(next http.Handler) http.Handler { return protect(server.Admitted(next)) }
 	mux.Handle("/graphql", f.s.Counted("/graphql", protect(f.graphql)))
+	mux.Handle("GET /graph.bin", f.s.Counted("/graph.bin", admitted(f.s.Patient(f.s.Picture()))))
 	mux.Handle("POST /login/link", admitted(f.guard.Logins.Links(f.base)))
 	mux.Handle("GET /metrics", f.s.Counted("/metrics", admitted(f.s.Patient(f.s.Metrics()))))
 	if f.agents != nil {

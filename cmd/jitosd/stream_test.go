@@ -317,7 +317,7 @@ func script(t *testing.T, modules, name string, args ...string) (string, error) 
 	if err := os.Symlink(modules, filepath.Join(dir, "node_modules")); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, "node", append([]string{filepath.Join(dir, name)}, args...)...).CombinedOutput()
 	return string(out), err

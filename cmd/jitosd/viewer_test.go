@@ -211,7 +211,7 @@ func TestViewer(t *testing.T) {
 		"shots":    os.Getenv("JITOS_SHOTS"), // a directory for pictures
 		"asks":     task("copy the notes", "test -f copy.txt", write, look),
 		"speaks": task("speak", "test -f spoken", jitos.Step{Name: "speak", Worker: "shell",
-			Run: "for i in 1 2 3 4 5 6; do echo line $i; sleep 0.5; done; date > spoken", Needs: []string{"fs.write:**"}}),
+			Run: "for i in $(seq 25); do echo line $i; sleep 0.4; done; date > spoken", Needs: []string{"fs.write:**"}}),
 		"fails": task("do what cannot be done", "false", jitos.Step{Name: "try", Worker: "shell", Run: "echo no way; exit 1"}),
 	})
 	if err != nil {

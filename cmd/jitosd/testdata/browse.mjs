@@ -161,10 +161,55 @@ const stories = {
   async output() {
     await page.goto(`${origin}/task/${setup.speaks}`);
     await page.getByRole('button', { name: 'Run' }).click();
-    await page.locator('.output.live', { hasText: 'line 2' }).waitFor();
+    await page.locator('.output.live', { hasText: /line [0-9]/ }).waitFor();
     must(true, 'output: it is told while the job runs');
     await page.locator('.head .status.done').waitFor();
     await page.getByRole('link', { name: 'Lanes' }).click();
+  },
+
+  async graph() {
+    await page.getByRole('link', { name: 'Graph' }).click();
+    await page.locator('.legend dt', { hasText: 'task' }).waitFor();
+    const { warp } = await graphql('{ warp { nodes(kind: "task") { nodes { id } } } }');
+    must((await page.locator('.legend div', { hasText: 'task' }).locator('dd').textContent()) === String(warp.nodes.nodes.length), 'graph: its kinds');
+    const drawn = () => page.evaluate(() => [...document.querySelectorAll('.sigma canvas')].some((c) => c.width > 0));
+    must(await drawn(), 'graph: it is drawn');
+    await page.getByRole('searchbox').fill('process copy');
+    await page.getByRole('list', { name: 'Found' }).getByRole('link').first().click();
+    await page.locator('.node h2', { hasText: 'process/copy-the-notes' }).waitFor();
+    await page.locator('.node .fields dt', { hasText: 'sws' }).waitFor();
+    must(true, 'graph: a node has its fields');
+    must((await page.locator('.node .ties a', { hasText: 'job/write' }).count()) === 1, 'graph: and what it leads to');
+    await accessible('graph');
+    const before = await (await context.request.get(`${origin}/graph.bin?at=${'0'.repeat(40)}`)).status();
+    must(before === 401, 'graph: a picture is for who is let in');
+    await page.getByRole('searchbox').fill('');
+    await page.getByRole('combobox').selectOption({ label: 'copy-the-notes, collapsed' });
+    await page.locator('.legend dt', { hasText: 'added' }).waitFor();
+    await page.waitForFunction(() => Number(document.querySelector('.legend dd')?.textContent) > 0);
+    must(true, 'graph: what a workspace added');
+    await shot('graph-overlay');
+  },
+
+  async why() {
+    await page.goto(`${origin}/why`);
+    await page.getByRole('searchbox').fill('copy');
+    await page.getByRole('link', { name: 'copy.txt' }).click();
+    await page.locator('.lines a', { hasText: 'two' }).click();
+    const way = page.locator('.way');
+    await way.getByText('copy the notes').first().waitFor();
+    const text = await way.textContent();
+    for (const step of ['rewrite', 'job', 'worker', 'attempt', 'plan', 'task', 'collapse', 'evidence']) must(text.includes(step), `why: a line leads to its ${step}`);
+    must(/fs\.write/.test(text), 'why: and to the capabilities');
+    await way.locator('.diff tr.plus').first().waitFor();
+    await way.locator('li', { hasText: 'collapse' }).last().getByText('difference').click();
+    await page.waitForFunction(() => document.querySelectorAll('.way .diff').length > 1);
+    must(true, 'why: steps have their difference');
+    await accessible('why');
+    const evidence = (await graphql('{ warp { nodes(kind: "evidence") { nodes { id } } } }')).warp.nodes.nodes[0].id;
+    await page.goto(`${origin}/why/${evidence}`);
+    await way.getByText('verdict').first().waitFor();
+    must(true, 'why: a node leads to its task');
   },
 
   async phone() {

@@ -21,7 +21,7 @@ export function DiffView({ diff }: { diff: Diff }) {
     <>
       {nothing && <p class="empty">It changed neither files nor the graph.</p>}
       {files.length > 0 && (
-        <section aria-label="Files">
+        <section>
           <header class="part">
             <h3>{plural(files.length, 'file')}</h3>
             <Tally added={sum(files, 'added')} removed={sum(files, 'removed')} />
@@ -33,7 +33,7 @@ export function DiffView({ diff }: { diff: Diff }) {
         </section>
       )}
       {(graph.nodes.length > 0 || graph.edges.length > 0) && (
-        <section aria-label="Graph">
+        <section>
           <header class="part"><h3>{plural(graph.nodes.length, 'node')}, {plural(graph.edges.length, 'edge')}</h3></header>
           <ul class="items">
             {graph.nodes.map((n) => (
@@ -82,7 +82,7 @@ function Fields({ fields }: { fields: FieldDiff[] }) {
       {shown.map((f) => (
         <div key={f.name}>
           <dt>{f.name}</dt>
-          <dd>
+          <dd tabIndex={long(f.old) || long(f.new) ? 0 : undefined}>
             {f.old != null && <del>{value(f.old)}</del>}
             {f.old != null && f.new != null && ' '}
             {f.new != null && <ins>{value(f.new)}</ins>}
@@ -96,6 +96,9 @@ function Fields({ fields }: { fields: FieldDiff[] }) {
     </>
   );
 }
+
+/** It may have to be scrolled, and then from the keyboard as well. */
+export const long = (v: unknown) => v != null && (value(v).length > 300 || value(v).split('\n').length > 8);
 
 function File({ file }: { file: FileDiff }) {
   const lines = file.hunks.reduce((n, h) => n + h.lines.length, 0);
@@ -115,7 +118,7 @@ function File({ file }: { file: FileDiff }) {
       </summary>
       {file.binary && <p class="empty">A binary file.</p>}
       {!file.binary && (
-        <div class="code" tabIndex={0} role="region" aria-label={`Difference of ${file.path}`}>
+        <div class="code" tabIndex={0} role="group" aria-label={`Difference of ${file.path}`}>
           <table class={split.value ? 'diff two' : 'diff'}>
             {split.value && <colgroup><col class="no" /><col /><col class="no" /><col /></colgroup>}
             {shown.map((h, i) => (

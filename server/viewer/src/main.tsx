@@ -2,10 +2,12 @@
 import { render, type ComponentType } from 'preact';
 import { login, online, refusal, session } from './api';
 import { toggleSplit } from './diff';
+import { GraphView } from './graph';
 import { LanesView, select } from './lanes';
 import { play, Scrubber, stop } from './scrubber';
-import { at, branch, failure, follow, go, href, inbox, load, look, param, path, step } from './state';
+import { at, branch, failure, follow, go, href, inbox, load, look, path, step } from './state';
 import { TasksView, waitingLink } from './tasks';
+import { WhyView } from './why';
 import './style.css';
 
 interface View {
@@ -17,6 +19,8 @@ interface View {
 const views: View[] = [
   { name: 'Lanes', path: '/', show: LanesView },
   { name: 'Tasks', path: '/task', show: TasksView },
+  { name: 'Graph', path: '/graph', show: GraphView },
+  { name: 'Why', path: '/why', show: WhyView },
 ];
 
 const view = () => views.find((v) => v.path.slice(1) === (path.value[0] ?? '')) ?? views[0];
@@ -67,7 +71,7 @@ const keys: Record<string, () => void> = {
   l: () => { stop(); look(null); },
   p: play,
   s: toggleSplit,
-  Escape: () => param('commit') && go(null, { commit: null }),
+  Escape: () => go(null, { commit: null, node: null }),
 };
 
 addEventListener('keydown', (e) => {
