@@ -26,6 +26,7 @@
 //	heal.go      what a crash or plain git left halfway
 //	recheck.go   settled actions run again; verify.go: deterministic rules; why.go: from a change back to its intent
 //	rewrite.go   Apply: what each rule may write, and what must be there before it
+//	limit.go     capabilities that are limits, and what a job may read
 //	policy.go    Admit: capabilities and content that was allowed; bounds.go what the policy asks of a change
 //	park.go      questions that only a person can answer: an attempt parks, and goes on when one did
 //	inbox.go     what waits for a person, and the answers
@@ -745,6 +746,8 @@ type Action struct {
 	Tree    TreeID
 	Args    map[string]string // Step.Args, and the artifacts that Step.Inputs name
 	Grants  []string
+	Limits  Limits // of what it uses
+	Reach   Reach  // of what it reads
 }
 
 // Result is what came of an action. It is a proposal: nothing of it is true before it is settled.

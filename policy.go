@@ -54,7 +54,8 @@ func (d *Denial) Is(target error) bool { return target == ErrDenied }
 // capability that it needs must be held by the process and be within the policy. It returns nil or a *Denial.
 //
 // A capability is "verb:scope". A grant covers a need of the same verb whose scope is equal, or matches the grant's as a
-// path pattern; "*" and "**" cover all. A need without a scope asks for the whole verb.
+// path pattern; "*" and "**" cover all. A need without a scope asks for the whole verb. Limits (see Limits) are never denied, only
+// lowered; and what a step reads of its files, where it does not ask, is what the others that name fs.read leave it (see Reach).
 func Admit(step Step, grants []string, policy Policy, allowed func(hash string) bool) error {
 	origins := []string{step.Origin}
 	if step.Gate != nil {
@@ -83,13 +84,18 @@ type Right struct {
 	Need    string `json:"need"`
 	Process string `json:"process,omitempty"`
 	Policy  string `json:"policy,omitempty"`
+	Has     string `json:"has,omitempty"`    // of a limit, and of reading: what is left of it
 	Denied  string `json:"denied,omitempty"` // who does not grant it, in words; "" where the step has the right
 }
 
-// Rights intersects what a step needs with what its process holds and what the policy bounds, need by need.
+// Rights intersects what a step needs with what its process holds and what the policy bounds, need by need; then come the
+// limits that one of them names.
 func Rights(step Step, grants []string, policy Policy) []Right {
 	rights := make([]Right, 0, len(step.Needs))
 	for _, need := range step.Needs {
+		if isLimit(need) {
+			continue
+		}
 		r := Right{Need: need, Process: coveredBy(need, grants), Policy: coveredBy(need, policy.Grants)}
 		switch {
 		case r.Process == "":
@@ -99,7 +105,7 @@ func Rights(step Step, grants []string, policy Policy) []Right {
 		}
 		rights = append(rights, r)
 	}
-	return rights
+	return append(rights, limitRights(step, grants, policy)...)
 }
 
 func covered(need string, grants []string) bool { return coveredBy(need, grants) != "" }

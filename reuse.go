@@ -54,6 +54,9 @@ func (k *Kernel) keyOf(ctx context.Context, p ProcessView, ws Snapshot, a Action
 			return "", "", err
 		}
 	}
+	if reach := ReachOf(s, k.grants(p), k.bounds()); len(reach) > 0 {
+		in["reach"] = HashOf(reach)
+	}
 	if covered("history:read", s.Needs) { // then it may ask what fails on the snapshot, too
 		sync, err := Get[Sync](ctx, ws, SyncNode)
 		if err != nil && !errors.Is(err, ErrNotFound) {

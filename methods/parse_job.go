@@ -44,6 +44,9 @@ func (r *reader) use(o *object) Use {
 			r.complain(o.pos("needs"), `write it like net, exec:go or "fs.write:docs/**"`, "needs: %q is no capability", n)
 		}
 	}
+	for _, n := range u.Needs {
+		r.limit(o.pos("needs"), "needs", n)
+	}
 	for _, p := range u.Produces {
 		r.name(o.pos("produces"), "produces", p)
 		if strings.Contains(p, ".") {

@@ -11,7 +11,8 @@ import (
 
 // LoadPolicy reads .jitos/policy.yaml; every key may be absent:
 //
-//	grants: ["exec:go", "fs.write:**", "history:read"]     what a process may hold; absent: as in jitos.DefaultPolicy
+//	grants: ["exec:go", "fs.write:**", "history:read",      what a process may hold; absent: as in jitos.DefaultPolicy
+//	         "memory:2g", "output:10m"]                     and the limits of its jobs, see jitos.Limits
 //	gates:                                                  must not get worse in a collapse
 //	- {gate: tests-pass}                                    whatever it changes,
 //	- {run: make lint, paths: ["src/**"]}                   or where it changes one of these
@@ -92,8 +93,16 @@ func (r *reader) capability(n *yaml.Node, what string) {
 	if !capability().MatchString(n.Value) {
 		r.complain(r.pos(n), `write it like net, exec:go or "fs.write:docs/**"`, "%s: %q is no capability", what, n.Value)
 	}
-	if scope, ok := strings.CutPrefix(n.Value, "fs.write:"); ok {
+	if verb, scope, ok := strings.Cut(n.Value, ":"); ok && (verb == "fs.write" || verb == "fs.read") {
 		r.pattern(n, what, scope)
+	}
+	r.limit(r.pos(n), what, n.Value)
+}
+
+// limit complains about a capability that is a limit, and no sound one.
+func (r *reader) limit(at Pos, what, capability string) {
+	if _, _, err := jitos.ParseLimit(capability); err != nil {
+		r.complain(at, "", "%s: %v", what, err)
 	}
 }
 

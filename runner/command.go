@@ -41,6 +41,7 @@ type command struct {
 	stdin   io.Reader                     // nil for an empty one
 	stdout  io.Writer                     // takes standard output as it comes; nil: its lines are told to line
 	line    func(stream int, text string) // told every line, without its newline; never called twice at once
+	meter   *meter                        // of what it prints
 }
 
 // inShell is what runs a script of sh, which ends at the first command that fails.
@@ -63,6 +64,9 @@ func (c command) run(ctx context.Context) (ended, error) {
 	}
 	cmd := exec.Command(c.argv[0], c.argv[1:]...)
 	cmd.Dir = c.place.tree()
+	within, over := context.WithCancelCause(ctx)
+	defer over(nil)
+	c.meter = &meter{most: outputOf(ctx), over: over}
 	job, readers, err := c.start(ctx, cmd)
 	if err != nil {
 		if errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
@@ -80,9 +84,9 @@ func (c command) run(ctx context.Context) (ended, error) {
 		exited <- came{end, err}
 	}()
 	timedOut := false
-	got, done := wait(ctx, exited, c.timeout)
+	got, done := wait(within, exited, c.timeout)
 	if !done {
-		timedOut = ctx.Err() == nil
+		timedOut = within.Err() == nil
 		job.stop()
 		if got, done = wait(context.Background(), exited, grace); !done {
 			job.kill()
@@ -91,6 +95,9 @@ func (c command) run(ctx context.Context) (ended, error) {
 	}
 	readers.finish()
 	got.end.timedOut = timedOut
+	if e := (*tooMuch)(nil); errors.As(context.Cause(within), &e) {
+		got.end.limit = e.Error()
+	}
 	if ctx.Err() != nil {
 		return got.end, ctx.Err()
 	}
@@ -251,7 +258,7 @@ func (c command) start(ctx context.Context, cmd *exec.Cmd) (job, *readers, error
 	var one sync.Mutex
 	for stream, pipe := range r.pipes {
 		r.running.Go(func() {
-			said := lentTo(ctx).values.Reader(pipe)
+			said := lentTo(ctx).values.Reader(c.meter.reader(pipe))
 			if stream == stdout && c.stdout != nil {
 				if _, err := io.Copy(c.stdout, said); err != nil {
 					_, _ = io.Copy(io.Discard, pipe) // a writer that fails must not block the job

@@ -100,14 +100,33 @@ func build() string {
 // Limits of a job that names none.
 const (
 	maxProcesses = 4096
-	maxWritten   = 16 << 30
+	maxFileSize  = 16 << 30 // bytes of one file
+	maxWritten   = 64 << 30 // bytes of all that is written
+	maxOutput    = 256 << 20
 	maxOpen      = 65536
 )
 
+// lower is the lower of two bounds, of which zero is none.
+func lower(a, b int64) int64 {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
+}
+
+type limitsKey struct{}
+
+// outputOf is how much a command of the job that ctx is of may print, in bytes.
+func outputOf(ctx context.Context) int64 {
+	l, _ := ctx.Value(limitsKey{}).(jitos.Limits)
+	return lower(maxOutput, l.Output)
+}
+
 // confine writes down what the processes of a place may see and do for a step. open says why they are not sandboxed, "" where
 // they are. done is called when none of them is alive.
-func (e *Executor) confine(ctx context.Context, p place, step jitos.Step, loans []loan) (open string, done func(), err error) {
+func (e *Executor) confine(ctx context.Context, p place, action jitos.Action, loans []loan, shut []string) (open string, done func(), err error) {
 	done = func() {}
+	step := action.Step
 	how, open, err := e.Sandboxed(ctx)
 	if err != nil || how == "" {
 		return open, done, err
@@ -131,7 +150,10 @@ func (e *Executor) confine(ctx context.Context, p place, step jitos.Step, loans 
 		return "", done, err
 	}
 	s.HostNet, s.Proxy = whole, !whole && len(reach) > 0
-	s.Limits = sandbox.Limits{Processes: maxProcesses, Memory: memoryBound(), File: maxWritten, Files: maxOpen}
+	l := action.Limits
+	s.Limits = sandbox.Limits{Processes: int(lower(maxProcesses, l.Processes)), Memory: lower(memoryBound(), l.Memory),
+		File: lower(maxFileSize, l.Disk), Written: lower(maxWritten, l.Disk), Files: maxOpen}
+	s.Cover = under(p.tree(), shut)
 	tools, err := e.tools(ctx, step.Chain)
 	if err != nil {
 		return "", done, err

@@ -204,7 +204,7 @@ func (e *Executor) findVersion(ctx context.Context, t methods.Toolchain) (string
 	if err := s.fill(ctx, e.Objects, newManifest(emptyTree)); err != nil {
 		return "", err
 	}
-	_, done, err := e.confine(ctx, s.place, jitos.Step{Chain: t.Name}, nil)
+	_, done, err := e.confine(ctx, s.place, jitos.Action{Step: jitos.Step{Chain: t.Name}}, nil, nil)
 	defer done()
 	if err != nil {
 		return "", err

@@ -88,7 +88,10 @@ func (e *Executor) Execute(ctx context.Context, action jitos.Action, host jitos.
 	if err != nil {
 		return unlent(action, err, time.Since(start))
 	}
-	ctx = context.WithValue(ctx, lentKey{}, lent)
+	ctx = context.WithValue(context.WithValue(ctx, lentKey{}, lent), limitsKey{}, action.Limits)
+	if most := action.Limits.Time; most > 0 && timeout(action.Step) > most {
+		action.Step.Timeout = int(most / time.Second)
+	}
 	r, err := e.execute(ctx, action, host)
 	if err == nil {
 		lent.gate.tell(&r)
@@ -182,7 +185,11 @@ func (e *Executor) inDirectory(ctx context.Context, worker jitos.Worker, action 
 	if err != nil {
 		return refused(err, jitos.CouldNot, "the files cannot be laid out: ")
 	}
-	open, done, err := e.confine(ctx, s.place, action.Step, loans)
+	shut, err := hidden(ctx, e.Objects, tree, action)
+	if err != nil {
+		return refused(err, jitos.CouldNot, "what it may not read cannot be hidden: ")
+	}
+	open, done, err := e.confine(ctx, s.place, action, loans, shut)
 	defer done()
 	if err != nil {
 		return jitos.Result{}, err
@@ -203,7 +210,7 @@ func (e *Executor) inDirectory(ctx context.Context, worker jitos.Worker, action 
 	}
 	r.Open = open
 	kept = true // whatever the job did to the files is seen when the directory is used again
-	r = judge(action.Step, r)
+	r = missed(action, judge(action.Step, r), shut)
 	if r.Tree != "" {
 		return e.judgeTree(ctx, action, r)
 	}

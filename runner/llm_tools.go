@@ -182,6 +182,9 @@ func (b *toolbox) list(pattern string) (string, error) {
 }
 
 func (b *toolbox) text(name string) (string, error) {
+	if !mayRead(b.action, path.Clean(name)) {
+		return "", fmt.Errorf("%s: this job may not read it", name)
+	}
 	raw, err := b.root.ReadFile(path.Clean(name))
 	if err != nil {
 		return "", plainErr(name, err)

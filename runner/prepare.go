@@ -263,7 +263,7 @@ func (e *Executor) prepare(ctx context.Context, t methods.Toolchain, how methods
 		return prepared{}, r.Reason, err
 	}
 	step := jitos.Step{Name: "prepare " + t.Name, Run: how.Run, Chain: t.Name, Needs: []string{"net"}, Timeout: int(prepareTimeout.Seconds())}
-	_, done, err := e.confine(ctx, s.place, step, nil)
+	_, done, err := e.confine(ctx, s.place, jitos.Action{Step: step}, nil, nil)
 	defer done()
 	if err != nil {
 		return prepared{}, "", err

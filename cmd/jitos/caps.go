@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -24,10 +25,12 @@ func capsCommand(a *app) *cli.Command {
 			Name:      "explain",
 			Usage:     "show what a job may do, need by need, and who grants or denies it",
 			ArgsUsage: "JOB",
-			Description: `A job has what it needs and its process holds and the policy grants: the intersection. What no line allows, it may not.
+			Description: `A job has what it needs and its process holds and the policy grants: the intersection. What no line allows, it may not. Limits
+(time:10m, memory:2g, disk:1g, output:1m, processes:64) are the lowest that one of the three names, and so is what it reads
+(fs.read:src/**).
 Exit 8 where something is denied.
 
---json: {"job","step","worker","rights":[{"need","process","policy","denied"}]}`,
+--json: {"job","step","worker","rights":[{"need","process","policy","has","denied"}]}`,
 			Flags:  []cli.Flag{jsonFlag()},
 			Action: func(c *cli.Context) error { return a.capsExplain(c) },
 		}},
@@ -125,8 +128,11 @@ func (a *app) capsExplain(c *cli.Context) error {
 		}
 		for _, r := range rights {
 			what := "has it by " + r.Process + " of its process, within " + r.Policy + " of " + from
-			if r.Denied != "" {
+			switch {
+			case r.Denied != "":
 				what = "denied: " + r.Denied
+			case r.Has != "":
+				what = "has " + r.Has + lowest(r, from)
 			}
 			a.ui.printf("  needs  %-16s %s\n", clean(r.Need), clean(what))
 		}
@@ -137,4 +143,19 @@ func (a *app) capsExplain(c *cli.Context) error {
 		}
 	}
 	return nil
+}
+
+// lowest says who named a limit.
+func lowest(r jitos.Right, from string) string {
+	var by []string
+	if strings.Contains(r.Need, ":") {
+		by = append(by, "it asks for "+r.Need)
+	}
+	if r.Process != "" {
+		by = append(by, "its process holds "+r.Process)
+	}
+	if r.Policy != "" {
+		by = append(by, from+" grants "+r.Policy)
+	}
+	return ": " + strings.Join(by, ", ")
 }

@@ -115,7 +115,7 @@ func moduleDir() string {
 
 // condition knows what a story may need of the machine. JITOS_REQUIRE turns its absence into a failure.
 func condition(name string) (bool, error) {
-	if name != "overlayfs" {
+	if name != "overlayfs" && name != "sandbox" {
 		return false, fmt.Errorf("unknown condition %q", name)
 	}
 	dir, err := os.MkdirTemp("", "overlays-")
@@ -123,9 +123,13 @@ func condition(name string) (bool, error) {
 		return false, err
 	}
 	defer os.RemoveAll(dir)
-	how, err := (&runner.Executor{Cache: dir, OverlayFrom: 1}).Overlays(context.Background())
+	e := &runner.Executor{Cache: dir, OverlayFrom: 1, Unsandboxed: func() bool { return true }}
+	how, err := e.Overlays(context.Background())
+	if name == "sandbox" {
+		how, _, err = e.Sandboxed(context.Background())
+	}
 	if err == nil && how == "" && slices.Contains(strings.Split(os.Getenv("JITOS_REQUIRE"), ","), name) {
-		err = errors.New("overlayfs is required, and cannot be mounted here")
+		err = fmt.Errorf("%s is required, and does not work here", name)
 	}
 	return how != "", err
 }

@@ -52,6 +52,9 @@ func newRoot(s *Spec) error {
 	for _, o := range s.Lay {
 		v.overlay(o, old)
 	}
+	for _, p := range s.Cover {
+		v.cover(p)
+	}
 	v.proc(s)
 	v.mkdir("/run") // there, and with nothing else in it
 	v.memory(s.Memory)
@@ -227,6 +230,24 @@ func (v *view) memory(files map[string]string) {
 		if v.err == nil {
 			v.fail("write "+name, os.WriteFile(filepath.Join(MemoryDir, name), []byte(content), 0o400))
 		}
+	}
+}
+
+// nothing is the file that is shown in place of those that are covered: its mode lets nobody at it, and being read only keeps that.
+const nothing = "/.nothing"
+
+// cover hides what is at a path: a directory is empty, a file cannot be opened. A link stays.
+func (v *view) cover(p string) {
+	info, err := os.Lstat(p)
+	switch {
+	case v.err != nil || err != nil:
+	case info.IsDir():
+		v.tmpfs(p, "mode=755,size=4k")
+	case info.Mode().IsRegular():
+		v.touch(nothing)
+		v.fail("hide "+p, unix.Chmod(nothing, 0))
+		v.fail("hide "+p, unix.Mount(nothing, p, "", unix.MS_BIND, ""))
+		v.hidden = append(v.hidden, p)
 	}
 }
 

@@ -24,6 +24,8 @@ type Spec struct {
 
 	Memory map[string]string // files of these names in MemoryDir: in memory, read only, gone with the job
 
+	Cover []string // files and directories in what is written that can be neither read nor changed, where they are there
+
 	Bare    bool // no sandbox, only the overlays, with Hide: for a user who allowed that
 	Userns  bool // a user namespace is needed to be allowed to mount
 	HostNet bool // the network of the machine
@@ -53,6 +55,7 @@ type Limits struct {
 	Processes int           // alive at once
 	Memory    int64         // bytes that are theirs alone (not files of the disk)
 	File      int64         // bytes of one file
+	Written   int64         // bytes written to disks, where the kernel counts them
 	Files     int           // open descriptors of one process
 	CPU       time.Duration // of one process
 }

@@ -39,7 +39,7 @@ func (w *watch) signal(sig syscall.Signal) {
 
 // keep looks until the job went beyond a limit, then kills it, and goes on, as it may have forked meanwhile.
 func (w *watch) keep() {
-	if !w.others || os.Getpid() != 1 || w.limits.Processes == 0 && w.limits.Memory == 0 {
+	if !w.others || os.Getpid() != 1 || w.limits.Processes == 0 && w.limits.Memory == 0 && w.limits.Written == 0 {
 		return
 	}
 	proc, err := unix.Open("/proc", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
@@ -61,7 +61,7 @@ func (w *watch) look(proc int, buf []byte) string {
 	if _, err := unix.Seek(proc, 0, 0); err != nil {
 		return ""
 	}
-	processes, memory := 0, int64(0)
+	processes, memory, wrote := 0, int64(0), int64(0)
 	for {
 		n, err := unix.ReadDirent(proc, buf)
 		if err != nil || n <= 0 {
@@ -69,7 +69,11 @@ func (w *watch) look(proc int, buf []byte) string {
 		}
 		_, _, names := unix.ParseDirent(buf[:n], -1, nil)
 		for _, name := range names {
-			if pid, err := strconv.Atoi(name); err == nil && pid > 1 {
+			pid, err := strconv.Atoi(name)
+			if err == nil && w.limits.Written > 0 {
+				wrote += written(name) // the first has that of the orphans that it reaped
+			}
+			if err == nil && pid > 1 {
 				processes++
 				if w.limits.Memory > 0 {
 					memory += anonymous(name)
@@ -90,8 +94,34 @@ func (w *watch) look(proc int, buf []byte) string {
 		return fmt.Sprintf("more than %d processes at once", w.limits.Processes)
 	case w.limits.Memory > 0 && memory > w.limits.Memory:
 		return fmt.Sprintf("more than %d MB of memory", w.limits.Memory>>20)
+	case w.limits.Written > 0 && wrote > w.limits.Written:
+		return fmt.Sprintf("more than %d MB written", w.limits.Written>>20)
 	}
 	return ""
+}
+
+// written is what a process and those that it reaped have written to disks, in bytes: what they made dirty, less what was deleted
+// before it went there.
+func written(pid string) int64 {
+	fd, err := unix.Open("/proc/"+pid+"/io", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0
+	}
+	defer unix.Close(fd)
+	var raw [1024]byte
+	n, _ := unix.Read(fd, raw[:])
+	total := int64(0)
+	for line := range bytes.Lines(raw[:max(n, 0)]) {
+		key, value, _ := bytes.Cut(bytes.TrimSpace(line), []byte(": "))
+		count, _ := strconv.ParseInt(string(value), 10, 64)
+		switch string(key) {
+		case "write_bytes":
+			total += count
+		case "cancelled_write_bytes":
+			total -= count
+		}
+	}
+	return total
 }
 
 // anonymous is the memory of a process that no file backs, in bytes, and what it has swapped out.

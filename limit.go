@@ -1,0 +1,150 @@
+package jitos
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Limits bound what a job may use. They are capabilities like others, "memory:2g", but that every level that names one lowers it: a
+// job asks for no more, its process and the policy lend no more. A zero field: nobody names it, and what the executor has by
+// itself holds.
+type Limits struct {
+	Time      time.Duration // "time:90s", as of time.ParseDuration
+	Memory    int64         // "memory:2g": bytes of all its processes
+	Disk      int64         // "disk:500m": bytes that they write
+	Output    int64         // "output:1m": bytes that one command prints
+	Processes int64         // "processes:64": at once
+}
+
+// limitVerbs are the verbs of limits.
+var limitVerbs = []string{"time", "memory", "disk", "output", "processes"}
+
+// ParseLimit reads a capability that is a limit: its verb, and how much, in seconds, bytes or processes. A capability of another
+// verb gives "" and no error; the error Is ErrInvalid.
+func ParseLimit(capability string) (verb string, most int64, err error) {
+	verb, scope, _ := strings.Cut(capability, ":")
+	if !slices.Contains(limitVerbs, verb) {
+		return "", 0, nil
+	}
+	bad := fmt.Errorf("%q: %w: want a limit like time:90s, memory:2g, disk:500m, output:1m or processes:64", capability, ErrInvalid)
+	if verb == "time" {
+		d, err := time.ParseDuration(scope)
+		if err != nil || d < time.Second {
+			return "", 0, bad
+		}
+		return verb, int64(d / time.Second), nil
+	}
+	number, unit := scope, int64(1)
+	for suffix, size := range map[string]int64{"k": 1 << 10, "m": 1 << 20, "g": 1 << 30} {
+		if rest, ok := strings.CutSuffix(scope, suffix); ok && verb != "processes" {
+			number, unit = rest, size
+		}
+	}
+	n, perr := strconv.ParseInt(number, 10, 64)
+	if perr != nil || n < 1 || n > 1<<62/unit {
+		return "", 0, bad
+	}
+	return verb, n * unit, nil
+}
+
+// tightest is the lowest limit of a verb in a list, and how it is written; 0 where none names it.
+func tightest(verb string, list []string) (most int64, written string) {
+	for _, c := range list {
+		if v, n, err := ParseLimit(c); err == nil && v == verb && (most == 0 || n < most) {
+			most, written = n, c
+		}
+	}
+	return most, written
+}
+
+// LimitsOf are the limits of a step: of what it asks for, its process holds and the policy lends the lowest.
+func LimitsOf(step Step, grants []string, policy Policy) Limits {
+	of := func(verb string) int64 {
+		n, _ := tightest(verb, slices.Concat(step.Needs, grants, policy.Grants))
+		return n
+	}
+	return Limits{Time: time.Duration(of("time")) * time.Second, Memory: of("memory"), Disk: of("disk"), Output: of("output"),
+		Processes: of("processes")}
+}
+
+// limitRights explains the limits of a step, those that somebody names.
+func limitRights(step Step, grants []string, policy Policy) []Right {
+	var rights []Right
+	for _, verb := range limitVerbs {
+		_, asked := tightest(verb, step.Needs)
+		_, held := tightest(verb, grants)
+		_, lent := tightest(verb, policy.Grants)
+		if _, has := tightest(verb, []string{asked, held, lent}); has != "" {
+			rights = append(rights, Right{Need: orElse(asked, verb), Process: held, Policy: lent, Has: has})
+		}
+	}
+	if !slices.ContainsFunc(step.Needs, func(n string) bool { return n == readVerb || strings.HasPrefix(n, readVerb+":") }) {
+		if reach := ReachOf(step, grants, policy); len(reach) > 0 {
+			rights = append(rights, Right{Need: readVerb, Process: firstOf(readVerb, grants), Policy: firstOf(readVerb, policy.Grants), Has: reach.words()})
+		}
+	}
+	return rights
+}
+
+// firstOf is the first capability of a verb in a list, "" for none.
+func firstOf(verb string, list []string) string {
+	for _, c := range list {
+		if v, _, _ := strings.Cut(c, ":"); v == verb {
+			return c
+		}
+	}
+	return ""
+}
+
+// isLimit tells whether a capability is a limit.
+func isLimit(capability string) bool {
+	verb, _, _ := strings.Cut(capability, ":")
+	return slices.Contains(limitVerbs, verb)
+}
+
+// Reach is what a job may read of its files: a path that each of the levels has a pattern for. None: all of them.
+type Reach [][]string
+
+// ReachOf is what a step may read. A level that names no fs.read narrows nothing.
+func ReachOf(step Step, grants []string, policy Policy) Reach {
+	var r Reach
+	for _, list := range [][]string{step.Needs, grants, policy.Grants} {
+		var patterns []string
+		whole := false
+		for _, c := range list {
+			verb, scope, scoped := strings.Cut(c, ":")
+			if verb == readVerb {
+				patterns = append(patterns, scope)
+				whole = whole || !scoped || scope == "*" || scope == "**"
+			}
+		}
+		if len(patterns) > 0 && !whole {
+			r = append(r, patterns)
+		}
+	}
+	return r
+}
+
+const readVerb = "fs.read"
+
+// words are for people.
+func (r Reach) words() string {
+	parts := make([]string, len(r))
+	for i, patterns := range r {
+		parts[i] = strings.Join(patterns, " ")
+	}
+	return readVerb + ":" + strings.Join(parts, " and ")
+}
+
+// Has tells whether a path is in reach.
+func (r Reach) Has(path string) bool {
+	for _, patterns := range r {
+		if len(coveredPaths(patterns, []string{path})) == 0 {
+			return false
+		}
+	}
+	return true
+}
