@@ -104,6 +104,9 @@ func (r *runs) count() int {
 	return len(r.active)
 }
 
+// Busy tells whether this daemon works on a task now.
+func (s *Server) Busy() bool { return s.runs.count() > 0 }
+
 // close stops everything and waits for it.
 func (r *runs) close() {
 	r.mu.Lock()

@@ -27,6 +27,8 @@ type Server struct {
 
 	// Dev allows operations that were not persisted, and introspection.
 	Dev bool
+	// Rest leaves alone what an earlier process left open.
+	Rest bool
 	// Operations are those that may be carried out otherwise.
 	Operations *Operations
 	Limits     Limits
@@ -53,8 +55,8 @@ func (s *Server) Start(ctx context.Context) error {
 			s.Watch(e)
 		}
 	}
-	if s.Kernel.Actor == "" {
-		return nil // nothing can be written, and reading is served all the same
+	if s.Rest || s.Kernel.Actor == "" {
+		return nil // without a name nothing can be written, and reading is served all the same
 	}
 	return s.runs.resume(ctx, s.Repo.Clone())
 }

@@ -56,6 +56,8 @@ func (a *app) commands() []*cli.Command {
 		completionCommand(a),
 		completeCommand(a),
 		manCommand(a),
+		viewCommand(a),
+		watchCommand(a),
 		mcpCommand(a),
 		primeCommand(a),
 		versionCommand(a),

@@ -16,6 +16,14 @@ func mcpCommand(a *app) *cli.Command {
 	return a.handedOver("mcp", "serve the commands as tools for agents, by the Model Context Protocol over stdio")
 }
 
+func viewCommand(a *app) *cli.Command {
+	return a.handedOver("view", "open the viewer in a browser, starting a daemon where none runs")
+}
+
+func watchCommand(a *app) *cli.Command {
+	return a.handedOver("watch", "the system line and the workspaces beside it, live in the terminal")
+}
+
 func (a *app) handedOver(name, what string) *cli.Command {
 	return &cli.Command{
 		Name:            name,

@@ -25,14 +25,12 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
-	"strings"
 	"sync"
-	"unicode"
-	"unicode/utf8"
 
 	"golang.org/x/term"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/cmd/internal/plain"
 )
 
 // ui is where a command reads and writes. Its methods are safe for concurrent use.
@@ -193,41 +191,9 @@ func (u *ui) width() int {
 	return 100
 }
 
-// clean escapes the control characters of text that came from outside, except line breaks and tabs, and what would
-// change the direction of the text around it.
-func clean(s string) string {
-	if !strings.ContainsFunc(s, unsafe) && utf8.ValidString(s) {
-		return s
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); {
-		r, n := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case r == utf8.RuneError && n == 1:
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case unsafe(r):
-			q := strconv.QuoteRune(r)
-			b.WriteString(q[1 : len(q)-1])
-		default:
-			b.WriteRune(r)
-		}
-		i += n
-	}
-	return b.String()
-}
-
-// line is clean for text that must stay on one line.
-func line(s string) string {
-	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
-	return strings.ReplaceAll(clean(s), "\t", " ")
-}
-
-func unsafe(r rune) bool {
-	if r == '\n' || r == '\t' {
-		return false
-	}
-	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)
-}
+// clean and line make text that came from outside safe to print: see package plain.
+func clean(s string) string { return plain.Clean(s) }
+func line(s string) string  { return plain.Line(s) }
 
 // Colours of stderr.
 func (u *ui) red(s string) string    { return paint(u.errColour, "31;1", s) }

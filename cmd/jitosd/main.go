@@ -3,6 +3,9 @@
 //	main.go      flags, start and end
 //	listen.go    the sockets: who may connect, and how many
 //	trace.go     OpenTelemetry traces
+//	idle.go      the end of a daemon that nobody uses; view.go starts such a one, and opens the viewer
+//	watch.go     the lanes in a terminal, or as lines: watch_feed.go follows the repository, watch_screen.go is the model, which
+//	             watch_draw.go draws, watch_repo.go what it asks and does
 //	persist.go   operations that may be carried out outside dev mode
 //	mcp.go       the commands of jitos as tools for agents: mcp_tools.go lists them, mcp_args.go makes calls of what an agent
 //	             sent, mcp_child.go runs them, mcp_context.go has what may be read without a tool, mcp_http.go the other transport
@@ -71,11 +74,13 @@ Exit codes: ` + exit.Help,
 			&cli.StringFlag{Name: "C", Usage: "work in `DIR`", Value: "."},
 			&cli.StringFlag{Name: "socket", Usage: "listen on the unix socket `PATH` instead"},
 			&cli.StringFlag{Name: "http", Usage: "listen on `ADDR` as well, 127.0.0.1:PORT; port 0 chooses one"},
+			&cli.BoolFlag{Name: "no-resume", Usage: "leave alone what an earlier daemon or command left open"},
+			&cli.DurationFlag{Name: "idle", Usage: "end when there were no clients and nothing to do for `TIME`, such as 30m; 0: never"},
 			capsFlag("the `RIGHTS` of agents at /mcp; jitosd mcp --help lists them"),
 			&cli.BoolFlag{Name: "dev", Usage: "allow introspection, and operations that were not persisted"},
 		},
 		Action:       func(c *cli.Context) error { return serve(c, stdout, stderr) },
-		Commands:     []*cli.Command{persistCommand(stdout), mcpCommand(stdin, stdout)},
+		Commands:     []*cli.Command{persistCommand(stdout), viewCommand(stdout), watchCommand(stdin, stdout), mcpCommand(stdin, stdout)},
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error { return &exit.UsageError{Err: err} },
 		ExitErrHandler: func(*cli.Context, error) {
 		},
@@ -109,6 +114,7 @@ func serve(c *cli.Context, stdout, stderr io.Writer) (err error) {
 	s := &server.Server{
 		Repo: f.Repo, Store: f.Store, Merger: f.Merger, Kernel: f.Kernel,
 		Dev:        c.Bool("dev"),
+		Rest:       c.Bool("no-resume"),
 		Operations: &server.Operations{Dir: operationsDir(f.Repo.Common)},
 		Limits:     server.DefaultLimits(),
 	}
@@ -142,10 +148,11 @@ func serve(c *cli.Context, stdout, stderr io.Writer) (err error) {
 	default:
 		return err
 	}
+	var clients attendance
 	var serving []*http.Server
 	for _, d := range doors.list {
 		h := &http.Server{
-			Handler:           all.handler(d.unix),
+			Handler:           clients.count(all.handler(d.unix)),
 			ReadHeaderTimeout: 5 * time.Second,
 			ReadTimeout:       0, // streams stay open; bodies are bounded, and a connection that says nothing counts as one
 			IdleTimeout:       2 * time.Minute,
@@ -158,11 +165,15 @@ func serve(c *cli.Context, stdout, stderr io.Writer) (err error) {
 	}
 	if doors.tokenFile != "" {
 		fmt.Fprintf(stdout, "token in %s\n", doors.tokenFile)
-		note("viewer at %s (once, within %s)", guard.Logins.Link(doors.base()), server.TicketLife)
+		if c.Duration("idle") == 0 { // one that view started keeps what it says in a file
+			note("viewer at %s (once, within %s)", guard.Logins.Link(doors.base()), server.TicketLife)
+		}
 	}
 	select {
 	case <-ctx.Done():
 		note("ending")
+	case <-clients.alone(c.Duration("idle"), s.Busy):
+		note("ending: nobody was here for %s", c.Duration("idle"))
 	case err = <-failed:
 	}
 	s.Close() // jobs are stopped first: their results are settled while streams can still tell
