@@ -9,9 +9,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jitos/jitos/server"
 )
 
 // Whoever does not come from this machine, from this server's own pages, with the token, gets nothing.
@@ -157,12 +160,62 @@ func TestHostileConnections(t *testing.T) {
 		open = append(open, c)
 	}
 	d.works()
+	d.flood(10_000)
 	open[0].SetReadDeadline(time.Now().Add(time.Minute))
 	if _, err := open[0].Read(make([]byte, 1)); err == nil {
 		return // a status that says that it took too long
 	} else if os.IsTimeout(err) {
 		t.Error("half a request is kept for ever")
 	}
+}
+
+// flood opens so many connections to loopback and says half a request on each: more than the daemon takes at once, and more than wait
+// in line. Who comes by the socket is served meanwhile, and loopback again when they are gone.
+func (d *daemon) flood(n int) {
+	d.t.Helper()
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err == nil && uint64(n)+2000 > limit.Cur {
+		n = int(limit.Cur) - 2000
+	}
+	host := strings.TrimSuffix(strings.TrimPrefix(d.url, "http://"), "/graphql")
+	var mu sync.Mutex
+	var open []net.Conn
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			for range n / 50 {
+				c, err := net.DialTimeout("tcp", host, 20*time.Millisecond)
+				if err != nil {
+					continue // there is no room in line
+				}
+				io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n")
+				mu.Lock()
+				open = append(open, c)
+				mu.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	d.t.Logf("%d of %d connections came in", len(open), n)
+	if len(open) < server.DefaultLimits().Connections {
+		d.t.Errorf("only %d connections came in: that is no flood", len(open))
+	}
+	d.works()
+	if m := d.descriptors(); m > 2*server.DefaultLimits().Connections+200 {
+		d.t.Errorf("the daemon has %d descriptors open", m)
+	}
+	for _, c := range open {
+		c.Close()
+	}
+	if status, _ := d.get("/healthz", nil); status != http.StatusOK {
+		d.t.Errorf("after the flood: %d", status)
+	}
+}
+
+// descriptors is how many files and sockets the daemon has open; 0 where that cannot be seen.
+func (d *daemon) descriptors() int {
+	list, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", d.cmd.Process.Pid))
+	return len(list)
 }
 
 // Another user of this machine is not served, even where he reaches the socket.
