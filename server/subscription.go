@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/99designs/gqlgen/graphql/handler/transport"
 	"github.com/vektah/gqlparser/v2/gqlerror"
@@ -17,23 +16,15 @@ import (
 
 type streams struct{ s *Server }
 
-// send hands a value to the transport. It is false where the client is gone, or does not read.
-func send[T any](ctx context.Context, patience time.Duration, to chan<- T, v T) bool {
-	select {
-	case to <- v:
-		return true
-	default:
-	}
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
+// send hands a value to the transport. It is false where the client is gone: one that does not read is cut off by the transport,
+// whose writes have their time. How long a server takes that has too much to do is not the client's fault.
+func send[T any](ctx context.Context, to chan<- T, v T) bool {
 	select {
 	case to <- v:
 		return true
 	case <-ctx.Done():
-	case <-timer.C:
-		cutOff(ctx)
+		return false
 	}
-	return false
 }
 
 var errTooSlow = errors.New("you do not read: the stream was cut off; `after` goes on behind the last commit that you have seen")
@@ -98,7 +89,7 @@ func (st streams) Rewrites(ctx context.Context, workspace, after *string) (<-cha
 					failStream(ctx, err)
 					return
 				}
-				if !send(ctx, st.s.Limits.Patience, out, c) {
+				if !send(ctx, out, c) {
 					return
 				}
 				head = id
@@ -148,7 +139,7 @@ func listen[T any](ctx context.Context, s *Server, choose func(event) (T, bool))
 					cutOff(ctx)
 					return
 				}
-				if v, ok := choose(e); ok && !send(ctx, s.Limits.Patience, out, v) {
+				if v, ok := choose(e); ok && !send(ctx, out, v) {
 					return
 				}
 			case <-ctx.Done():
@@ -209,7 +200,7 @@ func watch[T any](ctx context.Context, s *Server, look func(context.Context) (T,
 				}
 				return
 			}
-			if (first || !reflect.DeepEqual(v, last)) && !send(ctx, s.Limits.Patience, out, v) {
+			if (first || !reflect.DeepEqual(v, last)) && !send(ctx, out, v) {
 				return
 			}
 			last = v
