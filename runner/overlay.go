@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 
+	"github.com/jitos/jitos"
 	"github.com/jitos/jitos/runner/sandbox"
 )
 
@@ -310,6 +311,9 @@ func (e *Executor) knownLayer(ctx context.Context, ls layers, tree plumbing.Hash
 			continue
 		}
 		change, err = deltaOf(ctx, e.Objects, base, tree)
+		if errors.Is(err, jitos.ErrNotFound) { // git has collected what the layer was made from
+			change, err = nil, nil
+		}
 		if err == nil && change != nil {
 			var stands bool
 			if stands, err = change.stand(l); err == nil && stands {

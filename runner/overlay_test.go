@@ -150,6 +150,25 @@ func TestOverlayHidesLayers(t *testing.T) {
 	}
 }
 
+// A layer outlives the tree that it was made from, which git may collect: no job may fail by that.
+func TestOverlayOfCollectedTree(t *testing.T) {
+	e, m := plainOverlays(t)
+	f := filesOf(3)
+	old := put(t, m, f)
+	wantVerdict(t, run(t, e, old, "true"), jitos.Pass, "")
+	id, err := treeHash(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	delete(m.trees, id)
+	f["new"] = "new"
+	r := run(t, e, put(t, m, f), "cat new")
+	wantVerdict(t, r, jitos.Pass, "")
+	if r.Output != "new\n" {
+		t.Errorf("the job read %q", r.Output)
+	}
+}
+
 // A second job with the same files starts from the same layer, and one with others from what differs: neither reads all trees
 // and blobs again.
 func TestOverlayReadsWhatDiffers(t *testing.T) {
