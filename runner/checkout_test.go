@@ -247,6 +247,7 @@ func TestMain(m *testing.M) {
 		return
 	}
 	os.Setenv("GIT_CONFIG_NOSYSTEM", "1")
+	workInMemory()
 	code := m.Run()
 	for _, f := range atExit {
 		f()

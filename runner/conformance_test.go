@@ -82,6 +82,10 @@ var buildTemplate = sync.OnceValue(func() string {
 	return bin
 })
 
+// workInMemory has what tests write be in memory, where that can be: on a disk a third of their processor time is the file
+// system's.
+var workInMemory = func() {}
+
 // atExit is what TestMain does last.
 var atExit []func()
 
