@@ -31,7 +31,20 @@ var tracing = map[string]func(){}
 func TestMain(m *testing.M) {
 	programs := map[string]func(){"jitos": main, "modelserver": serveModel}
 	maps.Copy(programs, tracing)
-	testscript.Main(m, programs)
+	testscript.Main(inMemory{m}, programs)
+}
+
+// inMemory runs the tests with what they write in memory, where that can be: on a disk much of their time is the file system's.
+type inMemory struct{ *testing.M }
+
+var memoryFor = func() string { return "" }
+
+func (m inMemory) Run() int {
+	if dir := memoryFor(); dir != "" {
+		os.Setenv("TMPDIR", dir)
+		defer os.RemoveAll(dir)
+	}
+	return m.M.Run()
 }
 
 // TestStories runs each story of testdata/*.txtar: the real main and the real git, in a home of its own. After each, the
