@@ -294,7 +294,8 @@ func (k *Kernel) run(ctx context.Context, id TaskID, o RunOptions, out *Outcome)
 	case Withdrawn:
 		return fmt.Errorf("task %s: %w: it was withdrawn", id, ErrInvalid)
 	case Elsewhere:
-		return fmt.Errorf("task %s: %w: an attempt is open in another clone", id, ErrBusy)
+		return Hint(fmt.Errorf("task %s: %w: an attempt is open in another clone", id, ErrBusy),
+			"`jitos sync` brings what became of it; `jitos run --take-over %s` goes on with it here", id)
 	case ByHand:
 		return fmt.Errorf("task %s: %w: workspace %s is worked on by hand", id, ErrWaiting, v.Processes[len(v.Processes)-1].Process.SWS)
 	case Open:

@@ -30,6 +30,7 @@ type Reopened struct {
 	Name    string    `json:"name"`
 	Task    TaskID    `json:"task"`
 	Process ProcessID `json:"process"`
+	Hand    bool      `json:"by_hand"`
 	Why     string    `json:"why"`
 }
 

@@ -104,8 +104,7 @@ func (r *reconciliation) recordReopened(ctx context.Context, w reopened) error {
 	if err := r.stage(ctx, chain...); err != nil {
 		return err
 	}
-	r.done.Reopened = append(r.done.Reopened, Reopened{w.p.Process.SWS, w.p.Process.Task, w.p.ID, why})
-	r.k.notify(Event{Kind: "notice", Task: w.p.Process.Task, Process: w.p.ID, Text: "workspace " + w.p.Process.SWS + " stays open: " + why})
+	r.done.Reopened = append(r.done.Reopened, Reopened{w.p.Process.SWS, w.p.Process.Task, w.p.ID, w.p.Process.Hand, why})
 	return nil
 }
 

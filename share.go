@@ -11,8 +11,9 @@ import (
 // Remote is a repository in which clones of a fabric meet.
 type Remote interface {
 	// Fetch brings what the fabric's refs there lead to and is not here, and returns where they stand, in order of their
-	// names; none where no fabric is there. What came was looked at before. No ref of the fabric here moves.
-	Fetch(ctx context.Context) ([]Tip, error)
+	// names; none where no fabric is there. What came was looked at before. No ref of the fabric here moves. The refs of except
+	// are passed over.
+	Fetch(ctx context.Context, except ...Ref) ([]Tip, error)
 	// Push moves refs there, all or none. The error Is ErrStale where one of them is not at its From.
 	Push(ctx context.Context, moves []Move) error
 }
@@ -40,7 +41,7 @@ const syncing ProcessID = "sync"
 
 // Sync makes the fabric here and on a remote the same: it fetches, reconciles the lines, the archive and the workspaces, and
 // pushes, and does so again where another clone pushed meanwhile. Whatever step it is killed at, the lines are whole, and the
-// next Sync goes on. A dry run stops before anything moves. The error Is ErrBusy where a sync is at work in this
+// next Sync goes on. The error Is ErrBusy where a sync is at work in this
 // repository, ErrStale where others were faster all the time.
 func (k *Kernel) Sync(ctx context.Context, remote Remote) (Synced, error) {
 	var done Synced
@@ -72,9 +73,53 @@ func (k *Kernel) Sync(ctx context.Context, remote Remote) (Synced, error) {
 	}
 }
 
+// Compare fetches, and tells what both sides have of their own: Theirs and Ours. From is the line here, To the one there. Nothing
+// moves but the memory of where the remote stands.
+func (k *Kernel) Compare(ctx context.Context, remote Remote) (Reconciled, error) {
+	tips, err := remote.Fetch(ctx)
+	if err != nil {
+		return Reconciled{}, err
+	}
+	head, err := k.Store.Head(ctx, SystemRef)
+	if err != nil {
+		return Reconciled{}, err
+	}
+	done := Reconciled{From: head}
+	for _, t := range tips {
+		if t.Ref != SystemRef {
+			continue
+		}
+		theirs, err := k.Store.Open(ctx, t.ID)
+		if err == nil {
+			err = k.sameFabric(ctx, head, theirs)
+		}
+		if err != nil {
+			return done, err
+		}
+		ours, came, err := k.parted(ctx, head, t.ID)
+		done.To, done.Ours, done.Theirs = t.ID, len(ours), came
+		return done, err
+	}
+	for _, err := range k.Store.Log(ctx, head) { // no fabric is there: all is ours
+		if err != nil {
+			return done, err
+		}
+		done.Ours++
+	}
+	return done, nil
+}
+
 // meet fetches and reconciles, and returns what is to be pushed.
 func (k *Kernel) meet(ctx context.Context, remote Remote, done *Synced) ([]Move, error) {
-	tips, err := remote.Fetch(ctx)
+	var retired []Ref
+	before, err := k.System(ctx)
+	if err == nil {
+		retired, err = retiredRefs(ctx, before)
+	}
+	if err != nil && !errors.Is(err, ErrNotFound) { // a clone without the fabric takes it
+		return nil, err
+	}
+	tips, err := remote.Fetch(ctx, retired...)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +144,7 @@ func (k *Kernel) meet(ctx context.Context, remote Remote, done *Synced) ([]Move,
 		return nil, err
 	}
 	moves := []Move{{SystemRef, there[SystemRef], at.Commit().ID}}
-	months, err := k.meetMonths(ctx, there, done)
+	months, err := k.meetMonths(ctx, at, there, done)
 	if err != nil {
 		return nil, err
 	}
@@ -107,9 +152,27 @@ func (k *Kernel) meet(ctx context.Context, remote Remote, done *Synced) ([]Move,
 	return slices.DeleteFunc(moves, func(m Move) bool { return m.From == m.To }), nil
 }
 
-// meetMonths joins the months of the archive, and returns those that are to be pushed.
-func (k *Kernel) meetMonths(ctx context.Context, there map[Ref]CommitID, done *Synced) ([]Move, error) {
+// retiredRefs are the months of the archive that the fabric has dropped.
+func retiredRefs(ctx context.Context, at Graph) ([]Ref, error) {
+	gone, err := RetiredMonths(ctx, at)
+	var list []Ref
+	for month := range gone {
+		list = append(list, Ref(ArchivePrefix+month))
+	}
+	slices.Sort(list)
+	return list, err
+}
+
+// meetMonths joins the months of the archive, and returns those that are to be pushed. Those that were dropped stay so.
+func (k *Kernel) meetMonths(ctx context.Context, at Snapshot, there map[Ref]CommitID, done *Synced) ([]Move, error) {
+	retired, err := retiredRefs(ctx, at)
+	if err != nil {
+		return nil, err
+	}
 	for _, ref := range sortedRefs(there, ArchivePrefix) {
+		if slices.Contains(retired, ref) {
+			continue
+		}
 		from, to, err := k.Store.JoinMonth(ctx, ref, there[ref])
 		if err != nil {
 			return nil, err
@@ -123,7 +186,9 @@ func (k *Kernel) meetMonths(ctx context.Context, there map[Ref]CommitID, done *S
 		if err != nil {
 			return nil, err
 		}
-		moves = append(moves, Move{month.Ref, there[month.Ref], month.ID})
+		if !slices.Contains(retired, month.Ref) {
+			moves = append(moves, Move{month.Ref, there[month.Ref], month.ID})
+		}
 	}
 	return moves, nil
 }

@@ -16,8 +16,11 @@ type meetingPlace struct {
 }
 
 // Fetch implements jitos.Remote.
-func (p meetingPlace) Fetch(ctx context.Context) ([]jitos.Tip, error) {
+func (p meetingPlace) Fetch(ctx context.Context, except ...jitos.Ref) ([]jitos.Tip, error) {
 	rest := []string{jitos.SWSPrefix + "*", jitos.ArchivePrefix + "*"}
+	for _, ref := range except {
+		rest = append(rest, "^"+string(ref))
+	}
 	list, err := p.repo.Fetch(ctx, p.remote, append([]string{string(jitos.SystemRef)}, rest...)...)
 	if errors.Is(err, jitos.ErrNotFound) { // no such remote, or no fabric on it: without the line it is the former alone
 		list, err = p.repo.Fetch(ctx, p.remote, rest...)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -231,16 +232,22 @@ func (s *Store) parentOf(ctx context.Context, id jitos.CommitID, edges []plumbin
 }
 
 // findTree looks for a tree that is nowhere stored: the file tree of a commit exists only as a hash in records, until the
-// commit's root is taken apart. So it looks along the lines of the fabric for a commit whose files have this hash.
+// commit's root is taken apart. So it looks along the lines of the fabric, here and as they were fetched, and along what is
+// staged, for a commit whose files have this hash.
 func (s *Store) findTree(ctx context.Context, id plumbing.Hash) bool {
-	list, err := s.refs.list("refs/heads/jitos/")
-	if err != nil {
-		return false
-	}
 	var next []plumbing.Hash
-	for _, r := range list {
-		next = append(next, r.id)
+	for _, prefix := range slices.Backward(fabricPrefixes) {
+		list, err := s.refs.list(prefix)
+		if err != nil {
+			return false
+		}
+		for _, r := range list {
+			next = append(next, r.id)
+		}
 	}
+	s.stagedMu.Lock()
+	next = slices.AppendSeq(next, maps.Keys(s.staged))
+	s.stagedMu.Unlock()
 	seen := map[plumbing.Hash]bool{}
 	for len(next) > 0 {
 		at := next[len(next)-1]

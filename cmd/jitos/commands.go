@@ -45,6 +45,7 @@ func (a *app) commands() []*cli.Command {
 		landCommand(a),
 		pushCommand(a),
 		fetchCommand(a),
+		syncCommand(a),
 		a.subAtMoment(methodCommand(a), "list"),
 		workerCommand(a),
 		capsCommand(a),

@@ -22,8 +22,8 @@ func fetchCommand(a *app) *cli.Command {
 		Description: `Brings jitos/system and the workspaces of the remote, with --archive also its archive. What comes is looked at in quarantine
 before it counts: files that git would not check out, a graph that does not replay, strange names and more than the limits
 (settings jitos.fetchObjects, fetchBytes, fetchObjectBytes, fetchDepth, fetchRefs, fetchSeconds) are refused, and nothing was
-taken. Branches only move forward: where both sides have rewrites that the other lacks, nothing moves (exit 5), and so for
-the line of another fabric. Methods and policy that came do not run here before ` + "`jitos allow`" + `.
+taken. Branches only move forward: where both sides have rewrites that the other lacks, nothing moves (exit 5; ` + "`jitos sync`" + `
+reconciles them), and so for the line of another fabric. Methods and policy that came do not run here before ` + "`jitos allow`" + `.
 
 A remote whose line does not go on from where it was raises an alarm (exit 5) every time, until --accept-rewound takes it as it
 is; ` + "`jitos doctor`" + ` keeps telling of it.
@@ -170,7 +170,7 @@ func (f *fabric) adoptSystem(ctx context.Context, remote string, tip jitos.Commi
 	}
 	ok, err := f.kernel.Adopt(ctx, tip)
 	if errors.Is(err, jitos.ErrConflict) {
-		return jitos.Hint(fmt.Errorf("fetch from %s: %w", remote, err), "jitos/system is as it was; what was fetched stands in refs/jitos/remote/")
+		return jitos.Hint(fmt.Errorf("fetch from %s: %w", remote, err), "jitos/system is as it was; `jitos sync %s` puts your line on that of the remote", remote)
 	}
 	if ok {
 		done.Moved = append(done.Moved, moved{"jitos/system", before, tip})

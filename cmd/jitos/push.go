@@ -77,7 +77,7 @@ func (a *app) push(c *cli.Context) error {
 	}
 	if err := f.repo.Push(ctx, remote, pairs(refs)...); err != nil {
 		if errors.Is(err, jitos.ErrStale) {
-			err = jitos.Hint(err, "nothing was pushed; `jitos fetch %s` shows whether its line goes on from yours", remote)
+			err = jitos.Hint(err, "nothing was pushed; `jitos sync %s` puts your line on that of the remote", remote)
 		}
 		return err
 	}

@@ -12,13 +12,16 @@ import (
 
 func runCommand(a *app) *cli.Command {
 	return &cli.Command{
-		Name:        "run",
-		Category:    groupWork,
-		Usage:       "try the plans of a task until one collapses; resume what was interrupted",
-		ArgsUsage:   "TASK",
-		Description: `Starts from the files of the current branch. --json prints what ` + "`jitos do --json`" + ` prints, with the same exit codes.`,
-		Flags:       append([]cli.Flag{&cli.StringFlag{Name: "slap", Usage: "try only `PLAN`: its number as `jitos plan` lists it, or its id"}}, runFlags()...),
-		Action:      func(c *cli.Context) error { return a.run(c) },
+		Name:      "run",
+		Category:  groupWork,
+		Usage:     "try the plans of a task until one collapses; resume what was interrupted",
+		ArgsUsage: "TASK",
+		Description: `Starts from the files of the current branch. An attempt that is open in another clone is left to it (exit 9); --take-over goes on
+with it here, from what was shared of it: that is one rewrite of the system line, and whichever clone ends the attempt and
+shares that first has ended it for all. --json prints what ` + "`jitos do --json`" + ` prints, with the same exit codes.`,
+		Flags: append([]cli.Flag{&cli.StringFlag{Name: "slap", Usage: "try only `PLAN`: its number as `jitos plan` lists it, or its id"},
+			&cli.BoolFlag{Name: "take-over", Usage: "go on with attempts that are open in another clone"}}, runFlags()...),
+		Action: func(c *cli.Context) error { return a.run(c) },
 	}
 }
 
@@ -47,6 +50,12 @@ func (a *app) run(c *cli.Context) error {
 		return err
 	}
 	set(f.kernel)
+	if c.Bool("take-over") {
+		if _, err := f.kernel.TakeOver(ctx, id); err != nil {
+			stop()
+			return err
+		}
+	}
 	out, err := f.runTask(ctx, id, c.String("slap"), mode, race)
 	if err == nil && c.Bool("land") && out.Outcome == "collapsed" {
 		var landed jitos.Landed
