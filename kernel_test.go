@@ -77,6 +77,10 @@ func openFabric(t testing.TB, dir string) *fabric {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { repo.Close() })
+	return wired(dir, repo)
+}
+
+func wired(dir string, repo *warpgit.Repo) *fabric {
 	return &fabric{dir, repo, &jitos.Kernel{
 		Store: repo.Store, Merger: overlay.New(repo.Store.Objects, repo.Store), Planner: planner.New(), Repository: repo, Local: repo,
 		ParsePolicy: methods.LoadPolicy, Actor: "Ada <ada@example.org>",
