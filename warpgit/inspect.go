@@ -65,7 +65,7 @@ func (r *Repo) inspect(ctx context.Context, q *quarantine, l limits, refs []name
 	n.store = newStore(newObjects(bounded{dirs, n.large}, nil), &memRefs{}, nil)
 	n.store.shallow = r.shallow
 	for _, ref := range refs {
-		if err := checkFetched(ref.name); err != nil {
+		if err := CheckRefName(ref.name); err != nil {
 			return nil, err
 		}
 	}
@@ -78,8 +78,8 @@ func (r *Repo) inspect(ctx context.Context, q *quarantine, l limits, refs []name
 	return n.rewound, nil
 }
 
-// checkFetched wants the names that the fabric gives its refs, and no others.
-func checkFetched(name string) error {
+// CheckRefName wants the names that the fabric gives its refs, and no others. The error Is jitos.ErrCorrupt.
+func CheckRefName(name string) error {
 	ws, isWS := strings.CutPrefix(name, jitos.SWSPrefix)
 	month, isMonth := strings.CutPrefix(name, jitos.ArchivePrefix)
 	switch {

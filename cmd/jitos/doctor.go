@@ -18,6 +18,7 @@ import (
 	"github.com/jitos/jitos"
 	"github.com/jitos/jitos/cmd/internal/wire"
 	"github.com/jitos/jitos/runner"
+	"github.com/jitos/jitos/warpgit"
 )
 
 func doctorCommand(a *app) *cli.Command {
@@ -90,7 +91,22 @@ func (a *app) examine(ctx context.Context) []check {
 	list = append(list, f.checkLocks(), f.checkPacks(), checkCache(), f.checkJobs(ctx))
 	list = append(list, f.checkRemotes(ctx)...)
 	list = append(list, f.checkAlarms()...)
+	list = append(list, f.checkNames(ctx)...)
 	return append(list, checkSandbox(ctx, f.executor))
+}
+
+// checkNames tells of branches that no jitos makes: no other clone would take them.
+func (f *fabric) checkNames(ctx context.Context) []check {
+	var list []check
+	for at, err := range f.store.Refs(ctx, "refs/heads/jitos/") {
+		if err != nil {
+			return append(list, warn("branches", hintOf(err), "%v", err))
+		}
+		if warpgit.CheckRefName(string(at.Ref)) != nil {
+			list = append(list, warn("branches", "rename or delete it with git branch", "%q is not a name of the fabric's", strings.TrimPrefix(string(at.Ref), "refs/heads/")))
+		}
+	}
+	return list
 }
 
 // checkAlarms tells of remotes that were moved back.

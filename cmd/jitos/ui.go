@@ -12,6 +12,7 @@ package main
 //     "cat" turns that off.
 //   - Text that came from the repository (names, subjects, intents, output of jobs) is printed with its control
 //     characters escaped, so that a commit message cannot move the cursor, set the title or hide a line.
+//     On a terminal one last look (guard) lets nothing else than colours through, whoever forgot.
 //   - Errors are lower case, without a period: `jitos: error: what and why`. Where something would help, a line
 //     `jitos: hint: …` follows. A hint never holds a complete command that destroys something.
 //   - What changes nothing says so; what changes something says what, and what to do next.
@@ -25,7 +26,9 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 
@@ -66,7 +69,7 @@ func (u *ui) printf(format string, args ...any) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.live.clear()
-	fmt.Fprintf(u.out, format, args...)
+	io.WriteString(u.out, guard(u.outTTY, fmt.Sprintf(format, args...)))
 	u.live.draw()
 }
 
@@ -75,7 +78,7 @@ func (u *ui) notef(format string, args ...any) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.live.clear()
-	fmt.Fprintf(u.err, format+"\n", args...)
+	io.WriteString(u.err, guard(u.errTTY, fmt.Sprintf(format+"\n", args...)))
 	u.live.draw()
 }
 
@@ -84,10 +87,15 @@ func (u *ui) json(v any) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.live.clear()
-	e := json.NewEncoder(u.out)
+	var b strings.Builder
+	e := json.NewEncoder(&b)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
-	return e.Encode(v)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := io.WriteString(u.out, guardJSON(u.outTTY, b.String()))
+	return err
 }
 
 // fail ends the program: it prints the error, with its hint, and returns the exit code.
@@ -194,6 +202,63 @@ func (u *ui) width() int {
 // clean and line make text that came from outside safe to print: see package plain.
 func clean(s string) string { return plain.Clean(s) }
 func line(s string) string  { return plain.Line(s) }
+
+// unsafe tells whether a character could drive a terminal, or turn the text around it.
+func unsafe(r rune) bool { return plain.Clean(string(r)) != string(r) }
+
+// guard is the last look at what goes to a terminal, whatever the callers have cleaned: of all that could drive it only the
+// colours of paint pass.
+func guard(terminal bool, s string) string {
+	if !terminal || !strings.ContainsFunc(s, unsafe) && utf8.ValidString(s) {
+		return s
+	}
+	var b strings.Builder
+	for s != "" {
+		at := strings.IndexByte(s, '\x1b')
+		if at < 0 {
+			at = len(s)
+		}
+		b.WriteString(clean(s[:at]))
+		if s = s[at:]; s == "" {
+			break
+		}
+		n := colour(s)
+		if n > 0 {
+			b.WriteString(s[:n])
+		} else {
+			n = 1
+			b.WriteString(clean(s[:n]))
+		}
+		s = s[n:]
+	}
+	return b.String()
+}
+
+// colour is the length of the sequence of paint's that a text begins with, 0 for none.
+func colour(s string) int {
+	for _, sgr := range []string{"0", "1", "2", "31", "31;1", "32", "33", "34", "35", "36"} {
+		if seq := "\x1b[" + sgr + "m"; strings.HasPrefix(s, seq) {
+			return len(seq)
+		}
+	}
+	return 0
+}
+
+// guardJSON does so for JSON, by the escapes of JSON; what the encoder leaves are characters within strings.
+func guardJSON(terminal bool, s string) string {
+	if !terminal || !strings.ContainsFunc(s, unsafe) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if unsafe(r) {
+			fmt.Fprintf(&b, `\u%04x`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
 
 // Colours of stderr.
 func (u *ui) red(s string) string    { return paint(u.errColour, "31;1", s) }

@@ -3,9 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/jitos/jitos"
 )
@@ -55,4 +58,36 @@ func TestFail(t *testing.T) {
 	if want := "jitos: error: land: busy: \\x1b[31m\njitos: hint: wait\n"; code != 9 || err.String() != want || out.Len() > 0 {
 		t.Errorf("%d, %q, %q", code, err.String(), out.String())
 	}
+}
+
+// Whatever a command prints, and forgot to clean: to a terminal go only text and the colours of paint.
+func FuzzGuard(f *testing.F) {
+	for _, s := range []string{"plain", "\x1b]0;title\a", "\x1b[2J", "a\x1b[31;1mred\x1b[0m", "\x9b2J", "\x1b[31", "\u202egnp.exe", "\x7f\x08", "\xff\xfe", "tab\tand\nline", "\x1b\x1b[0m", "\x1b[8m"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		var out, errs bytes.Buffer
+		u := &ui{out: &out, err: &errs, outTTY: true, errTTY: true}
+		u.printf("%s", s)
+		u.notef("%s", s)
+		for _, text := range []string{out.String(), errs.String()} {
+			for _, sgr := range []string{"0", "1", "2", "31", "31;1", "32", "33", "34", "35", "36"} {
+				text = strings.ReplaceAll(text, "\x1b["+sgr+"m", "")
+			}
+			if strings.ContainsFunc(text, unsafe) || !utf8.ValidString(text) {
+				t.Errorf("%q went to the terminal as %q", s, text)
+			}
+		}
+		out.Reset()
+		if err := u.json(map[string]string{"text": s}); err != nil {
+			t.Fatal(err)
+		}
+		var back map[string]string
+		if err := json.Unmarshal(out.Bytes(), &back); err != nil || back["text"] != strings.ToValidUTF8(s, "\ufffd") && utf8.ValidString(s) {
+			t.Errorf("%q came back as %q, %v", s, back["text"], err)
+		}
+		if strings.ContainsFunc(out.String(), unsafe) {
+			t.Errorf("%q went to the terminal as %q", s, out.String())
+		}
+	})
 }
