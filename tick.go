@@ -74,22 +74,31 @@ func jobsOf(ctx context.Context, ws Graph, id ProcessID) ([]jobState, error) {
 			return nil, err
 		}
 		state := jobState{id: JobID(j.ID.Name), step: j.Record.Step}
-		for c, err := range Targets[Claim](ctx, ws, j.ID, LabelClaim) {
-			if err != nil {
-				return nil, err
-			}
-			cs := claimState{name: c.ID.Name, claim: c.Record}
-			if s, err := Get[Settlement](ctx, ws, NodeID{KindSettlement, c.ID.Name}); err == nil {
-				cs.settled = &s
-			} else if !errors.Is(err, ErrNotFound) {
-				return nil, err
-			}
-			state.claims = append(state.claims, cs)
+		if state.claims, err = claimsOf(ctx, ws, state.id); err != nil {
+			return nil, err
 		}
-		sort.Slice(state.claims, func(a, b int) bool { return state.claims[a].claim.Number < state.claims[b].claim.Number })
 		jobs = append(jobs, state)
 	}
 	return jobs, nil
+}
+
+// claimsOf reads the claims of a job, in order of their numbers.
+func claimsOf(ctx context.Context, ws Graph, id JobID) ([]claimState, error) {
+	var claims []claimState
+	for c, err := range Targets[Claim](ctx, ws, id.Node(), LabelClaim) {
+		if err != nil {
+			return nil, err
+		}
+		cs := claimState{name: c.ID.Name, claim: c.Record}
+		if s, err := Get[Settlement](ctx, ws, NodeID{KindSettlement, c.ID.Name}); err == nil {
+			cs.settled = &s
+		} else if !errors.Is(err, ErrNotFound) {
+			return nil, err
+		}
+		claims = append(claims, cs)
+	}
+	sort.Slice(claims, func(a, b int) bool { return claims[a].claim.Number < claims[b].claim.Number })
+	return claims, nil
 }
 
 // chosen picks the jobs to claim now: dependencies passed, not running, resource free, at most room many.
@@ -154,12 +163,13 @@ func (k *Kernel) advance(ctx context.Context, p ProcessView) error {
 	keep := context.WithoutCancel(ctx)
 	spent := map[JobID]bool{}  // claims made by this call
 	waits := map[JobID]error{} // gates that only a person can let through
+	reader := &jobReader{store: k.Store, process: p.ID}
 	for {
 		ws, err := k.workspace(keep, p)
 		if err != nil {
 			return err
 		}
-		jobs, err := jobsOf(keep, ws, p.ID)
+		jobs, err := reader.read(keep, ws)
 		if err != nil {
 			return err
 		}
