@@ -17,6 +17,7 @@
 //	overhttp.go      GraphQL over HTTP; socket.go: WebSocket; limits.go: what a request may ask for; guard.go: who may ask
 //	persist.go       the operations that are known by their hash
 //	viewer.go        the pages for browsers, built from viewer/src; login.go: how one gets in; lanes.go: the commit graph that they draw
+//	picture.go       the whole graph as bytes; forest.go: where its nodes stand
 //
 // # Security
 //

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/jitos/jitos"
@@ -114,6 +115,9 @@ func (l *Line) Commit(ctx context.Context) (*Commit, error) {
 func (w *Warp) Lines(ctx context.Context, path string, from, first int) ([]*Line, error) {
 	if from < 1 || first < 1 || first > maxPage {
 		return nil, fmt.Errorf("from and first: %w: want lines from 1 on, and at most %d", jitos.ErrInvalid, maxPage)
+	}
+	if !fs.ValidPath(path) {
+		return nil, nil
 	}
 	raw, err := w.at.ReadFile(ctx, path)
 	if err != nil {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -230,5 +232,96 @@ func TestViewer(t *testing.T) {
 	}
 	if log := d.stderr.String(); strings.Contains(log, ticket) {
 		t.Errorf("a ticket is in the daemon's log: %s", log)
+	}
+}
+
+// A picture has every node and edge of its commit; it is told apart by its ETag, marks what differs, and is for who is let in.
+func TestPicture(t *testing.T) {
+	dir, f := repository(t)
+	before := note(t, f, "a", 1)
+	edge := jitos.Edge{From: jitos.NodeID{Kind: "note", Name: "a"}, Label: "see", To: jitos.NodeID{Kind: "note", Name: "b"}}
+	after, err := f.Kernel.SubmitRewrite(t.Context(), jitos.Submission{
+		Set:   []jitos.Node{{ID: jitos.NodeID{Kind: "note", Name: "b"}, Fields: map[string]any{"n": json.Number("2")}}},
+		Edges: []jitos.Edge{edge}, What: "b",
+	}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := start(t, dir)
+	get := func(query, token, have string) (int, []byte, string) {
+		t.Helper()
+		r, err := http.NewRequest("GET", strings.TrimSuffix(d.url, "/graphql")+"/graph.bin?"+query, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+token)
+		r.Header.Set("If-None-Match", have)
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		raw, _ := io.ReadAll(resp.Body)
+		return resp.StatusCode, raw, resp.Header.Get("ETag")
+	}
+	at := "at=" + string(after.ID)
+	status, raw, tag := get(at, d.token, "")
+	if status != 200 || !strings.HasPrefix(string(raw), "jitosG1\n") {
+		t.Fatalf("%d %.40q", status, raw)
+	}
+	spots, edges := binary.LittleEndian.Uint32(raw[8:]), binary.LittleEndian.Uint32(raw[12:])
+	if edges != 1 || spots < 3 || !strings.Contains(string(raw), "\x04\x00\x00\x00note") || !strings.Contains(string(raw), "\x03\x00\x00\x00see") {
+		t.Errorf("%d spots, %d edges: %q", spots, edges, raw)
+	}
+	if status, raw, _ := get(at, d.token, tag); status != 304 || len(raw) > 0 {
+		t.Errorf("the same again: %d", status)
+	}
+	status, marked, other := get(at+"&against="+string(before), d.token, tag)
+	if status != 200 || other == tag || len(marked) != len(raw) || string(marked) == string(raw) {
+		t.Errorf("against what was before: %d, %d bytes where there were %d", status, len(marked), len(raw))
+	}
+	for query, want := range map[string]int{"": 400, "at=HEAD": 400, "at=--all": 400, at + "&against=main": 400, "at=" + strings.Repeat("0", 40): 404} {
+		if status, _, tag := get(query, d.token, ""); status != want || tag != "" && want != 200 {
+			t.Errorf("%q: %d with the tag %q, want %d", query, status, tag, want)
+		}
+	}
+	if status, _, _ := get(at, "nonsense", ""); status != 401 {
+		t.Errorf("for anybody: %d", status)
+	}
+}
+
+// A line leads to the commit since which it is so, and what the user committed has no way back.
+func TestLines(t *testing.T) {
+	dir, f := repository(t)
+	id, _, err := f.Kernel.SubmitIntent(t.Context(), jitos.Request{Intent: `run "echo three >> notes.txt"`})
+	if err == nil {
+		_, err = f.Kernel.Absorb(t.Context(), "", jitos.AskAboutDirty)
+	}
+	if err == nil {
+		_, err = f.Kernel.Run(t.Context(), id, jitos.RunOptions{})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := start(t, dir, "--dev")
+	const query = `query ($path: String!, $from: Int!) { warp { files(pattern: "*.txt") lines(path: $path, from: $from) { number text commit { rule why { task { id } step { worker } } } } } }`
+	warp := d.must(query, map[string]any{"path": "notes.txt", "from": 2}, "warp")
+	if files := fmt.Sprint(at(t, warp, "files")); files != "[notes.txt]" {
+		t.Errorf("files: %s", files)
+	}
+	lines := at(t, warp, "lines").([]any)
+	if len(lines) != 2 || at(t, lines[0], "text") != "two" || at(t, lines[0], "commit", "rule") != nil || at(t, lines[0], "commit", "why") != nil {
+		t.Errorf("%v", lines)
+	}
+	if at(t, lines[1], "commit", "rule") != "settle" || at(t, lines[1], "commit", "why", "task", "id") != "task/"+string(id) || at(t, lines[1], "commit", "why", "step", "worker") != "shell" {
+		t.Errorf("%v", lines[1])
+	}
+	for path, want := range map[string]any{"../notes.txt": nil, "none": nil} {
+		if got := d.must(query, map[string]any{"path": path, "from": 1}, "warp", "lines"); got != want {
+			t.Errorf("%s: %v", path, got)
+		}
+	}
+	if got := d.must(query, map[string]any{"path": "notes.txt", "from": 9}, "warp", "lines").([]any); len(got) != 0 {
+		t.Errorf("behind the end: %v", got)
 	}
 }

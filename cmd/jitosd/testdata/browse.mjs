@@ -201,6 +201,7 @@ const stories = {
     const text = await way.textContent();
     for (const step of ['rewrite', 'job', 'worker', 'attempt', 'plan', 'task', 'collapse', 'evidence']) must(text.includes(step), `why: a line leads to its ${step}`);
     must(/fs\.write/.test(text), 'why: and to the capabilities');
+    await way.getByText('difference').first().click();
     await way.locator('.diff tr.plus').first().waitFor();
     await way.locator('li', { hasText: 'collapse' }).last().getByText('difference').click();
     await page.waitForFunction(() => document.querySelectorAll('.way .diff').length > 1);

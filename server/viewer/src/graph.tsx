@@ -21,7 +21,7 @@ const changeNames = ['', 'added', 'changed', 'removed'];
 const colours = () => ({
   of: (kind: number) => (dark.matches ? darkHues : hues)[kind % 8],
   change: dark.matches ? ['#4b5158', '#62c58d', '#d8ad5a', '#f08a82'] : ['#c3c7cc', '#17703f', '#a86f00', '#b3302a'],
-  edge: dark.matches ? '#2d3238' : '#dcdfe3',
+  edge: dark.matches ? '#4c545d' : '#b4bac2',
   none: 'rgba(0,0,0,0)',
   mute: dark.matches ? '#9aa1a9' : '#535a62',
   ink: dark.matches ? '#dfe2e5' : '#1b1d20',
@@ -146,7 +146,6 @@ class Stage {
       labelSize: 12,
       labelColor: { attribute: 'labelColor' },
       defaultDrawNodeHover: () => {},
-      hideEdgesOnMove: true,
       stagePadding: 24,
       minCameraRatio: 0.00002,
       maxCameraRatio: 3,

@@ -1,6 +1,6 @@
 // Why something is as it is: from a line of a file, a node or a rewrite back to the job, the plan, the task and the evidence, with
 // the difference that each step made.
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { EvidenceList, ReportLine, verdicts } from './attempt';
 import { useAnswer } from './commit';
 import { DiffView, long } from './diff';
@@ -69,6 +69,7 @@ function Source({ file, line }: { file: string; line: number | null }) {
   const [from, setFrom] = useState(line ? Math.max(1, line - 100) : 1);
   const { data, error } = useAnswer<Answer>(LINES, { at: snapshot.value, path: file, from });
   const lines = data?.warp.lines;
+  useEffect(() => document.querySelector('.lines [aria-current]')?.scrollIntoView({ block: 'nearest' }), [lines]);
   if (error) return <p class="error" role="alert">{error}</p>;
   if (!data) return null;
   if (!lines) return <p class="empty pad">There was no such file then.</p>;
@@ -106,7 +107,7 @@ function CommitWay({ id }: { id: string }) {
     <Pane error={error} missing={data && !c ? `This clone has no commit ${id}.` : undefined}>
       {c && (
         <ol class="way">
-          <Made what={c.rule ? 'rewrite' : 'commit'} c={c} open />
+          <Made what={c.rule ? 'rewrite' : 'commit'} c={c} />
           {c.why ? <WaySteps w={c.why} /> : <li><b>yours</b><div>{who(c.author)} committed it; it is not jitos's work.</div></li>}
         </ol>
       )}
@@ -204,7 +205,7 @@ function WaySteps({ w }: { w: Way }) {
   );
 }
 
-function Made({ what, c, open = false }: { what: string; c: Short; open?: boolean }) {
+function Made({ what, c }: { what: string; c: Short }) {
   return (
     <li>
       <b>{what}</b>
@@ -216,17 +217,17 @@ function Made({ what, c, open = false }: { what: string; c: Short; open?: boolea
           {c.author && <span>{who(c.author)}</span>}
           <span>{moment(c.when)}</span>
         </p>
-        <Difference id={c.id} open={open} />
+        <Difference id={c.id} />
       </div>
     </li>
   );
 }
 
 /** What a step changed, asked for when it is opened. */
-function Difference({ id, open = false }: { id: string; open?: boolean }) {
-  const [shown, setShown] = useState(open);
+function Difference({ id }: { id: string }) {
+  const [shown, setShown] = useState(false);
   return (
-    <details class="difference" open={open} onToggle={(e) => e.currentTarget.open && setShown(true)}>
+    <details class="difference" onToggle={(e) => e.currentTarget.open && setShown(true)}>
       <summary>difference</summary>
       {shown && <Loaded id={id} />}
     </details>
