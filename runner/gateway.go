@@ -57,9 +57,12 @@ func destinations(step jitos.Step) (list []destination, whole bool, err error) {
 			whole = true
 			continue
 		}
+		if !strings.ContainsAny(scope, ":*") { // a host alone means all of its ports
+			scope += ":*"
+		}
 		host, port, err := net.SplitHostPort(scope)
 		if err != nil || host == "" || port == "" || host == "*" {
-			return nil, false, fmt.Errorf("%s: want net:HOST:PORT or net:HOST:*", need)
+			return nil, false, fmt.Errorf("%s: want net:HOST, net:HOST:PORT or net:HOST:*", need)
 		}
 		list = append(list, destination{strings.ToLower(host), port})
 	}
