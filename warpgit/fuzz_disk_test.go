@@ -50,6 +50,9 @@ func FuzzPackedRefs(f *testing.F) {
 		n := 0
 		for line := range strings.Lines(out.String()) {
 			name, id, _ := strings.Cut(strings.TrimSpace(line), " ")
+			if !strings.HasPrefix(name, "refs/") {
+				continue // git lists what lies there, and would write no ref of that name
+			}
 			if n++; got[name].String() != id {
 				t.Errorf("%s is %s, git reads %s", name, got[name], id)
 			}
