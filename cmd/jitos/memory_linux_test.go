@@ -6,7 +6,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func init() { memoryFor = sharedMemory }
+func init() {
+	memoryFor = sharedMemory
+	var fs unix.Statfs_t
+	if dir := os.TempDir(); unix.Statfs(dir, &fs) == nil && fs.Type != unix.TMPFS_MAGIC {
+		disk = dir
+	}
+}
 
 // sharedMemory is a directory in memory, where the machine has enough of it and the user says nothing else by TMPDIR; else "".
 // An ordinary user's overlays need extended attributes there.

@@ -39,6 +39,9 @@ type inMemory struct{ *testing.M }
 
 var memoryFor = func() string { return "" }
 
+// disk is where stories have a disk, $DISK, for what memory does not count: "" where the machine's temporary files are in memory.
+var disk string
+
 func (m inMemory) Run() int {
 	if dir := memoryFor(); dir != "" {
 		os.Setenv("TMPDIR", dir)
@@ -95,6 +98,14 @@ func setUp(env *testscript.Env) error {
 		"TZ=UTC",
 		"MODULE="+moduleDir(),
 	)
+	if disk != "" {
+		dir, err := os.MkdirTemp(disk, "jitos-story-")
+		if err != nil {
+			return err
+		}
+		env.Vars = append(env.Vars, "DISK="+dir)
+		env.Defer(func() { os.RemoveAll(dir) })
+	}
 	// What Go jobs need of the machine: the story's home is empty, and a cold build cache costs half a minute.
 	for name, value := range goEnv() {
 		env.Vars = append(env.Vars, name+"="+value)
@@ -128,6 +139,9 @@ func moduleDir() string {
 
 // condition knows what a story may need of the machine. JITOS_REQUIRE turns its absence into a failure.
 func condition(name string) (bool, error) {
+	if name == "disk" {
+		return disk != "", nil
+	}
 	if name != "overlayfs" && name != "sandbox" {
 		return false, fmt.Errorf("unknown condition %q", name)
 	}

@@ -139,14 +139,14 @@ func serve(c *cli.Context, stdout, stderr io.Writer) (err error) {
 	failed := make(chan error, len(doors.list))
 	guard := server.Guard{Token: doors.token, Logins: &server.Logins{}}
 	all := faces{s: s, graphql: s.Handler(guard.Admits), guard: guard, base: doors.base()}
-	agents, err := newAgentServer(c.String("C"), c.String("caps"))
+	agents, lack := newAgentServer(c.String("C"), c.String("caps"))
 	switch {
-	case err == nil:
+	case lack == nil:
 		all.agents = agentsOverHTTP(live, agents, s.Limits)
-	case errors.Is(err, jitos.ErrNotFound):
-		note("notice: no /mcp: %s", err)
+	case errors.Is(lack, jitos.ErrNotFound): // the rest works without a jitos beside it
+		note("notice: no /mcp: %s", lack)
 	default:
-		return err
+		return lack
 	}
 	var clients attendance
 	var serving []*http.Server
