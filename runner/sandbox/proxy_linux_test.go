@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -80,4 +81,16 @@ func sayByProxy(outside) error {
 	_, err = fmt.Fprint(c, "from inside")
 	_ = c.Close()
 	return err
+}
+
+// A proxy where the job has no network of its own is refused, and not waited for.
+func TestProxy_withoutNet(t *testing.T) {
+	spec := box(t.TempDir(), requireSandbox(t))
+	spec.Proxy, spec.Without = true, Net
+	cmd := exec.Command("/bin/true")
+	cmd.Dir = spec.Write[0]
+	var layer *LayerError
+	if _, err := Start(spec, cmd); !errors.As(err, &layer) || layer.Layer != Net {
+		t.Errorf("%v", err)
+	}
 }

@@ -119,6 +119,7 @@ func start(spec Spec, cmd *exec.Cmd, leaks ...*os.File) (*Running, error) {
 	case err == nil && first.Started:
 		if spec.Proxy { // it was handed out before the program began
 			if r.Listener, err = takeListener(ours); err != nil {
+				err = &LayerError{Net, err.Error()}
 				break
 			}
 		}
