@@ -93,7 +93,12 @@ func (k *Kernel) healLanding(ctx context.Context, at Snapshot) error {
 		return nil // made elsewhere, or of a line that was given up
 	}
 	k.notify(Event{Kind: "notice", Text: "recording the landing " + short(tip) + ", which was interrupted"})
-	return k.recordLanding(ctx, sync, tip, sync.Branch, user.Tree(), false)
+	err = k.recordLanding(ctx, sync, tip, sync.Branch, user.Tree(), false)
+	if errors.Is(err, ErrConflict) { // the line went on, by a sync: it is absorbed as any commit, by a command that can tell of the conflict
+		k.notify(Event{Kind: "notice", Text: err.Error()})
+		return nil
+	}
+	return err
 }
 
 // finishLanding goes on with a landing that was interrupted while it wrote the user's files. Where the user has changed one
