@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -56,13 +55,10 @@ func (a *app) undo(c *cli.Context) error {
 		}
 	}
 	target, done, err := f.kernel.Undo(ctx, id, o)
-	if err != nil && done.Commit == "" {
-		if hintOf(err) == "" && !errors.Is(err, jitos.ErrNotFound) {
+	if err != nil {
+		if done.Commit == "" && hintOf(err) == "" && !errors.Is(err, jitos.ErrNotFound) {
 			err = jitos.Hint(err, "nothing was undone; --no-gate -m WHY undoes without a gate")
 		}
-		return err
-	}
-	if err != nil {
 		return err
 	}
 	stop()
@@ -99,7 +95,7 @@ func (f *fabric) collapseOf(ctx context.Context, word string) (jitos.CommitID, e
 	if err != nil {
 		return "", err
 	}
-	if made == nil || strings.TrimSpace(string(made.ID)) == "" {
+	if made == nil {
 		return "", fmt.Errorf("%s: %w: it is no collapse", word, jitos.ErrNotFound)
 	}
 	return made.ID, nil
