@@ -9,12 +9,17 @@ import (
 	"time"
 )
 
-// dispatch hands one claimed job to the executor: a directory and a job, never a store and never a .git.
-func (k *Kernel) dispatch(ctx context.Context, p ProcessView, ws Snapshot, jobs []jobState, j jobState) outcome {
+// dispatch hands one claimed job to the executor: a directory and a job, never a store and never a .git. unfit says why there are no
+// arguments for it.
+func (k *Kernel) dispatch(ctx context.Context, p ProcessView, ws Snapshot, j jobState, args map[string]string, unfit error) outcome {
 	o := outcome{job: j, claim: j.claims[len(j.claims)-1].name, base: ws}
 	k.notify(Event{Kind: "job", Task: p.Process.Task, Process: p.ID, Job: j.id, Text: j.step.words()})
 	start := time.Now()
 	defer func() {
+		if o.err != nil && errors.Is(context.Cause(ctx), errSpent) {
+			reason := fmt.Sprintf("it was ended: the quota of %s of running jobs is used up", plural(p.Process.Quota.Seconds, "second"))
+			o.err, o.proof, o.result = nil, nil, Result{Tree: ws.Tree(), Verdict: Fail, Exit: exitSpent, Reason: reason}
+		}
 		if o.result.Took == 0 {
 			o.result.Took = time.Since(start)
 		}
@@ -31,8 +36,8 @@ func (k *Kernel) dispatch(ctx context.Context, p ProcessView, ws Snapshot, jobs 
 	if o.err = pause(ctx, backoff(j)); o.err != nil {
 		return o
 	}
-	action := Action{Process: p.ID, Job: j.id, Step: j.step, Tree: ws.Tree(), Grants: j.step.Needs}
-	if action.Args, o.err = arguments(j.step, jobs); o.err == nil {
+	action := Action{Process: p.ID, Job: j.id, Step: j.step, Tree: ws.Tree(), Args: args, Grants: j.step.Needs}
+	if o.err = unfit; o.err == nil {
 		k.act(ctx, p, ws, action, &o)
 	}
 	if o.err == nil {
@@ -147,7 +152,7 @@ func reused(e Evidence, known bool) string {
 }
 
 // arguments are the step's, and the artifacts of the steps before it that its inputs name.
-func arguments(step Step, jobs []jobState) (map[string]string, error) {
+func arguments(step Step, jobs *agenda) (map[string]string, error) {
 	args := map[string]string{}
 	for k, v := range step.Args {
 		args[k] = v
@@ -158,10 +163,8 @@ func arguments(step Step, jobs []jobState) (map[string]string, error) {
 			return nil, fmt.Errorf("input %s: %w: want step.artifact, have %q", name, ErrInvalid, from)
 		}
 		found := false
-		for _, j := range jobs {
-			if j.step.Name == from[:i] && j.passed() {
-				args[name], found = j.last().settled.Artifacts[from[i+1:]]
-			}
+		if at, ok := jobs.steps[from[:i]]; ok && jobs.jobs[at].passed() {
+			args[name], found = jobs.jobs[at].last().settled.Artifacts[from[i+1:]]
 		}
 		if !found {
 			return nil, fmt.Errorf("input %s: %w: step %s left no artifact %s", name, ErrInvalid, from[:i], from[i+1:])

@@ -18,8 +18,13 @@ import (
 // layer before, two at once, with all commits: without and with sandboxes, beside make and ninja on the same graph and commands.
 // What it tells is processor time, that of all processes included; own-µs/job is without what the same shells cost by
 // themselves. Other things that the machine does spoil jobs/s.
-func BenchmarkExecutor_2000(b *testing.B) {
-	const jobs, layer = 2000, 100
+func BenchmarkExecutor_2000(b *testing.B) { benchmarkExecutor(b, 2000) }
+
+// BenchmarkExecutor_300 tells whether a job costs more in a longer plan.
+func BenchmarkExecutor_300(b *testing.B) { benchmarkExecutor(b, 300) }
+
+func benchmarkExecutor(b *testing.B, jobs int) {
+	const layer = 100
 	name := func(i int) string { return fmt.Sprintf("n%04d", i) }
 	before := func(i int) []string {
 		if i < layer {

@@ -35,7 +35,7 @@ func CompareJobReader(ctx context.Context, store Store, process ProcessID, commi
 		if err != nil {
 			return "", 0, err
 		}
-		if !reflect.DeepEqual(quick, anew) {
+		if !reflect.DeepEqual(quick, newAgenda(anew)) {
 			return id, kept, nil
 		}
 	}

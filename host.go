@@ -93,15 +93,27 @@ func (k *Kernel) System(ctx context.Context) (Snapshot, error) {
 	return at, k.heed(ctx, at)
 }
 
-// heed makes the policy of a system WARP the one that bounds what is done from here on.
+// heed makes the policy of a system WARP the one that bounds what is done from here on. It is read where it is another one.
 func (k *Kernel) heed(ctx context.Context, at Snapshot) error {
+	blob, err := at.Blob(ctx, FabricItem("policy.yaml"))
+	if err != nil {
+		return err
+	}
+	k.mu.Lock()
+	known := k.heeded && k.policyBlob == blob
+	k.mu.Unlock()
+	if known {
+		if fabric, err := at.Blob(ctx, FabricItem("fabric.json")); fabric != "" || err != nil {
+			return err
+		}
+	}
 	policy, err := k.policyAt(ctx, at)
 	if err != nil {
 		return err
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.policy = policy
+	k.policy, k.policyBlob, k.heeded = policy, blob, true
 	return nil
 }
 

@@ -79,7 +79,7 @@ func (k *Kernel) questions(ctx context.Context, at Graph, p ProcessView, ws Snap
 	if err != nil {
 		return nil, err
 	}
-	for _, j := range chosen(jobs, nil, len(jobs)) {
+	for j := range newAgenda(jobs).choice(nil) {
 		q := asks(p, j, ws.Tree(), false)
 		if q == nil || q.About != AskOutcome || known[q.name()] {
 			continue

@@ -11,8 +11,8 @@
 //	kernel.go    the one path from intent to a tried plan
 //	record.go    the one writer of the system line
 //	repair.go    what an attempt that broke leaves to the next: a repaired plan, and the results of the jobs that it keeps
-//	jobreader.go the jobs of an attempt, read step by step
-//	tick.go      one scheduler tick: choose, claim, dispatch; dispatch.go what a job is handed; settle.go what came of it
+//	jobreader.go the jobs of an attempt, read step by step; agenda.go which of them may start
+//	tick.go      one scheduler tick: settle, choose, claim, dispatch; dispatch.go what a job is handed; settle.go what came of it
 //	collapse.go  the checked merge that ends the path, and the discard that ends it otherwise
 //	sws.go       workspaces: fork, extend; rebase.go: bring them onto the system line as it is
 //	race.go      attempts side by side: who may collapse, and what becomes of the others

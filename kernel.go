@@ -27,12 +27,14 @@ type Kernel struct {
 	Notify      func(Event)
 	Now         func() time.Time // by which questions expire; nil means time.Now
 
-	mu      sync.Mutex
-	policy  Policy          // of the system head that was opened last
-	pending []*pendingWrite // see record
-	turn    sync.Mutex      // held by who writes the system line
-	seats   chan struct{}   // see sit
-	proven  []Evidence      // by this kernel, where it reuses none from before
+	mu         sync.Mutex
+	policy     Policy          // of the system head that was opened last
+	heeded     bool            // there is one
+	policyBlob BlobID          // what it was read from, "" for the default
+	pending    []*pendingWrite // see record
+	turn       sync.Mutex      // held by who writes the system line
+	seats      chan struct{}   // see sit
+	proven     []Evidence      // by this kernel, where it reuses none from before
 }
 
 // Request is an intent as given.

@@ -176,9 +176,9 @@ func (k *Kernel) asking(id string, p ProcessView, q Question, evidence []Evidenc
 
 // consult takes further what people have decided about the jobs of a process: each such job is settled by its answer. It
 // tells whether any was. What nobody has decided is asked where that is wanted, and then the error Is ErrWaiting.
-func (k *Kernel) consult(ctx context.Context, p ProcessView, ws Snapshot, jobs []jobState, running, own map[JobID]bool, ask bool) (bool, error) {
+func (k *Kernel) consult(ctx context.Context, p ProcessView, ws Snapshot, jobs *agenda, running, own map[JobID]bool, ask bool) (bool, error) {
 	var waits error
-	for _, j := range chosen(jobs, running, len(jobs)) {
+	for j := range jobs.choice(running) {
 		q := asks(p, j, ws.Tree(), own[j.id])
 		if q == nil {
 			continue
@@ -231,7 +231,7 @@ func (k *Kernel) settleByAnswer(ctx context.Context, p ProcessView, ws Snapshot,
 		o.base, o.job = after, batch[0]
 		o.claim = o.job.claims[len(o.job.claims)-1].name
 	}
-	return k.settle(ctx, ctx, p, []outcome{o}, map[JobID]bool{})
+	return k.settle(ctx, p, o)
 }
 
 // exitRejected marks the settlement of a job that a person rejected.

@@ -87,7 +87,7 @@ func (k *Kernel) recheckAction(ctx context.Context, at Snapshot, p ProcessView, 
 		return false, err
 	}
 	action := Action{Process: p.ID, Job: s.Job, Step: step, Tree: ws.Tree(), Grants: step.Needs}
-	if action.Args, err = arguments(step, jobs); err != nil {
+	if action.Args, err = arguments(step, newAgenda(jobs)); err != nil {
 		return false, err
 	}
 	key, env, err := k.keyOf(ctx, p, ws, action)

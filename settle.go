@@ -3,56 +3,60 @@ package jitos
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// settle writes the results that are ready, each as one rewrite, all in one move of the workspace's ref. Where another
-// writer moved the workspace meanwhile it looks again and merges again.
-func (k *Kernel) settle(keep, ctx context.Context, p ProcessView, done []outcome, running map[JobID]bool) error {
-	for _, o := range done {
-		delete(running, o.job.id)
-	}
-	var failed error
-	finished := done[:0]
-	for _, o := range done {
-		switch {
-		case o.err == nil:
-			finished = append(finished, o)
-		case ctx.Err() == nil:
-			failed = errors.Join(failed, fmt.Errorf("step %s: %w", o.job.step.Name, o.err))
-		}
-	}
-	for len(finished) > 0 {
-		ws, err := k.workspace(keep, p)
+// settle writes results, each as one rewrite, all in one move of the workspace's ref. Where another writer moved the workspace
+// meanwhile it looks again and merges again.
+func (k *Kernel) settle(ctx context.Context, p ProcessView, done ...outcome) error {
+	for {
+		ws, err := k.workspace(ctx, p)
 		if err != nil {
 			return err
 		}
-		tree := ws.Tree()
-		var chain []Rewrite
-		for _, o := range finished {
-			rw, err := k.settlement(keep, p, ws, tree, o)
-			if err != nil {
-				return err
-			}
-			chain = append(chain, rw)
-			tree = rw.Tree
+		chain, at, err := k.settlements(ctx, p, ws, done)
+		if err != nil {
+			return err
 		}
-		after, err := k.extend(keep, p, ws, chain...)
+		_, err = k.Store.Append(ctx, p.ref(), ws.Commit().ID, at.Commit().ID)
 		if err == nil {
-			return errors.Join(failed, k.tellSettled(keep, p, finished, chain, after))
+			return k.tellSettled(ctx, p, done, chain, at)
 		}
 		if !errors.Is(err, ErrStale) {
 			return err
 		}
 	}
-	return failed
 }
 
-// tellSettled tells of results that are durable now, each with its commit.
+// settlements makes the rewrites that settle results on a workspace, each on what the one before it made, and stages them: at is
+// the workspace with them, which is durable when it is appended.
+func (k *Kernel) settlements(ctx context.Context, p ProcessView, ws Snapshot, done []outcome) (chain []Rewrite, at Snapshot, err error) {
+	tree := ws.Tree()
+	for _, o := range done {
+		rw, err := k.settlement(ctx, p, ws, tree, o)
+		if err != nil {
+			return nil, nil, err
+		}
+		chain = append(chain, rw)
+		tree = rw.Tree
+	}
+	if len(chain) == 0 {
+		return nil, ws, nil
+	}
+	if err := applyAll(ctx, ws, chain, false); err != nil {
+		return nil, nil, err
+	}
+	at, err = k.Store.Stage(ctx, ws.Commit().ID, chain...)
+	return chain, at, err
+}
+
+// tellSettled remembers and tells of results that are durable now, each with its commit.
 func (k *Kernel) tellSettled(ctx context.Context, p ProcessView, done []outcome, chain []Rewrite, after Snapshot) error {
+	if len(chain) == 0 {
+		return nil
+	}
 	commits := make([]CommitID, 0, len(chain))
 	for c, err := range k.Store.Log(ctx, after.Commit().ID) {
 		if err != nil {
@@ -63,6 +67,7 @@ func (k *Kernel) tellSettled(ctx context.Context, p ProcessView, done []outcome,
 		}
 	}
 	slices.Reverse(commits)
+	k.seeSettled(chain, commits)
 	for i, o := range done {
 		k.notify(Event{Kind: "settle", Task: p.Process.Task, Process: p.ID, Job: o.job.id, Commit: commits[i], Text: chain[i].What,
 			Verdict: o.result.Verdict, Took: o.result.Took})

@@ -127,11 +127,13 @@ func (c command) begin(ctx context.Context, cmd *exec.Cmd) (job, error) {
 	}
 	if spec == nil {
 		cmd.SysProcAttr = ownSession()
+		began := time.Now()
 		if err := cmd.Start(); err != nil {
 			return nil, err
 		}
-		return &family{place: c.place, leader: cmd.Process.Pid, reap: func() (ended, error) { return ended{}.with(cmd.Wait()) }}, nil
+		return &family{place: c.place, leader: cmd.Process.Pid, began: began, reap: func() (ended, error) { return ended{}.with(cmd.Wait()) }}, nil
 	}
+	began := time.Now()
 	spec.Memory = files                                                             // which is written down nowhere
 	if real, err := filepath.EvalSymlinks(cmd.Path); err == nil && cmd.Err == nil { // what is started may be seen
 		spec.Read = append(spec.Read, cmd.Path, real)
@@ -152,7 +154,7 @@ func (c command) begin(ctx context.Context, cmd *exec.Cmd) (job, error) {
 		}
 	}
 	if spec.Bare {
-		return &family{place: c.place, leader: r.Pid(), reap: boxed.wait}, nil
+		return &family{place: c.place, leader: r.Pid(), began: began, reap: boxed.wait}, nil
 	}
 	return boxed, nil
 }

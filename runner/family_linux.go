@@ -39,6 +39,7 @@ type family struct {
 
 	mu     sync.Mutex // held while members are looked for and signalled, and while the leader's number is given back
 	leader int        // 0 where it is not known: the job of a jitos that was killed, or a leader that was waited for
+	began  time.Time  // when the leader was started
 }
 
 // killMarked kills what a job left running in a place.
@@ -107,17 +108,51 @@ func (f *family) alive(pid int) bool {
 	return ok && p.state != 'Z' && p.state != 'X'
 }
 
-func (f *family) members() []int {
+// candidates yields the numbers of processes that may belong to the family. Of a leader that was started just now these are the
+// few that were given out since, for the kernel counts upwards; some are of threads, and of processes that are no more.
+func (f *family) candidates(yield func(pid int) bool) {
+	const (
+		recent = 100 * time.Millisecond // in which no machine comes around to the same number
+		few    = 1000
+	)
+	if last := lastProcess(); f.leader != 0 && time.Since(f.began) < recent && last >= f.leader && last-f.leader < few {
+		for pid := f.leader; pid <= last && yield(pid); pid++ {
+			if pid == last { // whoever was started while we looked comes as well
+				last = lastProcess()
+			}
+		}
+		return
+	}
 	names, err := os.ReadDir("/proc")
 	if err != nil {
-		return nil
+		return
 	}
-	var all []process
 	for _, n := range names {
-		if pid, err := strconv.Atoi(n.Name()); err == nil && pid != os.Getpid() {
-			if p, ok := readProcess(pid); ok {
-				all = append(all, p)
-			}
+		if pid, err := strconv.Atoi(n.Name()); err == nil && !yield(pid) {
+			return
+		}
+	}
+}
+
+// lastProcess is the number that was given out last, the fifth field of /proc/loadavg; 0 where that is not known.
+func lastProcess() int {
+	raw, err := readProc(0, "loadavg")
+	fields := strings.Fields(string(raw))
+	if err != nil || len(fields) < 5 {
+		return 0
+	}
+	last, _ := strconv.Atoi(fields[4])
+	return last
+}
+
+func (f *family) members() []int {
+	var all []process
+	for pid := range f.candidates {
+		if pid == os.Getpid() {
+			continue
+		}
+		if p, ok := readProcess(pid); ok {
+			all = append(all, p)
 		}
 	}
 	in := map[int]bool{}
@@ -166,9 +201,12 @@ func (f *family) stray(p process) bool {
 	return err == nil && inside(strings.TrimSuffix(dir, " (deleted)"), string(f.place))
 }
 
-// readProc reads /proc/<pid>/<name> with fewer calls than package os makes: there are many of these files.
+// readProc reads /proc/<pid>/<name>, of pid 0 /proc/<name>, with fewer calls than package os makes: there are many of these files.
 func readProc(pid int, name string) ([]byte, error) {
-	fd, err := unix.Open("/proc/"+strconv.Itoa(pid)+"/"+name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if pid != 0 {
+		name = strconv.Itoa(pid) + "/" + name
+	}
+	fd, err := unix.Open("/proc/"+name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
 	}

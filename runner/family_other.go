@@ -2,7 +2,10 @@
 
 package runner
 
-import "syscall"
+import (
+	"syscall"
+	"time"
+)
 
 // ownSession starts a command in a session, and so a process group, of its own.
 func ownSession() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
@@ -14,6 +17,7 @@ func waitExited(int) bool { return false }
 type family struct {
 	place  place
 	leader int
+	began  time.Time             // when it was started
 	reap   func() (ended, error) // waits for the leader
 }
 

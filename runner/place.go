@@ -3,6 +3,7 @@ package runner
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -79,6 +80,9 @@ func placeOf(dir string) place { return place(filepath.Dir(dir)) }
 // fresh empties everything beside the files.
 func (p place) fresh() error {
 	for _, dir := range []string{p.home(), p.tmp(), p.out()} {
+		if isEmpty(dir) {
+			continue
+		}
 		if err := removeAll(dir); err != nil {
 			return err
 		}
@@ -87,6 +91,21 @@ func (p place) fresh() error {
 		}
 	}
 	return nil
+}
+
+// isEmpty tells whether there is a directory as fresh makes it, with nothing in it.
+func isEmpty(dir string) bool {
+	d, err := os.OpenFile(dir, os.O_RDONLY|noFollow, 0)
+	if err != nil {
+		return false
+	}
+	defer d.Close()
+	info, err := d.Stat()
+	if err != nil || info.Mode() != os.ModeDir|0o700 {
+		return false
+	}
+	names, err := d.Readdirnames(1)
+	return len(names) == 0 && errors.Is(err, io.EOF)
 }
 
 // removeAll removes what a job left, also directories that it made unreadable or read-only (Go's module cache).

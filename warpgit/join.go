@@ -144,14 +144,21 @@ func packOrder(path string) ([]plumbing.Hash, error) {
 	}
 	defer p.close()
 	ids := p.ids()
-	place := make(map[plumbing.Hash]int64, len(ids))
+	type placed struct {
+		id plumbing.Hash
+		at int64
+	}
+	order := make([]placed, len(ids))
 	for i, id := range ids {
-		if place[id], err = p.offset(i); err != nil {
-			return nil, err
+		if order[i].id = id; err == nil {
+			order[i].at, err = p.offset(i)
 		}
 	}
-	slices.SortFunc(ids, func(a, b plumbing.Hash) int { return cmp.Compare(place[a], place[b]) })
-	return ids, nil
+	slices.SortFunc(order, func(a, b placed) int { return cmp.Compare(a.at, b.at) })
+	for i, o := range order {
+		ids[i] = o.id
+	}
+	return ids, err
 }
 
 // claim chooses, and tells other processes what was chosen in a file in tmp that counts for as long as this one lives.
