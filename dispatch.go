@@ -84,7 +84,9 @@ func (k *Kernel) act(ctx context.Context, p ProcessView, ws Snapshot, action Act
 		o.action.Key, o.action.Env, err = k.keyOf(ctx, p, ws, action)
 	}
 	if err == nil && o.action.Key != "" && !k.NoCache {
-		o.result, o.from, err = k.recall(ctx, o.action.Key, action.Step, ws, at)
+		var r recalled
+		r, err = k.recall(ctx, o.action.Key, action.Step, ws, at)
+		o.result, o.from, o.signer = r.Result, r.from, r.signer
 	}
 	if o.err = err; o.from != "" || err != nil {
 		return

@@ -20,7 +20,8 @@ type Waiting struct {
 	Tree    TreeID    `json:"tree"`
 	Paths   []string  `json:"paths,omitempty"`
 	By      []string  `json:"by,omitempty"`
-	Until   int64     `json:"until,omitempty"` // seconds since 1970
+	Until   int64     `json:"until,omitempty"`   // seconds since 1970
+	Claimed *Claimed  `json:"claimed,omitempty"` // what was decided elsewhere, and does not count here
 }
 
 func waiting(id string, q Question, sws string) Waiting {
@@ -49,14 +50,18 @@ func (k *Kernel) Inbox(ctx context.Context, open []ProcessView) ([]Waiting, erro
 			return nil, err
 		}
 		for _, q := range questions {
-			list = append(list, waiting(q.name(), q, p.Process.SWS))
+			w := waiting(q.name(), q, p.Process.SWS)
+			if w.Claimed, err = k.ClaimedAnswer(ctx, at, w.ID); err != nil {
+				return nil, err
+			}
+			list = append(list, w)
 		}
 	}
 	return list, nil
 }
 
 // questions lists the questions of one open process that wait.
-func (k *Kernel) questions(ctx context.Context, at Graph, p ProcessView, ws Snapshot) ([]Question, error) {
+func (k *Kernel) questions(ctx context.Context, at Snapshot, p ProcessView, ws Snapshot) ([]Question, error) {
 	var list []Question
 	known := map[string]bool{}
 	for q, err := range Targets[Question](ctx, at, p.ID.Node(), LabelQuestion) {
@@ -93,12 +98,15 @@ func (k *Kernel) questions(ctx context.Context, at Graph, p ProcessView, ws Snap
 }
 
 // over says why a question waits no more, "" where it does. tree is what its workspace has.
-func (k *Kernel) over(ctx context.Context, at Graph, id string, q Question, tree TreeID) (string, error) {
+func (k *Kernel) over(ctx context.Context, at Snapshot, id string, q Question, tree TreeID) (string, error) {
 	a, err := Get[Answer](ctx, at, NodeID{KindAnswer, id})
+	if err == nil {
+		if claim, err := k.claimed(ctx, at, id, q, a); claim == nil || err != nil {
+			return "it was " + a.words(), err
+		}
+	}
 	switch {
-	case err == nil:
-		return "it was " + a.words(), nil
-	case !errors.Is(err, ErrNotFound):
+	case err != nil && !errors.Is(err, ErrNotFound):
 		return "", err
 	case q.expired(k.now()):
 		return "it has expired", nil
@@ -137,6 +145,8 @@ func (k *Kernel) Answer(ctx context.Context, id string, d Decision, text string)
 	if err != nil {
 		return q, err
 	}
+	a := Answer{Question: id, Decision: d, Text: text, Tree: q.Tree, Actor: k.Actor}
+	k.see(HashOf(a)) // first: an answer that is on record and was not seen would be a claim
 	_, err = k.record(ctx, func(at Snapshot) ([]Rewrite, error) {
 		why, err := k.over(ctx, at, id, q, ws.Tree())
 		if err != nil {
@@ -154,10 +164,10 @@ func (k *Kernel) Answer(ctx context.Context, id string, d Decision, text string)
 			}
 		}
 		rw := k.rule(RuleAnswer, q.Task, q.Process, orElse(q.Step, v.Process.SWS)+" is "+string(d))
-		rw.Why = text
+		rw.Why, rw.Sign = text, true
 		node := NodeID{KindAnswer, id}
 		rw.Edges = []Edge{{From: NodeID{KindQuestion, id}, Label: LabelAnswer, To: node}}
-		one, err := rw.with(node, Answer{Question: id, Decision: d, Text: text, Tree: q.Tree, Actor: k.Actor})
+		one, err := rw.with(node, a)
 		return append(rewrites, one...), err
 	})
 	return q, err

@@ -242,6 +242,7 @@ type Rewrite struct {
 	Why     string // an optional paragraph
 	Also    []Trailer
 	Parents []CommitID // beside the first
+	Sign    bool       // its commit is signed by itself, where the user signs: other clones may then count on what it says
 }
 
 // Trailer is one line at the end of a commit message.
@@ -439,6 +440,7 @@ type Settlement struct {
 	Report    *Report           `json:"report,omitempty"`
 	Millis    int64             `json:"millis"`
 	From      string            `json:"from,omitempty"`        // the settlement or evidence whose result was reused
+	Signer    string            `json:"signer,omitempty"`      // of that settlement, where it was made in another clone
 	Net       []NetUse          `json:"net,omitempty"`         // where it was, of a job that needs net:HOST:PORT
 	Open      string            `json:"unsandboxed,omitempty"` // it ran without a sandbox, as the user allowed: what was missing
 }
@@ -455,7 +457,7 @@ type NetUse struct {
 // SettledAction says that an action gave a result: who settled it, its edges tell. Equal actions have equal nodes.
 type SettledAction struct {
 	Key string `json:"key"`
-	Env string `json:"env"` // toolchain versions, platform and clone, which the key covers
+	Env string `json:"env"` // toolchain versions and platform, which the key covers
 }
 
 // Verdict of a job or a gate.
@@ -854,6 +856,13 @@ type Witness interface {
 	Saw(hash string) bool
 	// See remembers a hash, as well as it can without waiting for a disk.
 	See(hash string) error
+}
+
+// Notary is a Local that knows whose signatures count in this clone. Without one nobody's do.
+type Notary interface {
+	// Signer is who signed a commit: the name under which the key is allowed here. It is "" for a commit that is not signed, whose
+	// signature is not good, or whose signer is not allowed here.
+	Signer(ctx context.Context, id CommitID) (string, error)
 }
 
 // Event is one line of progress. Nothing depends on it.

@@ -14,8 +14,9 @@ import (
 
 // parked ends a run for now: an attempt waits for a person. It Is ErrWaiting.
 type parked struct {
-	id string
-	q  Question
+	id    string
+	q     Question
+	claim *Claimed // what was decided elsewhere, and does not count here
 }
 
 func (e *parked) Error() string {
@@ -40,6 +41,10 @@ func (e *parked) hint(p ProcessView) error {
 	next := "run " + string(e.q.Task)
 	if p.Process.Hand {
 		next = "sws collapse " + p.Process.SWS
+	}
+	if c := e.claim; c != nil {
+		return Hint(e, "elsewhere it was %[3]s, but %[4]s: `jitos allow %[5]s` believes it, "+verbs+" decides here; then `jitos %[2]s`",
+			e.id, next, firstLine(c.Words), c.Why, c.Hash)
 	}
 	return Hint(e, "`jitos inbox` shows it; "+verbs+"; then `jitos %[2]s`", e.id, next)
 }
@@ -111,14 +116,16 @@ func (k *Kernel) now() time.Time {
 	return time.Now()
 }
 
-// answerTo looks for the answer to a question, nil where there is none yet. One that nobody answered in time is rejected.
-func (k *Kernel) answerTo(ctx context.Context, at Graph, q Question) (*Answer, error) {
+// answerTo looks for the answer to a question that counts here, nil where there is none yet. One that nobody answered in time is
+// rejected.
+func (k *Kernel) answerTo(ctx context.Context, at Snapshot, q Question) (*Answer, error) {
 	id := q.name()
 	a, err := Get[Answer](ctx, at, NodeID{KindAnswer, id})
 	if err == nil {
-		return &a, nil
-	}
-	if !errors.Is(err, ErrNotFound) {
+		if claim, err := k.claimed(ctx, at, id, q, a); claim == nil || err != nil {
+			return &a, err
+		}
+	} else if !errors.Is(err, ErrNotFound) {
 		return nil, err
 	}
 	asked, err := Get[Question](ctx, at, NodeID{KindQuestion, id})
@@ -134,7 +141,7 @@ func (k *Kernel) answerTo(ctx context.Context, at Graph, q Question) (*Answer, e
 // ask puts a question on the system line, once, with the evidence that goes with it, and returns a *parked with its hint.
 func (k *Kernel) ask(ctx context.Context, p ProcessView, q Question, evidence []Evidence) error {
 	id, asked := q.name(), false
-	_, err := k.record(ctx, func(at Snapshot) ([]Rewrite, error) {
+	after, err := k.record(ctx, func(at Snapshot) ([]Rewrite, error) {
 		asked = false
 		if ok, err := Has(ctx, at, NodeID{KindQuestion, id}); ok || err != nil {
 			return nil, err
@@ -148,7 +155,11 @@ func (k *Kernel) ask(ctx context.Context, p ProcessView, q Question, evidence []
 	if asked {
 		k.notify(Event{Kind: "ask", Task: q.Task, Process: p.ID, Job: q.Job, Text: q.Text})
 	}
-	return (&parked{id, q}).hint(p)
+	claim, err := k.ClaimedAnswer(ctx, after, id)
+	if err != nil {
+		return err
+	}
+	return (&parked{id, q, claim}).hint(p)
 }
 
 func (k *Kernel) asking(id string, p ProcessView, q Question, evidence []Evidence) ([]Rewrite, error) {

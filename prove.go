@@ -71,6 +71,7 @@ func (k *Kernel) prove(ctx context.Context, at Snapshot, p ProcessView, tree Tre
 	if e.Env, err = k.environment(ctx, steps); err != nil {
 		return e, false, err
 	}
+	e.Env += "; clone " + k.Local.Clone() // a verdict is evidence where it was found, and nowhere else
 	if k.NoCache {
 		known = []Graph{k.provenNow()}
 	} else {
@@ -113,6 +114,15 @@ func (k *Kernel) prove(ctx context.Context, at Snapshot, p ProcessView, tree Tre
 func (k *Kernel) saw(hash string) bool {
 	w, ok := k.Local.(Witness)
 	return !ok || w.Saw(hash)
+}
+
+// signer is who signed a commit, where it bears a good signature of somebody who may sign here; else "".
+func (k *Kernel) signer(ctx context.Context, commit CommitID) (string, error) {
+	n, ok := k.Local.(Notary)
+	if !ok || commit == "" {
+		return "", nil
+	}
+	return n.Signer(ctx, commit)
 }
 
 // see remembers that it did. Where that cannot be kept there is nothing to mend: the work is done again.
@@ -173,8 +183,7 @@ func (r *Report) add(o Report) {
 	r.Passed, r.Failed, r.Skipped = merge(r.Passed, o.Passed), merge(r.Failed, o.Failed), merge(r.Skipped, o.Skipped)
 }
 
-// environment is what a verdict depends on beside the tree: platform, toolchains, and the clone that saw it, since
-// nothing that another clone claims is evidence here.
+// environment is what a verdict or a result depends on beside the files: platform and toolchains.
 func (k *Kernel) environment(ctx context.Context, steps []Step) (string, error) {
 	var all []string
 	for _, s := range steps {
@@ -186,7 +195,7 @@ func (k *Kernel) environment(ctx context.Context, steps []Step) (string, error) 
 			all = append(all, env)
 		}
 	}
-	return strings.Join(append(all, "clone "+k.Local.Clone()), "; "), nil
+	return strings.Join(all, "; "), nil
 }
 
 // proof is what satisfy found.

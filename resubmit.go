@@ -247,7 +247,7 @@ func (r *reconciliation) collapse(ctx context.Context, c Commit) error {
 		return err
 	}
 	o := CollapseOptions{NoGate: end.NoGate}
-	ask := func(q Question, _ []Evidence) error { return &parked{q.name(), q} }
+	ask := func(q Question, _ []Evidence) error { return &parked{id: q.name(), q: q} }
 	done, err := k.judge(ctx, p, r.at, ws, o, ask, own, evidenceGraph(r.proven))
 	r.proven = append(r.proven, done.Evidence...)
 	var failed *jobFailed

@@ -87,26 +87,36 @@ func (rw *Rewrite) settles(a SettledAction, settlement NodeID, by ProcessID) err
 	return rw.put(id, a)
 }
 
+// recalled is the result of an action that was settled before.
+type recalled struct {
+	Result
+	from   string // the settlement, "" for none
+	signer string // who signed it, "" where it was made in this clone
+}
+
+// mostSettlers bounds how many settlements of one action are looked at: anybody who can push can add to them.
+const mostSettlers = 32
+
 // recall looks for an action that was settled before, in a workspace and on the system line, and gives its result on the files
-// of the workspace: from is the settlement. "" where there is none, where its line is gone, or where it is the claim of another
-// clone.
-func (k *Kernel) recall(ctx context.Context, key string, step Step, ws, at Snapshot) (r Result, from string, err error) {
+// of the workspace. None where there is no such action, where its line is gone, or where it is the claim of another clone that
+// nobody who may sign here has signed.
+func (k *Kernel) recall(ctx context.Context, key string, step Step, ws, at Snapshot) (r recalled, err error) {
 	for _, g := range []Snapshot{ws, at} {
 		settled, err := Get[SettledAction](ctx, g, actionNode(key))
 		if errors.Is(err, ErrNotFound) || err == nil && settled.Key != key {
 			continue
 		}
 		if err != nil {
-			return r, "", err
+			return r, err
 		}
-		for _, by := range settledBy(ctx, g, key) {
-			r, ok, err := k.resultOf(ctx, g, by, step, ws)
-			if ok || err != nil {
-				return r, KindSettlement + "/" + by.claim, err
+		list := settledBy(ctx, g, key)
+		for _, by := range list[:min(len(list), mostSettlers)] {
+			if r, err := k.resultOf(ctx, g, by, step, ws); r.from != "" || err != nil {
+				return r, err
 			}
 		}
 	}
-	return r, "", nil
+	return r, nil
 }
 
 // settler is who settled an action.
@@ -128,40 +138,46 @@ func settledBy(ctx context.Context, g Graph, key string) []settler {
 	return list
 }
 
-// resultOf does to the files of a workspace what a claim of a process did to its own. False where that is not known any more, or
-// would not be what the step does there.
-func (k *Kernel) resultOf(ctx context.Context, g Graph, by settler, step Step, ws Snapshot) (r Result, ok bool, err error) {
+// resultOf does to the files of a workspace what a claim of a process did to its own. None where that is not known any more,
+// counts for nothing here, or would not be what the step does there.
+func (k *Kernel) resultOf(ctx context.Context, g Graph, by settler, step Step, ws Snapshot) (none recalled, err error) {
 	line, err := k.lineOf(ctx, g, by.process)
 	if errors.Is(err, ErrNotFound) {
-		return r, false, nil
+		return none, nil
 	}
 	if err != nil {
-		return r, false, err
+		return none, err
 	}
 	s, err := Get[Settlement](ctx, line, NodeID{KindSettlement, by.claim})
 	if errors.Is(err, ErrNotFound) || err == nil && (s.Stale || s.Verdict != Pass) {
-		return r, false, nil
+		return none, nil
 	}
 	if err != nil {
-		return r, false, err
+		return none, err
 	}
 	changes, err := k.settledChanges(ctx, line)
 	i := slices.IndexFunc(changes, func(c settledChange) bool { return c.claim == by.claim })
-	if err != nil || i < 0 || !k.saw(string(changes[i].commit)) {
-		return r, false, err
+	if err != nil || i < 0 {
+		return none, err
 	}
-	c, tree := changes[i], ws.Tree()
+	c, tree, signer := changes[i], ws.Tree(), ""
+	if !k.saw(string(c.commit)) {
+		if signer, err = k.signer(ctx, c.commit); signer == "" || err != nil {
+			return none, err
+		}
+	}
 	if ok, err := k.fits(ctx, c, step, ws); !ok || err != nil {
-		return r, false, err
+		return none, err
 	}
 	if c.before != c.after {
 		merged, conflicts, err := k.mergeFiles(ctx, ws, c.before, tree, c.after)
 		if err != nil || len(conflicts) > 0 {
-			return r, false, err
+			return none, err
 		}
 		tree = merged
 	}
-	return Result{Tree: tree, Exit: s.Exit, Verdict: Pass, Artifacts: s.Artifacts, Report: s.Report}, true, nil
+	r := Result{Tree: tree, Exit: s.Exit, Verdict: Pass, Artifacts: s.Artifacts, Report: s.Report}
+	return recalled{r, KindSettlement + "/" + by.claim, signer}, nil
 }
 
 // fits tells whether what a step may write is, in a workspace, as it was when the claim was made, or as the claim left it. A

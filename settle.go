@@ -79,7 +79,7 @@ func (k *Kernel) tellSettled(ctx context.Context, p ProcessView, done []outcome,
 func (k *Kernel) settlement(ctx context.Context, p ProcessView, ws Snapshot, tree TreeID, o outcome) (Rewrite, error) {
 	r := o.result
 	s := Settlement{Claim: o.claim, Job: o.job.id, Exit: r.Exit, Verdict: r.Verdict, Reason: r.Reason, Output: r.Output,
-		Artifacts: r.Artifacts, Report: r.Report, Millis: r.Took.Milliseconds(), From: o.from, Net: r.Net, Open: r.Open}
+		Artifacts: r.Artifacts, Report: r.Report, Millis: r.Took.Milliseconds(), From: o.from, Signer: o.signer, Net: r.Net, Open: r.Open}
 	if o.proof != nil { // told once, by the evidence
 		s.Output, s.Report = "", nil
 	}
@@ -162,6 +162,7 @@ func (k *Kernel) settlementNodes(p ProcessView, rw Rewrite, s Settlement, o outc
 		if err := rw.settles(o.action, n.ID, p.ID); err != nil {
 			return rw, err
 		}
+		rw.Sign = true
 	}
 	for i, f := range o.result.Findings {
 		f.Process, f.Job = p.ID, o.job.id
@@ -192,6 +193,8 @@ func settledWords(step Step, s Settlement) string {
 	switch {
 	case strings.HasPrefix(s.From, KindAnswer+"/"):
 		name += ", as a person decided"
+	case s.Signer != "":
+		name += ", by a result that " + firstLine(s.Signer) + " signed"
 	case s.From != "":
 		name += ", by an earlier result"
 	}

@@ -29,6 +29,7 @@ type outcome struct {
 	result Result
 	proof  *Evidence
 	from   string
+	signer string        // of from, where that was made in another clone
 	again  bool          // it is to be claimed anew
 	action SettledAction // its key is "" where the result is not to be reused
 	err    error

@@ -14,20 +14,38 @@ import (
 	"github.com/jitos/jitos/runner/secret"
 )
 
-// leak is a secret in what a job would have committed.
-type leak struct {
+// Leak is a secret in what would have been committed.
+type Leak struct {
 	where string // path and line: "config/db.go:12", "output:3"
 	secret.Finding
 }
 
-func (l leak) String() string { return l.where + ": " + l.Rule }
+func (l Leak) String() string { return l.where + ": " + l.Rule }
+
+// Leaks looks at what a person would commit as at what a job would: the files that differ, as far as they say something new, and the
+// words. known are secrets of this clone.
+func (e *Executor) Leaks(ctx context.Context, known *secret.Values, from, to jitos.TreeID, words string) ([]Leak, error) {
+	scanner := &secret.Scanner{Allowed: e.Allowed, Values: known}
+	leaks, err := e.leaksInFiles(ctx, scanner, from, to)
+	if err != nil {
+		return nil, fmt.Errorf("look for secrets: %w", err)
+	}
+	for _, f := range scanner.Scan([]byte(words)) {
+		leaks = append(leaks, Leak{"the message", f})
+	}
+	return leaks, nil
+}
 
 // withoutSecrets looks at all that a result would put into a commit: what changed of the files, what the job said, its
 // artifacts and findings. Where there is a secret nothing of it is kept, and the step has failed (a gate could not run) with
 // the place and the kind of each, never the value. What stood in the file before is no news.
 func (e *Executor) withoutSecrets(ctx context.Context, action jitos.Action, r jitos.Result, host jitos.Host) (jitos.Result, error) {
 	scanner := &secret.Scanner{Allowed: e.Allowed, Values: lentTo(ctx).values}
-	leaks, err := e.leaksInFiles(ctx, scanner, action.Tree, r)
+	to := r.Tree
+	if r.Verdict != jitos.Pass || to == "" {
+		to = action.Tree
+	}
+	leaks, err := e.leaksInFiles(ctx, scanner, action.Tree, to)
 	if err != nil {
 		return r, fmt.Errorf("look for secrets: %w", err)
 	}
@@ -57,16 +75,16 @@ func (e *Executor) withoutSecrets(ctx context.Context, action jitos.Action, r ji
 	return r, nil
 }
 
-// leaksInFiles scans the files that a result changed.
-func (e *Executor) leaksInFiles(ctx context.Context, scanner *secret.Scanner, from jitos.TreeID, r jitos.Result) ([]leak, error) {
-	if r.Verdict != jitos.Pass || r.Tree == "" || r.Tree == from {
+// leaksInFiles scans the files in which two file trees differ.
+func (e *Executor) leaksInFiles(ctx context.Context, scanner *secret.Scanner, from, to jitos.TreeID) ([]Leak, error) {
+	if to == from {
 		return nil, nil
 	}
 	was, err := treeHash(from)
 	if err != nil {
 		return nil, err
 	}
-	now, err := treeHash(r.Tree)
+	now, err := treeHash(to)
 	if err != nil {
 		return nil, err
 	}
@@ -89,10 +107,10 @@ func (e *Executor) leaksInFiles(ctx context.Context, scanner *secret.Scanner, fr
 		return nil, err
 	}
 	slices.SortFunc(changes, func(a, b change) int { return strings.Compare(a.path, b.path) })
-	var leaks []leak
+	var leaks []Leak
 	for _, c := range changes {
 		for _, f := range scanner.Scan([]byte(c.path)) {
-			leaks = append(leaks, leak{"the name of a file", f})
+			leaks = append(leaks, Leak{"the name of a file", f})
 		}
 		if before[c.now] {
 			continue
@@ -111,7 +129,7 @@ func (e *Executor) leaksInFiles(ctx context.Context, scanner *secret.Scanner, fr
 		}
 		for _, f := range found {
 			if !known[f.Hash()] {
-				leaks = append(leaks, leak{fmt.Sprintf("%s:%d", c.path, f.Line), f})
+				leaks = append(leaks, Leak{fmt.Sprintf("%s:%d", c.path, f.Line), f})
 			}
 		}
 	}
@@ -132,12 +150,12 @@ func (e *Executor) hashesIn(ctx context.Context, scanner *secret.Scanner, file p
 }
 
 // cleanWords scans the words of a result, and takes what it finds out of them.
-func cleanWords(scanner *secret.Scanner, r *jitos.Result) []leak {
-	var leaks []leak
+func cleanWords(scanner *secret.Scanner, r *jitos.Result) []Leak {
+	var leaks []Leak
 	clean := func(what, text string) string {
 		cleaned, found := scanner.Clean(text)
 		for _, f := range found {
-			leaks = append(leaks, leak{fmt.Sprintf("%s:%d", what, f.Line), f})
+			leaks = append(leaks, Leak{fmt.Sprintf("%s:%d", what, f.Line), f})
 		}
 		return cleaned
 	}
@@ -166,7 +184,7 @@ func cleanWords(scanner *secret.Scanner, r *jitos.Result) []leak {
 			}
 		}
 		for _, f := range scanner.Scan(names.Bytes()) {
-			leaks = append(leaks, leak{"name of a test", f})
+			leaks = append(leaks, Leak{"name of a test", f})
 		}
 	}
 	return leaks

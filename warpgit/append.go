@@ -282,7 +282,13 @@ func (s *Store) write(ctx context.Context, layer *Objects, t tip, rw jitos.Rewri
 	}
 	next.root = commit.TreeHash
 	size := 400 + len(commit.Message) + 48*len(commit.ParentHashes)
-	next.id, err = layer.putOwn(plumbing.CommitObject, encodeCommit(layer.take(size), commit), t.id)
+	raw := encodeCommit(layer.take(size), commit)
+	if rw.Sign && s.sign != nil {
+		if raw, err = s.signedBytes(ctx, raw); err != nil {
+			return t, err
+		}
+	}
+	next.id, err = layer.putOwn(plumbing.CommitObject, raw, t.id)
 	return next, err
 }
 

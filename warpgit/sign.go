@@ -16,8 +16,8 @@ import (
 	"github.com/jitos/jitos"
 )
 
-// Where the user's git signs commits (commit.gpgsign), the last commit of each move of the system line is signed, by the programs
-// and keys that git would use. A signature vouches for all ancestors back to the one before it, for a commit names its parents by
+// Where the user's git signs commits (commit.gpgsign), the last commit of each move of the system line is signed, and each that
+// another clone may count on by itself (Rewrite.Sign), by the programs and keys that git would use. A signature vouches for all ancestors back to the one before it, for a commit names its parents by
 // their hashes. A commit is signed as git does: over its bytes, and stored with the signature as one more header.
 
 // signing is how the user signs.
@@ -174,18 +174,18 @@ func runProgram(ctx context.Context, dir string, input []byte, program string, a
 func (s *Store) signTip(ctx context.Context, c *chain) error {
 	was := c.tip.id
 	raw, err := c.layer.typed(ctx, was, plumbing.CommitObject)
-	if err != nil {
+	if err != nil || signed(raw) {
 		return err
 	}
-	signature, err := s.sign(ctx, raw)
-	if err != nil || signature == nil {
+	with, err := s.signedBytes(ctx, raw)
+	if err != nil || len(with) == len(raw) {
 		return err
 	}
 	commit, err := decodeCommit(raw)
 	if err != nil {
 		return err
 	}
-	if c.tip.id, err = c.layer.putOwn(plumbing.CommitObject, withSignature(raw, signature), was); err != nil {
+	if c.tip.id, err = c.layer.putOwn(plumbing.CommitObject, with, was); err != nil {
 		return err
 	}
 	c.roots = append(append(c.roots, commit.TreeHash), commit.ParentHashes...)
@@ -195,6 +195,15 @@ func (s *Store) signTip(ctx context.Context, c *chain) error {
 		c.ids = []jitos.CommitID{commitID(c.tip.id)}
 	}
 	return nil
+}
+
+// signedBytes are the bytes of a commit with a signature, as they were where the user does not sign.
+func (s *Store) signedBytes(ctx context.Context, commit []byte) ([]byte, error) {
+	signature, err := s.sign(ctx, commit)
+	if err != nil || signature == nil {
+		return commit, err
+	}
+	return withSignature(commit, signature), nil
 }
 
 // withSignature puts a signature behind the headers of a commit, as git does.
@@ -246,6 +255,17 @@ func (r *Repo) Signature(ctx context.Context, id jitos.CommitID) (s Signature, f
 	}
 	s.judge(said, err == nil, own)
 	return s, true, nil
+}
+
+var _ jitos.Notary = (*Repo)(nil)
+
+// Signer implements jitos.Notary.
+func (r *Repo) Signer(ctx context.Context, id jitos.CommitID) (string, error) {
+	s, found, err := r.Signature(ctx, id)
+	if err != nil || !found || !s.Good {
+		return "", err
+	}
+	return s.Signer, nil
 }
 
 // judge reads what git said: lines of GnuPG's status, or a sentence of ssh-keygen's.

@@ -25,6 +25,7 @@ type Store struct {
 	sign      func(context.Context, []byte) ([]byte, error)
 	now       func() time.Time                // tests pin it
 	asOf      jitos.CommitID                  // see AsOf
+	openThen  []namedRef                      // the workspaces of that moment
 	shallow   func() ([]plumbing.Hash, error) // the edges of a shallow clone; nil: there are none
 	graph     func() (*graphFile, error)      // git's commit-graph; nil: there is none
 	index     *graphIndex
@@ -64,6 +65,14 @@ func (s *Store) Head(ctx context.Context, ref jitos.Ref) (jitos.CommitID, error)
 	}
 	if s.asOf != "" && ref == jitos.SystemRef {
 		return s.asOf, nil
+	}
+	if s.asOf != "" && strings.HasPrefix(string(ref), jitos.SWSPrefix) {
+		for _, w := range s.openThen {
+			if w.name == string(ref) {
+				return commitID(w.id), nil
+			}
+		}
+		return "", fmt.Errorf("ref %s: %w at that moment", ref, jitos.ErrNotFound)
 	}
 	id, err := s.refs.read(string(ref))
 	return commitID(id), err
@@ -134,7 +143,7 @@ func (s *Store) Refs(ctx context.Context, prefix string) iter.Seq2[jitos.Tip, er
 	return func(yield func(jitos.Tip, error) bool) {
 		list, err := s.refs.list("refs/heads/jitos/")
 		if s.asOf != "" {
-			list = []namedRef{{string(jitos.SystemRef), plumbing.NewHash(string(s.asOf))}}
+			list = append(slices.Clone(s.openThen), namedRef{string(jitos.SystemRef), plumbing.NewHash(string(s.asOf))})
 		}
 		if err != nil {
 			yield(jitos.Tip{}, err)

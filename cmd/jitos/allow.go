@@ -26,6 +26,8 @@ func allowCommand(a *app) *cli.Command {
 all of it: which workers, commands and capabilities it comes to, which commit of whose it came by, and its text or, where
 an earlier version was allowed, what changed since. --show shows it and allows nothing; --revoke takes it back.
 
+HASH of what a person decided elsewhere, as ` + "`jitos inbox`" + ` shows it, makes that count here.
+
 METHOD allows the file that defines it, as it is now; a later version must be allowed anew. --from allows the content of a
 file. WORKER allows one that ` + "`jitos worker list`" + ` has, as it is configured now. Nothing is shared: each clone decides for
 itself. For CI, JITOS_ALLOW holds hashes.
@@ -158,6 +160,9 @@ func (f *fabric) permittedFile(ctx context.Context, at jitos.Snapshot, word stri
 			}
 		}
 		if d.File == "" {
+			if p, err := f.permittedAnswer(ctx, at, word); p.Hash != "" || err != nil {
+				return p, err
+			}
 			return permitted{Hash: word, What: "given on the command line", From: "nothing here has this hash: what it stands for is not known"}, nil
 		}
 	} else if d, err = f.defined(ctx, at, word); err != nil {
@@ -167,7 +172,7 @@ func (f *fabric) permittedFile(ctx context.Context, at jitos.Snapshot, word stri
 	if p.builtIn {
 		return p, nil
 	}
-	if p.From, err = f.cameBy(ctx, at, d.File); err != nil {
+	if p.From, err = f.cameBy(ctx, at, jitos.FabricItem(d.File)); err != nil {
 		return p, err
 	}
 	lib, err := wire.LibraryAt(ctx, at)
@@ -188,9 +193,32 @@ func (f *fabric) permittedFile(ctx context.Context, at jitos.Snapshot, word stri
 	return p, nil
 }
 
-// cameBy tells which rewrite made a file of the fabric's what it is.
-func (f *fabric) cameBy(ctx context.Context, at jitos.Snapshot, file string) (string, error) {
-	item := jitos.FabricItem(file)
+// permittedAnswer finds what a person decided elsewhere, by its hash.
+func (f *fabric) permittedAnswer(ctx context.Context, at jitos.Snapshot, hash string) (permitted, error) {
+	for n, err := range at.Nodes(ctx, jitos.KindAnswer) {
+		if err != nil {
+			return permitted{}, err
+		}
+		a, err := jitos.Get[jitos.Answer](ctx, at, n.ID)
+		if err != nil {
+			return permitted{}, err
+		}
+		if jitos.HashOf(a) != hash {
+			continue
+		}
+		q, err := jitos.Get[jitos.Question](ctx, at, jitos.NodeID{Kind: jitos.KindQuestion, Name: a.Question})
+		if err != nil {
+			return permitted{}, err
+		}
+		p := permitted{Hash: hash, What: n.ID.String(), Text: fmt.Sprintf("%s\n%s by %s\n%s\n", q.Text, a.Decision, a.Actor, a.Text)}
+		p.From, err = f.cameBy(ctx, at, n.ID.Item())
+		return p, err
+	}
+	return permitted{}, nil
+}
+
+// cameBy tells which rewrite made an item what it is.
+func (f *fabric) cameBy(ctx context.Context, at jitos.Snapshot, item jitos.ItemID) (string, error) {
 	for c, err := range f.store.Log(ctx, at.Commit().ID) {
 		if err != nil {
 			return "", err

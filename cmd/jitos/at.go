@@ -6,7 +6,7 @@ import (
 
 // atMoment gives a command that only reads the flag --at.
 func (a *app) atMoment(c *cli.Command) *cli.Command {
-	c.Flags = append(c.Flags, &cli.StringFlag{Name: "at", Usage: "as the system line was at `COMMIT`: nothing later counts, and no workspace is open"})
+	c.Flags = append(c.Flags, &cli.StringFlag{Name: "at", Usage: "as the fabric was at `COMMIT` of the system line: nothing later counts; workspaces stand where they did by the times of their commits"})
 	c.Before = func(c *cli.Context) error {
 		a.at = c.String("at")
 		return nil
@@ -14,10 +14,12 @@ func (a *app) atMoment(c *cli.Command) *cli.Command {
 	return c
 }
 
-// subAtMoment does so for a subcommand.
-func (a *app) subAtMoment(c *cli.Command, name string) *cli.Command {
-	if sub := find(c.Subcommands, name); sub != nil {
-		a.atMoment(sub)
+// subAtMoment does so for subcommands.
+func (a *app) subAtMoment(c *cli.Command, names ...string) *cli.Command {
+	for _, name := range names {
+		if sub := find(c.Subcommands, name); sub != nil {
+			a.atMoment(sub)
+		}
 	}
 	return c
 }

@@ -271,7 +271,9 @@ func settledNote(r jitos.Settlement) string {
 			note += fmt.Sprintf(" and %d more", n)
 		}
 	}
-	if r.From != "" {
+	if r.Signer != "" {
+		note += ", a result that " + line(r.Signer) + " signed"
+	} else if r.From != "" {
 		note += ", an earlier result"
 	}
 	if r.Reason != "" {

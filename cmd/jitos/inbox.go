@@ -23,8 +23,11 @@ holds for exactly the files that are shown; when they change, it is asked for an
 about: text (a job wants words), approval (a job wants one), tests (the gates hold but for tests that were removed, skipped or
 edited), paths (the policy wants an approval), outcome (an interrupted job may have acted on the network).
 
---json: {"inbox":[{"id","task","process","sws","step","about","why","tree","paths":["…"],"by":["…"],"until","files":["…"]}]}:
-paths need the approval, by may give it, until is in seconds since 1970, files is all that the attempt changes.`,
+What somebody decided in another clone counts here where its commit is signed by one of the allowed signers (of those who may
+decide, where the policy says who); else it is shown as a claim, which ` + "`jitos allow HASH`" + ` believes.
+
+--json: {"inbox":[{"id","task","process","sws","step","about","why","tree","paths":["…"],"by":["…"],"until","claimed":{"words","why",
+"hash"},"files":["…"]}]}: paths need the approval, by may give it, until is in seconds since 1970, files is all that the attempt changes.`,
 		Flags:  []cli.Flag{jsonFlag()},
 		Action: func(c *cli.Context) error { return a.inbox(c) },
 	}
@@ -102,6 +105,10 @@ func (a *app) printLetter(l letter) {
 	}
 	if l.Until != 0 {
 		u.printf("  %s %s\n", u.dim("expires"), time.Unix(l.Until, 0).UTC().Format("2006-01-02 15:04 MST"))
+	}
+	if c := l.Claimed; c != nil {
+		u.printf("  %s %s; %s\n", u.dim("claimed elsewhere"), line(c.Words), line(c.Why))
+		u.printf("  %s jitos allow %s  (believe it, here)\n", u.dim("decide "), c.Hash)
 	}
 	for _, d := range decisions(l.Waiting) {
 		u.printf("  %s %s\n", u.dim("decide "), d)

@@ -80,6 +80,20 @@ func withRemote(s *stage) {
 	s.git("push", "-q", "origin", "main")
 }
 
+// elsewhere is another clone, in which something was done and shared.
+func elsewhere(s *stage) {
+	other := filepath.Join(s.home, "other")
+	s.git("clone", "-q", filepath.Join(s.home, "remote.git"), other)
+	for _, c := range []struct {
+		stdin string
+		args  []string
+	}{{"", []string{"init"}}, {mark("there"), []string{"rewrite", "-"}}, {"", []string{"push"}}} {
+		if got := s.run(other, 0, c.stdin, append([]string{"jitos"}, c.args...)); got.code != 0 {
+			s.t.Fatal(got)
+		}
+	}
+}
+
 // scenarios are the commands that write, each on a repository in which it has something to do.
 var scenarios = []scenario{
 	{
@@ -204,19 +218,70 @@ var scenarios = []scenario{
 		prepare: func(s *stage) {
 			withRemote(s)
 			s.must("", "push")
-			other := filepath.Join(s.home, "other")
-			s.git("clone", "-q", filepath.Join(s.home, "remote.git"), other)
-			for _, c := range []struct {
-				stdin string
-				args  []string
-			}{{"", []string{"init"}}, {mark("there"), []string{"rewrite", "-"}}, {"", []string{"push"}}} {
-				if got := s.run(other, 0, c.stdin, append([]string{"jitos"}, c.args...)); got.code != 0 {
-					s.t.Fatal(got)
-				}
-			}
+			elsewhere(s)
 		},
 		args: []string{"fetch"},
 		done: hasNode("mark", "there"),
+	},
+	{
+		name: "sync", // both sides have gone on: one workspace collapses again, another one clashes, a month is joined
+		prepare: func(s *stage) {
+			withRemote(s)
+			s.must("", "sync")
+			elsewhere(s)
+			s.must(mark("one"), "rewrite", "-")
+			s.must(`{"set": [{"node": "mark/there", "fields": {"by": "here"}}]}`, "rewrite", "-")
+			workspace(s)
+			s.must("", "sws", "collapse", "try", "--no-gate", "-m", "a test")
+			s.must("", "sws", "new", "given-up")
+			s.must("", "sws", "discard", "given-up", "-m", "a try")
+		},
+		args: []string{"sync"},
+		done: func(s *stage) string {
+			for _, want := range []func(*stage) string{hasNode("mark", "one"), hasNode("mark", "there"), hasFate("try", "collapsed"), hasFate("given-up", "discarded")} {
+				if missing := want(s); missing != "" {
+					return missing
+				}
+			}
+			if here, there := s.revParse(s.dir, "jitos/system"), s.revParse(filepath.Join(s.home, "remote.git"), "jitos/system"); here != there {
+				return fmt.Sprintf("jitos/system is at %q here and at %q there", here, there)
+			}
+			if open := s.git("for-each-ref", "--format=%(refname)", "refs/heads/jitos/sws/ours-*"); open == "" {
+				return "what clashed has no workspace"
+			}
+			return ""
+		},
+	},
+	{
+		name: "undo",
+		prepare: func(s *stage) {
+			workspace(s)
+			s.must("", "sws", "collapse", "try", "--no-gate", "-m", "a test")
+		},
+		args: []string{"undo", "--no-gate", "-m", "a test"},
+		then: []string{"task", "new", "something else"}, // to undo again would do it again
+		done: func(s *stage) string { // all of it was taken back, or nothing
+			node, file := hasNode("mark", "inside")(s) == "", s.revParse(s.dir, "jitos/system:made.txt") != ""
+			if node != file {
+				return fmt.Sprintf("half of it was undone: the node is there: %v, the file: %v", node, file)
+			}
+			return hasFate("try", "collapsed")(s)
+		},
+	},
+	{
+		name: "absorb",
+		prepare: func(s *stage) {
+			s.write("repo/more.txt", "more\n")
+			s.git("add", ".")
+			s.git("commit", "-q", "-m", "more")
+		},
+		args: []string{"absorb"},
+		done: func(s *stage) string {
+			if s.revParse(s.dir, "jitos/system:more.txt") == "" {
+				return "the system line has no file more.txt"
+			}
+			return ""
+		},
 	},
 	{
 		name: "gc",

@@ -23,7 +23,8 @@ func showCommand(a *app) *cli.Command {
 leave it and lead to it, and the rewrite that made it; a task with its plans, attempts and what they taught.
 
 --json of a node: {"id","kind","name","where","fields":{…},"out":[{"label","to","key","attrs"}],"in":[{"label","from","key","attrs"}],
-"made_by":{"commit","rule","what","when"},"blob","status"}; blob is what a read of the node sees; status is computed, and given for tasks. Of a commit:
+"made_by":{"commit","rule","what","when"},"blob","status","claimed":{"words","why","hash"}}; claimed is given for an answer that came from
+elsewhere and does not count here; blob is what a read of the node sees; status is computed, and given for tasks. Of a commit:
 {"commit","parents","files","author","when","subject","body","record":{…}}; record is null for a commit of your own.`,
 		Flags:  []cli.Flag{jsonFlag()},
 		Action: func(c *cli.Context) error { return a.show(c) },
@@ -76,16 +77,17 @@ func (a *app) show(c *cli.Context) error {
 
 // nodeCard is a node as `show --json` prints it.
 type nodeCard struct {
-	ID     string           `json:"id"`
-	Kind   string           `json:"kind"`
-	Name   string           `json:"name"`
-	Where  string           `json:"where"` // "system", or in words
-	Fields map[string]any   `json:"fields"`
-	Out    []edgeCard       `json:"out"`
-	In     []edgeCard       `json:"in"`
-	MadeBy *commitLine      `json:"made_by"`
-	Blob   jitos.BlobID     `json:"blob"` // of its stored bytes: what a read of it sees
-	Status jitos.TaskStatus `json:"status,omitempty"`
+	ID      string           `json:"id"`
+	Kind    string           `json:"kind"`
+	Name    string           `json:"name"`
+	Where   string           `json:"where"` // "system", or in words
+	Fields  map[string]any   `json:"fields"`
+	Out     []edgeCard       `json:"out"`
+	In      []edgeCard       `json:"in"`
+	MadeBy  *commitLine      `json:"made_by"`
+	Blob    jitos.BlobID     `json:"blob"` // of its stored bytes: what a read of it sees
+	Status  jitos.TaskStatus `json:"status,omitempty"`
+	Claimed *jitos.Claimed   `json:"claimed,omitempty"` // of an answer that does not count in this clone
 }
 
 type edgeCard struct {
@@ -149,6 +151,10 @@ func (f *fabric) card(ctx context.Context, system jitos.Snapshot, p place) (node
 	if made != nil {
 		card.MadeBy = lineOf(*made)
 	}
+	if p.id.Kind == jitos.KindAnswer {
+		card.Claimed, err = f.kernel.ClaimedAnswer(ctx, system, p.id.Name)
+		return card, err
+	}
 	if p.id.Kind == jitos.KindTask {
 		v, err := jitos.ViewTask(ctx, system, jitos.TaskID(p.id.Name), f.repo.Clone())
 		card.Status = v.Status
@@ -164,6 +170,9 @@ func (a *app) writeNode(b *strings.Builder, card nodeCard) {
 	}
 	fmt.Fprintln(b)
 	writeFields(b, "  ", card.Fields, a.ui.dim)
+	if c := card.Claimed; c != nil {
+		fmt.Fprintf(b, "  %s %s: `jitos allow %s` believes it\n", a.ui.dim("claimed elsewhere:"), line(c.Why), c.Hash)
+	}
 }
 
 func (a *app) writeEdges(b *strings.Builder, card nodeCard) {

@@ -124,7 +124,11 @@ func (a *app) writeReused(ctx context.Context, b *strings.Builder, f *fabric, at
 	jobs, err := jitos.ViewJobs(ctx, work, p.ID)
 	for _, j := range jobs {
 		if c := j.Last(); c != nil && c.Settlement != nil && c.Settlement.From != "" {
-			fmt.Fprintf(b, "  %s %s, from %s\n", a.ui.dim("not run:"), line(j.Step.Name), clean(c.Settlement.From))
+			from := clean(c.Settlement.From)
+			if c.Settlement.Signer != "" {
+				from += ", signed by " + line(c.Settlement.Signer)
+			}
+			fmt.Fprintf(b, "  %s %s, from %s\n", a.ui.dim("not run:"), line(j.Step.Name), from)
 		}
 	}
 	return err

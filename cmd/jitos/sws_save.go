@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/runner/secret"
 	"github.com/jitos/jitos/warpgit"
 	"github.com/jitos/jitos/warpgit/object"
 )
@@ -122,6 +123,9 @@ func (f *fabric) save(ctx context.Context, w jitos.Workspace, t *worktree, messa
 	if err != nil {
 		return restore(err)
 	}
+	if err := f.refuseSavedSecrets(ctx, w, tip.Tree(), files, message); err != nil {
+		return restore(err)
+	}
 	after, err := f.kernel.Save(ctx, w.Process, files, message)
 	if err != nil {
 		return restore(err)
@@ -136,6 +140,28 @@ func (f *fabric) save(ctx context.Context, w jitos.Workspace, t *worktree, messa
 		}
 	}
 	return after.Commit().ID, err
+}
+
+// refuseSavedSecrets looks through what a save would commit, as is done with what jobs leave: the files that it changes, each as far as
+// it says something new, and its message. The error Is jitos.ErrDenied and names each place, never the value.
+func (f *fabric) refuseSavedSecrets(ctx context.Context, w jitos.Workspace, before, after jitos.TreeID, message string) error {
+	known, err := f.executor.Secrets.Values()
+	if err != nil {
+		return err
+	}
+	leaks, err := f.executor.Leaks(ctx, known, before, after, message)
+	if err != nil || len(leaks) == 0 {
+		return err
+	}
+	hint := "take it out, or where it is none write " + secret.Marker + " in its line"
+	if !leaks[0].Known {
+		hint += ", or `jitos allow " + leaks[0].Hash() + "`"
+	}
+	words := make([]string, len(leaks))
+	for i, l := range leaks {
+		words[i] = l.String()
+	}
+	return jitos.Hint(&jitos.Denial{What: "saving a secret in " + w.Name, Why: clean(strings.Join(firstFew(words, 3), ", "))}, "nothing was saved; %s", hint)
 }
 
 // stage stores the state of a worktree: the whole tree as git writes it, and the file tree of that. What is not in the files
