@@ -751,6 +751,7 @@ type Action struct {
 	Grants  []string
 	Limits  Limits // of what it uses
 	Reach   Reach  // of what it reads
+	Starts  Programs
 }
 
 // Result is what came of an action. It is a proposal: nothing of it is true before it is settled.

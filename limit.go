@@ -81,9 +81,11 @@ func limitRights(step Step, grants []string, policy Policy) []Right {
 			rights = append(rights, Right{Need: orElse(asked, verb), Process: held, Policy: lent, Has: has})
 		}
 	}
-	if !slices.ContainsFunc(step.Needs, func(n string) bool { return n == readVerb || strings.HasPrefix(n, readVerb+":") }) {
-		if reach := ReachOf(step, grants, policy); len(reach) > 0 {
-			rights = append(rights, Right{Need: readVerb, Process: firstOf(readVerb, grants), Policy: firstOf(readVerb, policy.Grants), Has: reach.words()})
+	held := map[string][][]string{readVerb: ReachOf(step, grants, policy), execVerb: ProgramsOf(step, grants, policy).Granted}
+	for _, verb := range []string{readVerb, execVerb} {
+		levels := held[verb]
+		if len(levels) > 0 && firstOf(verb, step.Needs) == "" { // what it does not ask for, and has as far as others say
+			rights = append(rights, Right{Need: verb, Process: firstOf(verb, grants), Policy: firstOf(verb, policy.Grants), Has: levelWords(verb, levels)})
 		}
 	}
 	return rights
@@ -112,32 +114,64 @@ type Reach [][]string
 func ReachOf(step Step, grants []string, policy Policy) Reach {
 	var r Reach
 	for _, list := range [][]string{step.Needs, grants, policy.Grants} {
-		var patterns []string
-		whole := false
-		for _, c := range list {
-			verb, scope, scoped := strings.Cut(c, ":")
-			if verb == readVerb {
-				patterns = append(patterns, scope)
-				whole = whole || !scoped || scope == "*" || scope == "**"
-			}
-		}
-		if len(patterns) > 0 && !whole {
+		if patterns := scopesOf(readVerb, list); len(patterns) > 0 {
 			r = append(r, patterns)
 		}
 	}
 	return r
 }
 
-const readVerb = "fs.read"
+// scopesOf are the scopes of a verb in a list, none where the list does not name it or names it as a whole.
+func scopesOf(verb string, list []string) []string {
+	var scopes []string
+	for _, c := range list {
+		v, scope, _ := strings.Cut(c, ":")
+		if v != verb {
+			continue
+		}
+		if scope == "" || scope == "*" || scope == "**" {
+			return nil
+		}
+		scopes = append(scopes, scope)
+	}
+	return scopes
+}
+
+const (
+	readVerb = "fs.read"
+	execVerb = "exec"
+)
 
 // words are for people.
-func (r Reach) words() string {
-	parts := make([]string, len(r))
-	for i, patterns := range r {
-		parts[i] = strings.Join(patterns, " ")
+func (r Reach) words() string { return levelWords(readVerb, r) }
+
+func levelWords(verb string, levels [][]string) string {
+	parts := make([]string, len(levels))
+	for i, scopes := range levels {
+		parts[i] = strings.Join(scopes, " ")
 	}
-	return readVerb + ":" + strings.Join(parts, " and ")
+	return verb + ":" + strings.Join(parts, " and ")
 }
+
+// Programs are what a job may start, by the names of programs and of toolchains: what each list names that is not empty.
+type Programs struct {
+	Asked   []string   // by the job itself; none: it asks for nothing in particular, or for all
+	Granted [][]string // by its process and by the policy, those of them that do not grant all
+}
+
+// ProgramsOf are those of a step. A level that names no exec narrows nothing.
+func ProgramsOf(step Step, grants []string, policy Policy) Programs {
+	p := Programs{Asked: scopesOf(execVerb, step.Needs)}
+	for _, list := range [][]string{grants, policy.Grants} {
+		if names := scopesOf(execVerb, list); len(names) > 0 {
+			p.Granted = append(p.Granted, names)
+		}
+	}
+	return p
+}
+
+// All tells whether a job may start anything.
+func (p Programs) All() bool { return len(p.Asked) == 0 && len(p.Granted) == 0 }
 
 // Has tells whether a path is in reach.
 func (r Reach) Has(path string) bool {

@@ -57,6 +57,9 @@ func (k *Kernel) keyOf(ctx context.Context, p ProcessView, ws Snapshot, a Action
 	if reach := ReachOf(s, k.grants(p), k.bounds()); len(reach) > 0 {
 		in["reach"] = HashOf(reach)
 	}
+	if starts := ProgramsOf(s, k.grants(p), k.bounds()); len(starts.Granted) > 0 {
+		in["starts"] = HashOf(starts.Granted)
+	}
 	if covered("history:read", s.Needs) { // then it may ask what fails on the snapshot, too
 		sync, err := Get[Sync](ctx, ws, SyncNode)
 		if err != nil && !errors.Is(err, ErrNotFound) {

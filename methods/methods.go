@@ -286,6 +286,18 @@ func (l *Library) Toolchain(name string) (Toolchain, bool) {
 	return Toolchain{}, false
 }
 
+// ToolchainOf finds the toolchain that a command belongs to.
+func (l *Library) ToolchainOf(command string) (Toolchain, bool) {
+	for _, t := range l.Toolchains() {
+		for _, word := range t.Words {
+			if word == command {
+				return *t, true
+			}
+		}
+	}
+	return Toolchain{}, false
+}
+
 // Tasks lists the tasks by name.
 func (l *Library) Tasks() []*Task { return sorted(l.tasks) }
 

@@ -12,7 +12,8 @@ import (
 // LoadPolicy reads .jitos/policy.yaml; every key may be absent:
 //
 //	grants: ["exec:go", "fs.write:**", "history:read",      what a process may hold; absent: as in jitos.DefaultPolicy
-//	         "memory:2g", "output:10m"]                     and the limits of its jobs, see jitos.Limits
+//	         "memory:2g", "output:10m"]                     and the limits of its jobs, see jitos.Limits; programs by name
+//	                                                        (exec:cat, a toolchain as exec:go) hold every job to them
 //	gates:                                                  must not get worse in a collapse
 //	- {gate: tests-pass}                                    whatever it changes,
 //	- {run: make lint, paths: ["src/**"]}                   or where it changes one of these

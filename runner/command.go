@@ -137,6 +137,7 @@ func (c command) begin(ctx context.Context, cmd *exec.Cmd) (job, error) {
 	spec.Memory = files                                                             // which is written down nowhere
 	if real, err := filepath.EvalSymlinks(cmd.Path); err == nil && cmd.Err == nil { // what is started may be seen
 		spec.Read = append(spec.Read, cmd.Path, real)
+		spec.Programs = append(spec.Programs, withInterpreters(real)...)
 	}
 	r, err := sandbox.Start(*spec, cmd)
 	if l := (*sandbox.LayerError)(nil); errors.As(err, &l) && len(spec.Lay) > 0 && (l.Layer == sandbox.Mount || spec.Bare) {

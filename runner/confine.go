@@ -160,6 +160,9 @@ func (e *Executor) confine(ctx context.Context, p place, action jitos.Action, lo
 	}
 	s.Read = append(tools.read, interpreters(loans)...)
 	s.Write = append([]string{string(p)}, tools.write...)
+	if err := e.hold(ctx, s, p, action); err != nil {
+		return "", done, err
+	}
 	if done, err = e.share(ctx, s, cache, tools.shared); err != nil {
 		return "", done, err
 	}

@@ -28,7 +28,7 @@ type Executor struct {
 	Workers map[string]jitos.Worker
 	// Roster holds the workers that are configured here, by kind/name; nil means none.
 	Roster *Roster
-	// Toolchain looks up a toolchain of the method library; nil means that there is none.
+	// Toolchain looks up a toolchain of the method library, by its name or a command of its; nil means that there is none.
 	Toolchain func(name string) (methods.Toolchain, bool)
 	// Allowed tells whether a toolchain that came from elsewhere may run here, by its Origin; nil means none may.
 	Allowed func(hash string) bool
@@ -210,7 +210,7 @@ func (e *Executor) inDirectory(ctx context.Context, worker jitos.Worker, action 
 	}
 	r.Open = open
 	kept = true // whatever the job did to the files is seen when the directory is used again
-	r = missed(action, judge(action.Step, r), shut)
+	r = notStarted(action, missed(action, judge(action.Step, r), shut), s.place)
 	if r.Tree != "" {
 		return e.judgeTree(ctx, action, r)
 	}

@@ -27,7 +27,7 @@ func capsCommand(a *app) *cli.Command {
 			ArgsUsage: "JOB",
 			Description: `A job has what it needs and its process holds and the policy grants: the intersection. What no line allows, it may not. Limits
 (time:10m, memory:2g, disk:1g, output:1m, processes:64) are the lowest that one of the three names, and so is what it reads
-(fs.read:src/**).
+(fs.read:src/**) and starts (exec:cat).
 Exit 8 where something is denied.
 
 --json: {"job","step","worker","rights":[{"need","process","policy","has","denied"}]}`,

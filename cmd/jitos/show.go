@@ -65,6 +65,9 @@ func (a *app) show(c *cli.Context) error {
 	} else {
 		a.writeNode(&b, card)
 	}
+	if p.id.Kind == jitos.KindJob && err == nil {
+		err = a.writeJobNet(ctx, &b, p)
+	}
 	if err != nil {
 		return err
 	}
@@ -173,6 +176,21 @@ func (a *app) writeNode(b *strings.Builder, card nodeCard) {
 	if c := card.Claimed; c != nil {
 		fmt.Fprintf(b, "  %s %s: `jitos allow %s` believes it\n", a.ui.dim("claimed elsewhere:"), line(c.Why), c.Hash)
 	}
+}
+
+// writeJobNet tells of one job where it was on the network.
+func (a *app) writeJobNet(ctx context.Context, b *strings.Builder, p place) error {
+	job, err := jitos.Get[jitos.Job](ctx, p.at, p.id)
+	if err != nil {
+		return err
+	}
+	jobs, err := jitos.ViewJobs(ctx, p.at, job.Process)
+	for _, j := range jobs {
+		if j.ID == jitos.JobID(p.id.Name) {
+			a.writeNet(b, j)
+		}
+	}
+	return err
 }
 
 func (a *app) writeEdges(b *strings.Builder, card nodeCard) {

@@ -82,7 +82,7 @@ func (a *app) writeAttempt(ctx context.Context, b *strings.Builder, f *fabric, a
 	if p.Attempt != nil {
 		fmt.Fprintf(b, "  %s %s: %s\n", a.ui.dim("because:"), line(p.Attempt.Kind), line(p.Attempt.Reason))
 	}
-	if err := a.writeReused(ctx, b, f, at, p); err != nil {
+	if err := a.writeJobs(ctx, b, f, at, p); err != nil {
 		return err
 	}
 	if p.Collapse != nil {
@@ -112,8 +112,9 @@ func (a *app) writeAttempt(ctx context.Context, b *strings.Builder, f *fabric, a
 	return nil
 }
 
-// writeReused names the jobs of an attempt that were not run, and where their results came from.
-func (a *app) writeReused(ctx context.Context, b *strings.Builder, f *fabric, at jitos.Snapshot, p jitos.ProcessView) error {
+// writeJobs names the jobs of an attempt that were not run, and where their results came from; and of those that had a way to the
+// network, where they were.
+func (a *app) writeJobs(ctx context.Context, b *strings.Builder, f *fabric, at jitos.Snapshot, p jitos.ProcessView) error {
 	work, err := f.kernel.WorkOf(ctx, at, p)
 	if errors.Is(err, jitos.ErrNotFound) {
 		return nil
@@ -130,6 +131,25 @@ func (a *app) writeReused(ctx context.Context, b *strings.Builder, f *fabric, at
 			}
 			fmt.Fprintf(b, "  %s %s, from %s\n", a.ui.dim("not run:"), line(j.Step.Name), from)
 		}
+		a.writeNet(b, j)
 	}
 	return err
+}
+
+// writeNet tells where the tries of a job were by the proxy, and where they were not let.
+func (a *app) writeNet(b *strings.Builder, j jitos.JobView) {
+	for _, c := range j.Claims {
+		if c.Settlement == nil {
+			continue
+		}
+		for _, use := range c.Settlement.Net {
+			if use.Connections > 0 {
+				fmt.Fprintf(b, "  %s %s reached %s: %s, %d bytes sent, %d received\n", a.ui.dim("net:"), line(j.Step.Name), line(use.To),
+					plural(use.Connections, "connection"), use.Sent, use.Received)
+			}
+			if use.Refused > 0 {
+				fmt.Fprintf(b, "  %s %s was refused %s, %d times\n", a.ui.dim("net:"), line(j.Step.Name), line(use.To), use.Refused)
+			}
+		}
+	}
 }

@@ -31,6 +31,10 @@ func TestMain(m *testing.M) {
 		runProbes(o, os.Args[3:])
 		os.Exit(0)
 	}
+	if len(os.Args) > 2 && os.Args[1] == startArg {
+		runStarts(os.Args[2:])
+		os.Exit(0)
+	}
 	os.Exit(m.Run())
 }
 

@@ -58,7 +58,14 @@ func restrict(s *Spec) error {
 	}
 	defer unix.Close(int(fd))
 	r := &ruleset{fd: int(fd), handled: attr.Handled_access_fs}
-	r.allow(readDir, append(append([]string{"/etc", "/proc"}, outsideEtc(s.System)...), s.Read...)...)
+	shown := append(append([]string{"/etc", "/proc"}, outsideEtc(s.System)...), s.Read...)
+	if s.Held {
+		r.holds = true
+		r.run(s.Programs)
+		r.allow(unix.LANDLOCK_ACCESS_FS_READ_DIR, shown...)
+		shown = beside(shown, append(programDirs, s.ProgramDirs...))
+	}
+	r.allow(readDir, shown...)
 	r.allow(readDir, MemoryDir)
 	r.allow(all, "/dev/pts")
 	r.allow(unix.LANDLOCK_ACCESS_FS_READ_DIR, "/dev")
@@ -100,7 +107,16 @@ func outsideEtc(list []string) (rest []string) {
 type ruleset struct {
 	fd      int
 	handled uint64
+	holds   bool // what may be read or written may not be executed
 	err     error
+}
+
+// run adds what may be executed, and so read.
+func (r *ruleset) run(programs []string) {
+	held := r.holds
+	r.holds = false
+	r.allow(readDir, programs...)
+	r.holds = held
 }
 
 // allow adds rights beneath paths, those for directories only where one is. What is not there is left out.
@@ -115,9 +131,16 @@ func (r *ruleset) allow(rights uint64, paths ...string) {
 			continue
 		}
 		allowed := rights & r.handled
+		if r.holds {
+			allowed &^= unix.LANDLOCK_ACCESS_FS_EXECUTE
+		}
 		var st unix.Stat_t
 		if err := unix.Fstat(fd, &st); err == nil && st.Mode&unix.S_IFMT != unix.S_IFDIR {
 			allowed &= writeFile
+		}
+		if allowed == 0 { // which the kernel takes for a mistake
+			_ = unix.Close(fd)
+			continue
 		}
 		beneath := unix.LandlockPathBeneathAttr{Allowed_access: allowed, Parent_fd: int32(fd)}
 		_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(r.fd), unix.LANDLOCK_RULE_PATH_BENEATH,

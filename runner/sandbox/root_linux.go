@@ -31,6 +31,7 @@ func newRoot(s *Spec) error {
 	for _, p := range s.System {
 		v.show(p, true)
 	}
+	v.holds = s.Held
 	for _, d := range scratch {
 		if d.path != "/dev/shm" {
 			v.tmpfs(d.path, d.options)
@@ -47,9 +48,11 @@ func newRoot(s *Spec) error {
 		v.show(p, true)
 	}
 	for _, p := range s.Write {
+		v.holds = !s.mayRun(p)
 		v.need(v.show(p, false), p)
 	}
 	for _, o := range s.Lay {
+		v.holds = !s.mayRun(o.On)
 		v.overlay(o, old)
 	}
 	for _, p := range s.Cover {
@@ -97,7 +100,16 @@ func pivot() error {
 type view struct {
 	seen   map[string]bool // what is shown, with all beneath it; false for what was hidden in that
 	hidden []string        // to be made read only in the end
+	holds  bool            // nothing of what can be written may be run
 	err    error
+}
+
+// noexec is a flag of mounts: 0 where what is written may be run.
+func (v *view) noexec() uintptr {
+	if v.holds {
+		return unix.MS_NOEXEC
+	}
+	return 0
 }
 
 func (v *view) need(there bool, p string) {
@@ -179,8 +191,11 @@ func (v *view) bind(p string, readOnly bool) {
 	}
 	defer unix.Close(tree)
 	attr := &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV}
-	if readOnly {
+	switch {
+	case readOnly:
 		attr.Attr_set |= unix.MOUNT_ATTR_RDONLY
+	case v.holds:
+		attr.Attr_set |= unix.MOUNT_ATTR_NOEXEC
 	}
 	if strings.HasPrefix(p, "/dev/") {
 		attr.Attr_set &^= unix.MOUNT_ATTR_NODEV
@@ -213,7 +228,7 @@ func (v *view) tmpfs(p, options string) {
 		return
 	}
 	v.mkdir(p)
-	v.fail("memory on "+p, unix.Mount("tmpfs", p, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, options))
+	v.fail("memory on "+p, unix.Mount("tmpfs", p, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV|v.noexec(), options))
 	v.seen[p] = false
 	if strings.HasPrefix(options, "mode=755") {
 		v.hidden = append(v.hidden, p)
@@ -286,7 +301,7 @@ func (v *view) overlay(o Overlay, below string) {
 		lower[i] = below + l
 	}
 	options := "lowerdir=" + strings.Join(lower, ":") + ",userxattr"
-	flags := uintptr(unix.MS_NOSUID | unix.MS_NODEV)
+	flags := unix.MS_NOSUID | unix.MS_NODEV | v.noexec()
 	if o.Upper == "" {
 		flags |= unix.MS_RDONLY
 	} else {

@@ -26,6 +26,13 @@ type Spec struct {
 
 	Cover []string // files and directories in what is written that can be neither read nor changed, where they are there
 
+	// Held says that only Programs may be started: files, and directories for all beneath them. What is there beside them in
+	// ProgramDirs, and in those of the system, cannot even be read, so that nobody copies it or hands it to the loader; what is
+	// written somewhere else than in Programs cannot be mapped to be run.
+	Held        bool
+	Programs    []string
+	ProgramDirs []string
+
 	Bare    bool // no sandbox, only the overlays, with Hide: for a user who allowed that
 	Userns  bool // a user namespace is needed to be allowed to mount
 	HostNet bool // the network of the machine

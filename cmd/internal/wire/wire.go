@@ -111,7 +111,10 @@ func (l *library) toolchain(name string) (methods.Toolchain, bool) {
 	if err != nil {
 		return methods.Toolchain{}, false
 	}
-	return lib.Toolchain(name)
+	if t, ok := lib.Toolchain(name); ok {
+		return t, true
+	}
+	return lib.ToolchainOf(name)
 }
 
 func (l *library) load(ctx context.Context) (*methods.Library, error) {
