@@ -33,7 +33,7 @@ type Collapsed struct {
 // that the merge gives: the error Is ErrWaiting.
 func (k *Kernel) Collapse(ctx context.Context, p ProcessView, o CollapseOptions) (Collapsed, error) {
 	for {
-		at, err := k.System(ctx)
+		at, err := k.ruled(ctx)
 		if err != nil {
 			return Collapsed{}, err
 		}

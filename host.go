@@ -2,6 +2,7 @@ package jitos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -93,6 +94,15 @@ func (k *Kernel) System(ctx context.Context) (Snapshot, error) {
 	return at, k.heed(ctx, at)
 }
 
+// ruled is System for what a policy bounds: it is refused where that cannot be read.
+func (k *Kernel) ruled(ctx context.Context) (Snapshot, error) {
+	at, err := k.System(ctx)
+	if err == nil {
+		err = k.PolicyError()
+	}
+	return at, err
+}
+
 // heed makes the policy of a system WARP the one that bounds what is done from here on. It is read where it is another one.
 func (k *Kernel) heed(ctx context.Context, at Snapshot) error {
 	blob, err := at.Blob(ctx, FabricItem("policy.yaml"))
@@ -108,13 +118,33 @@ func (k *Kernel) heed(ctx context.Context, at Snapshot) error {
 		}
 	}
 	policy, err := k.policyAt(ctx, at)
-	if err != nil {
+	unread := (*unreadPolicy)(nil)
+	if err != nil && !errors.As(err, &unread) {
 		return err
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.policy, k.policyBlob, k.heeded = policy, blob, true
+	k.policy, k.policyBlob, k.heeded, k.unread = policy, blob, true, nil
+	if unread != nil { // it stops what it would bound, and nobody who only looks
+		k.unread = err
+	}
 	return nil
+}
+
+// unreadPolicy is a policy.yaml on the system line that cannot be read: of another version of jitos, or put there without it.
+type unreadPolicy struct{ err error }
+
+func (e *unreadPolicy) Error() string {
+	return "the policy of this fabric cannot be read: " + e.err.Error()
+}
+func (e *unreadPolicy) Unwrap() error { return e.err }
+
+// PolicyError says why the policy of the system WARP that was opened last cannot be read, nil where it can. Then no attempt is
+// opened, run or collapsed, and nothing decided; all else goes on.
+func (k *Kernel) PolicyError() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.unread
 }
 
 // Query opens the WARP at a commit, the system's as it is for "". Every answer of one query comes from one snapshot.
@@ -137,7 +167,11 @@ func (k *Kernel) policyAt(ctx context.Context, at Snapshot) (Policy, error) {
 	if !ok || k.ParsePolicy == nil {
 		return DefaultPolicy(), nil
 	}
-	return k.ParsePolicy(raw)
+	policy, err := k.ParsePolicy(raw)
+	if err != nil {
+		return Policy{}, Hint(&unreadPolicy{err}, "`git show jitos/system:.jitos/policy.yaml` shows it: a newer jitos may know it, or `jitos method add policy.yaml` puts a sound one in its place")
+	}
+	return policy, nil
 }
 
 // bounds is the policy of the system WARP that was opened last.

@@ -120,7 +120,7 @@ func (k *Kernel) over(ctx context.Context, at Snapshot, id string, q Question, t
 // has asked. The error Is ErrNotFound where nobody asks, ErrStale where the question waits no more, ErrDenied where the
 // policy wants somebody else, ErrInvalid where the decision does not fit the question.
 func (k *Kernel) Answer(ctx context.Context, id string, d Decision, text string) (Question, error) {
-	at, err := k.System(ctx)
+	at, err := k.ruled(ctx)
 	if err != nil {
 		return Question{}, err
 	}

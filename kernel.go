@@ -30,6 +30,7 @@ type Kernel struct {
 	mu         sync.Mutex
 	policy     Policy          // of the system head that was opened last
 	heeded     bool            // there is one
+	unread     error           // why it cannot be read
 	policyBlob BlobID          // what it was read from, "" for the default
 	pending    []*pendingWrite // see record
 	turn       sync.Mutex      // held by who writes the system line
@@ -50,8 +51,12 @@ type Request struct {
 // Do is the whole life of an intent: absorb, declare, plan, try, prove, collapse, and land where asked. The error says how
 // it ended where it did not end well; the outcome is filled in either way.
 func (k *Kernel) Do(ctx context.Context, r Request) (Outcome, error) {
-	if err := k.Heal(ctx); err != nil {
-		return Outcome{Outcome: "failed"}, err
+	err := k.Heal(ctx)
+	if err == nil {
+		_, err = k.ruled(ctx)
+	}
+	if err != nil {
+		return Outcome{Outcome: "failed", Reason: err.Error()}, err
 	}
 	if _, err := k.Absorb(ctx, "", r.Mode); err != nil {
 		return Outcome{Outcome: outcomeOf(err), Reason: err.Error()}, err
@@ -234,7 +239,7 @@ func (k *Kernel) Open(ctx context.Context, id SlapID, name string) (ProcessView,
 				return nil, fmt.Errorf("plan %s: %w: %s has changed since it was made", id, ErrStale, r.words())
 			}
 		}
-		if err := k.mayOpen(ctx, at); err != nil {
+		if err := errors.Join(k.PolicyError(), k.mayOpen(ctx, at)); err != nil {
 			return nil, err
 		}
 		task, err := ViewTask(ctx, at, slap.Task, k.Local.Clone())
@@ -278,7 +283,7 @@ func (k *Kernel) run(ctx context.Context, id TaskID, o RunOptions, out *Outcome)
 	if err := k.Heal(ctx); err != nil {
 		return err
 	}
-	at, err := k.System(ctx)
+	at, err := k.ruled(ctx)
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,9 @@ func (k *Kernel) SubmitMethod(ctx context.Context, path string, raw []byte) (Com
 			return nil, err
 		}
 		policy, err := k.policyAt(ctx, at)
+		if unread := (*unreadPolicy)(nil); errors.As(err, &unread) && path == "policy.yaml" {
+			err = nil // it is to be mended, and does not say by whom
+		}
 		if err != nil {
 			return nil, err
 		}

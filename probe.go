@@ -142,6 +142,9 @@ func (k *Kernel) sit(ctx context.Context) (leave func(), err error) {
 
 // execute runs an action when there is a seat for it.
 func (k *Kernel) execute(ctx context.Context, action Action, h *host) (Result, error) {
+	if err := k.PolicyError(); err != nil {
+		return Result{}, err
+	}
 	leave, err := k.sit(ctx)
 	if err != nil {
 		return Result{}, err

@@ -262,6 +262,9 @@ func (k *Kernel) rerunMethod(ctx context.Context, before, after Snapshot) (bool,
 // refused says why the policy of a snapshot does not let a commit change the fabric's own files as it does, nil where it does.
 func (k *Kernel) refused(ctx context.Context, at Snapshot, c Commit) (refused, err error) {
 	policy, err := k.policyAt(ctx, at)
+	if unread := (*unreadPolicy)(nil); errors.As(err, &unread) {
+		return nil, nil // it does not say
+	}
 	if err != nil {
 		return nil, err
 	}

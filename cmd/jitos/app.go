@@ -79,6 +79,9 @@ func (a *app) fabric(ctx context.Context) (*fabric, jitos.Snapshot, error) {
 	if errors.Is(err, jitos.ErrNotFound) {
 		err = jitos.Hint(fmt.Errorf("this repository has no fabric: %w", jitos.ErrNotFound), "`jitos init` makes one; `jitos fetch` takes that of a remote")
 	}
+	if err == nil && f.kernel.PolicyError() != nil {
+		a.ui.notef("jitos: warning: %s", line(f.kernel.PolicyError().Error()))
+	}
 	return f, at, err
 }
 
