@@ -24,7 +24,10 @@ func (k *Kernel) dispatch(ctx context.Context, p ProcessView, ws Snapshot, j job
 			o.result.Took = time.Since(start)
 		}
 	}()
-	if err := Admit(j.step, k.grants(p), k.bounds(), k.Local.Allowed); err != nil {
+	if err := k.admit(ctx, p, j.step); err != nil && !errors.Is(err, ErrDenied) {
+		o.err = err
+		return o
+	} else if err != nil {
 		o.result = Result{Tree: ws.Tree(), Verdict: Fail, Exit: exitDenied, Reason: err.Error(),
 			Findings: []Finding{{About: AboutDenied, Text: err.Error()}}}
 		return o

@@ -28,7 +28,7 @@
 //	recheck.go   settled actions run again; verify.go: deterministic rules; why.go: from a change back to its intent
 //	rewrite.go   Apply: what each rule may write, and what must be there before it
 //	limit.go     capabilities that are limits, and what a job may read
-//	policy.go    Admit: capabilities and content that was allowed; bounds.go what the policy asks of a change
+//	policy.go    Admit: capabilities and content that was allowed; lends.go who may ask for a secret; bounds.go what the policy asks of a change
 //	park.go      questions that only a person can answer: an attempt parks, and goes on when one did
 //	inbox.go     what waits for a person, and the answers
 //	status.go    Status: a fold over the graph; nothing is ever stored as a status

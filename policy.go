@@ -19,6 +19,8 @@ type Policy struct {
 	Approvals []Approval `json:"approvals,omitempty"`
 	// Merge says how files merge; the first rule that covers a path counts, and else lines do.
 	Merge []MergeRule `json:"merge,omitempty"`
+	// Secrets say who may ask for a secret that the grants lend.
+	Secrets []SecretRule `json:"secrets,omitempty"`
 	// Quota bounds each process, and how much is open at a time.
 	Quota Quota `json:"quota"`
 	// Retention is how long things are kept.

@@ -150,7 +150,7 @@ func (k *Kernel) provenNow() Graph {
 
 // measure runs one step of a gate and adds what it says to the evidence.
 func (k *Kernel) measure(ctx context.Context, p ProcessView, tree TreeID, step Step, e *Evidence) error {
-	if err := Admit(step, k.grants(p), k.bounds(), k.Local.Allowed); err != nil {
+	if err := k.admit(ctx, p, step); err != nil {
 		return err
 	}
 	step.Gate = &GateRef{Gate: e.Gate} // what runs as a gate changes no file

@@ -23,6 +23,9 @@ import (
 //	- {gates: [tests-pass], by: [Ada]}                      who may let through that tests were removed, skipped or edited
 //	merge:                                                  the first that covers a path counts, else lines do
 //	- {paths: ["**/package.json"], by: json}                by key; as well: yaml, union (lines of both), refuse, lines
+//	secrets:                                                of those that are granted, who may ask for them; one that stands not
+//	- {name: DEPLOY_KEY, tasks: [deploy], methods: [ship],  here: every step
+//	   workers: [shell, "agent/*"]}
 //	quota: {jobs: 200, seconds: 14400, ttl_hours: 336,      of each process; absent or 0: as in jitos.DefaultPolicy
 //	        jobs_at_once: 4, open_workspaces: 20}           of all together; absent or 0: not bounded
 //	retention: {archive_months: 6,                          before the present one, then gc drops them; absent or 0: all are kept
@@ -39,7 +42,7 @@ func LoadPolicy(raw []byte) (jitos.Policy, error) {
 		r.complain(r.pos(docs[1]), "join them", "policy: more than one document")
 	}
 	if len(docs) > 0 {
-		if o := r.object(docs[0], "policy", "grants", "gates", "approvals", "merge", "quota", "retention"); o != nil {
+		if o := r.object(docs[0], "policy", "grants", "gates", "approvals", "merge", "secrets", "quota", "retention"); o != nil {
 			r.policy(o, &p)
 		}
 	}
@@ -70,6 +73,9 @@ func (r *reader) policy(o *object, p *jitos.Policy) {
 	}
 	for _, n := range o.sequence("merge") {
 		r.mergeRule(n, p)
+	}
+	for _, n := range o.sequence("secrets") {
+		r.secretRule(n, p)
 	}
 	const most = 1 << 30
 	if n := o.keys["quota"]; n != nil {
@@ -168,6 +174,28 @@ func (r *reader) mergeRule(n *yaml.Node, p *jitos.Policy) {
 		r.complain(o.pos("by"), suggest(string(rule.By), mergeBy), "by: unknown value %q", string(rule.By))
 	}
 	p.Merge = append(p.Merge, rule)
+}
+
+func (r *reader) secretRule(n *yaml.Node, p *jitos.Policy) {
+	o := r.object(n, "secret", "name", "tasks", "methods", "workers")
+	if o == nil {
+		return
+	}
+	rule := jitos.SecretRule{Name: o.text("name"), Tasks: o.list("tasks"), Methods: o.list("methods"), Workers: o.list("workers"), Line: n.Line}
+	switch {
+	case rule.Name == "":
+		r.complain(r.pos(n), "give name:, like DEPLOY_KEY", "secrets: of which secret")
+	case len(rule.Tasks)+len(rule.Methods)+len(rule.Workers) == 0:
+		r.complain(r.pos(n), "give tasks:, methods: or workers:", "secrets: to whom is %s lent", rule.Name)
+	}
+	for _, list := range [][]string{{rule.Name}, rule.Tasks, rule.Methods, rule.Workers} {
+		for _, pattern := range list {
+			if _, err := path.Match(pattern, ""); err != nil {
+				r.complain(r.pos(n), `write it like deploy or "agent/*"`, "secrets: %q is no pattern", pattern)
+			}
+		}
+	}
+	p.Secrets = append(p.Secrets, rule)
 }
 
 // entries are the nodes of a list, of which one alone may stand without brackets.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -112,6 +113,16 @@ func (a *app) capsExplain(c *cli.Context) error {
 		return err
 	}
 	rights := jitos.Rights(job.Step, process.Grants, policy)
+	to, err := jitos.BorrowerOf(ctx, found.at, process, job.Step)
+	if err != nil {
+		return err
+	}
+	for i, r := range rights {
+		denial := (*jitos.Denial)(nil)
+		if errors.As(policy.MayBorrow([]string{r.Need}, to), &denial) && r.Denied == "" {
+			rights[i].Denied = strings.TrimPrefix(denial.Why, "step "+job.Step.Name+" needs it and ")
+		}
+	}
 	if c.Bool("json") {
 		err = a.ui.json(map[string]any{"job": found.id.Name, "step": job.Step.Name, "worker": job.Step.Worker, "rights": rights})
 		if err != nil {

@@ -19,7 +19,8 @@ func secretCommand(a *app) *cli.Command {
 		Usage:    "secrets that jobs may be lent, kept in this clone alone",
 		Description: `A job that needs secret:NAME, of a process and a policy that grant it (grants: ["secret:NAME", …] in policy.yaml), gets the
 value as the variable NAME or, where it says secrets: file, in a file in memory that NAME_FILE names. The value is taken out
-of what the job says, and a job that would commit it is stopped. What a job did with a secret is never reused.
+of what the job says, and a job that would commit it is stopped. What a job did with a secret is never reused. secrets: in
+policy.yaml says which tasks, methods and workers may ask for which of them; one that stands not there, any that the grants let.
 
 The values are files that only you can read, below .git/jitos/secrets: in no commit, and pushed nowhere. In CI,
 ` + secret.Variable + `NAME in the environment of jitos gives one instead.`,
