@@ -28,7 +28,7 @@
 //	recheck.go   settled actions run again; verify.go: deterministic rules; why.go: from a change back to its intent
 //	rewrite.go   Apply: what each rule may write, and what must be there before it
 //	limit.go     capabilities that are limits, and what a job may read
-//	policy.go    Admit: capabilities and content that was allowed; lends.go who may ask for a secret; bounds.go what the policy asks of a change
+//	policy.go    Admit: capabilities and content that was allowed; narrow.go what methods leave of it; lends.go who may ask for a secret; bounds.go what the policy asks of a change
 //	park.go      questions that only a person can answer: an attempt parks, and goes on when one did
 //	inbox.go     what waits for a person, and the answers
 //	status.go    Status: a fold over the graph; nothing is ever stored as a status
@@ -375,6 +375,7 @@ type Step struct {
 	After    []string          `json:"after,omitempty"`     // names of steps
 	Resource string            `json:"resource,omitempty"`  // at most one running job holds it
 	Needs    []string          `json:"needs,omitempty"`     // capabilities, see Admit
+	Narrowed []Narrowed        `json:"narrowed,omitempty"`  // what the methods around it have left of its needs
 	Reads    []string          `json:"reads,omitempty"`     // path patterns that it depends on; none: the paths it changes
 	Keeps    []string          `json:"keeps,omitempty"`     // ignored paths to capture all the same
 	Report   string            `json:"report,omitempty"`    // how its output tells the tests: "go", "pytest", "unittest", "tap", "exit"
@@ -752,6 +753,7 @@ type Action struct {
 	Limits  Limits // of what it uses
 	Reach   Reach  // of what it reads
 	Starts  Programs
+	Tools   [][]string // that its worker may call, see ToolsOf
 }
 
 // Result is what came of an action. It is a proposal: nothing of it is true before it is settled.

@@ -81,8 +81,9 @@ func limitRights(step Step, grants []string, policy Policy) []Right {
 			rights = append(rights, Right{Need: orElse(asked, verb), Process: held, Policy: lent, Has: has})
 		}
 	}
-	held := map[string][][]string{readVerb: ReachOf(step, grants, policy), execVerb: ProgramsOf(step, grants, policy).Granted}
-	for _, verb := range []string{readVerb, execVerb} {
+	held := map[string][][]string{readVerb: ReachOf(step, grants, policy), execVerb: ProgramsOf(step, grants, policy).Granted,
+		toolVerb: ToolsOf(step, grants, policy)}
+	for _, verb := range freeVerbs {
 		levels := held[verb]
 		if len(levels) > 0 && firstOf(verb, step.Needs) == "" { // what it does not ask for, and has as far as others say
 			rights = append(rights, Right{Need: verb, Process: firstOf(verb, grants), Policy: firstOf(verb, policy.Grants), Has: levelWords(verb, levels)})
@@ -140,6 +141,7 @@ func scopesOf(verb string, list []string) []string {
 const (
 	readVerb = "fs.read"
 	execVerb = "exec"
+	toolVerb = "tool"
 )
 
 // words are for people.
@@ -151,6 +153,17 @@ func levelWords(verb string, levels [][]string) string {
 		parts[i] = strings.Join(scopes, " ")
 	}
 	return verb + ":" + strings.Join(parts, " and ")
+}
+
+// ToolsOf are the tools that a step's worker may call, by name or pattern: a name that each of the lists has. None: all of them.
+func ToolsOf(step Step, grants []string, policy Policy) [][]string {
+	var levels [][]string
+	for _, list := range [][]string{step.Needs, grants, policy.Grants} {
+		if names := scopesOf(toolVerb, list); len(names) > 0 {
+			levels = append(levels, names)
+		}
+	}
+	return levels
 }
 
 // Programs are what a job may start, by the names of programs and of toolchains: what each list names that is not empty.

@@ -38,7 +38,7 @@ type Retention struct {
 // DefaultPolicy holds where the fabric has none of its own.
 func DefaultPolicy() Policy {
 	return Policy{
-		Grants: []string{"fs.read:**", "fs.write:**", "exec:*", "net:*", "history:read"},
+		Grants: []string{"fs.read:**", "fs.write:**", "exec:*", "net:*", "tool:*", "history:read"},
 		Quota:  Quota{Jobs: 200, Seconds: 4 * 60 * 60, TTL: 14 * 24},
 	}
 }
@@ -84,6 +84,7 @@ func Admit(step Step, grants []string, policy Policy, allowed func(hash string) 
 // Right is what became of one need of a step: the grants of its process and of the policy that cover it.
 type Right struct {
 	Need    string `json:"need"`
+	Method  string `json:"method,omitempty"` // which level left this, and of what, in words
 	Process string `json:"process,omitempty"`
 	Policy  string `json:"policy,omitempty"`
 	Has     string `json:"has,omitempty"`    // of a limit, and of reading: what is left of it
@@ -99,7 +100,13 @@ func Rights(step Step, grants []string, policy Policy) []Right {
 			continue
 		}
 		r := Right{Need: need, Process: coveredBy(need, grants), Policy: coveredBy(need, policy.Grants)}
+		if n := step.narrowedTo(need); n.By != "" {
+			r.Method = n.By + " leaves it of " + n.Need
+		}
+		by := step.lackedBy(need)
 		switch {
+		case by != "":
+			r.Denied = by + " leaves nothing of it"
 		case r.Process == "":
 			r.Denied = "the process does not hold it"
 		case r.Policy == "":

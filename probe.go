@@ -155,6 +155,7 @@ func (k *Kernel) execute(ctx context.Context, action Action, h *host) (Result, e
 	action.Limits = LimitsOf(action.Step, k.grants(h.p), k.bounds())
 	action.Reach = ReachOf(action.Step, k.grants(h.p), k.bounds())
 	action.Starts = ProgramsOf(action.Step, k.grants(h.p), k.bounds())
+	action.Tools = ToolsOf(action.Step, k.grants(h.p), k.bounds())
 	r, err := k.Executor.Execute(h.seat.lend(ctx), action, h)
 	if r.Took == 0 {
 		r.Took = time.Since(start)

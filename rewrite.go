@@ -24,7 +24,7 @@ var rules = map[string]rule{
 	RuleObserve:  {1, true, []string{KindToolchain}, false},
 	RuleTask:     {1, true, []string{KindTask}, false},
 	RuleWithdraw: {1, true, []string{KindWithdrawal}, false},
-	RulePlan:     {1, true, []string{KindPlanning, KindSlap}, false},
+	RulePlan:     {2, true, []string{KindPlanning, KindSlap}, false},
 	RuleProcess:  {1, true, []string{KindProcess}, false},
 	RuleTakeOver: {1, true, []string{KindProcess}, false},
 	RuleProve:    {1, true, []string{KindEvidence}, false},

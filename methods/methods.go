@@ -22,13 +22,15 @@
 //	examples: [EXAMPLE]                   after extend, too
 //
 //	GATE      {gate: NAME, args: {…}} or {run: COMMAND}
-//	METHOD    {name:, title:, cost: 0…1000, vars: {NAME: TYPE}, when: [CONDITION], steps: {NAME: STEP}}
+//	METHOD    {name:, title:, cost: 0…1000, vars: {NAME: TYPE}, when: [CONDITION], needs, steps: {NAME: STEP}}
 //	STEP      one of task:, job:, gate:, run:; args, inputs: {ARGUMENT: STEP.ARTIFACT}, after: [STEP], each: CONDITION,
 //	          title, expect, produces, needs, reads, keeps, report, chain, resource, fresh, retry,
 //	          timeout, unless, secrets
 //	job       title, params, when, worker (shell, bisect, revert, patch, repair, human, or one that is
 //	          configured here: llm, agent/NAME, adapter/NAME), run or can, chain, args, needs, reads,
 //	          produces, report, expect, fresh, retry, timeout, unless, secrets, keeps, resource, effects: {delete: [FACT], add: [FACT]}
+//	needs     capabilities: of a job, or of a step that is a command, what it asks for; of a method and of a step that is a job or a task, what
+//	          is left of that below it, verb by verb, and never more: ["fs.write:src/**", "net:none"]
 //	FACT      {kind: K, is: NAME, has: {FIELD: VALUE}}; what is added needs is, what is deleted may leave it out: all such nodes
 //	gate      title, params, and one of can: ABILITY, run: COMMAND, all: [GATE NAME]; report, chain, needs, timeout
 //	toolchain title, files, unless, commands, version, tests, lend, env, ask, caches, shares, prepare: [{where, key, run, lend}],
@@ -151,7 +153,8 @@ type Method struct {
 	Cost   int
 	Vars   map[string]string // free variables and their types: a kind of node, "path", "name", "string" or "int"
 	When   []Condition
-	Steps  []*Step // as written
+	Needs  []string // what its steps, and those of their tasks, have at most; see jitos.Step.Narrow
+	Steps  []*Step  // as written
 	Origin string
 	Pos    Pos
 }

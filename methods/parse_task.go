@@ -180,7 +180,7 @@ func (r *reader) gateUseWith(n *yaml.Node, what string, more ...string) (GateUse
 }
 
 func (r *reader) method(n *yaml.Node, task string) *Method {
-	o := r.object(n, "method", "name", "title", "cost", "vars", "when", "steps")
+	o := r.object(n, "method", "name", "title", "cost", "vars", "when", "needs", "steps")
 	if o == nil {
 		return nil
 	}
@@ -191,6 +191,10 @@ func (r *reader) method(n *yaml.Node, task string) *Method {
 	if m.Title.Zero() {
 		m.Title = ParseText(words(m.Name))
 	}
+	for _, n := range o.entries("needs") {
+		r.capability(n, "needs")
+	}
+	m.Needs = o.list("needs")
 	if v := o.keys["vars"]; v != nil {
 		if vars := r.object(v, "vars"); vars != nil {
 			m.Vars = map[string]string{}
@@ -242,7 +246,7 @@ func (r *reader) step(n *yaml.Node, name string) *Step {
 	case "task":
 		s.Task = o.text("task")
 		for _, k := range stepKeys[9:] {
-			if o.has(k) {
+			if o.has(k) && k != "needs" {
 				r.complain(o.pos(k), "say it in the steps of the task", "step %s: a task has no %s", name, k)
 			}
 		}

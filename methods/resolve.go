@@ -15,6 +15,7 @@ func (l *Library) Resolved(file string) string {
 				continue
 			}
 			fmt.Fprintf(&b, "task %s, method %s\n", t.Name, m.Name)
+			item(&b, "at most", strings.Join(m.Needs, ", "))
 			for _, s := range m.Steps {
 				l.resolveStep(&b, s)
 			}
@@ -94,7 +95,7 @@ func (l *Library) resolveJob(b *strings.Builder, j *Job, more Use) {
 		item(b, "runs", "what the toolchain has for "+j.Can)
 	}
 	use := j.Use
-	use.Needs = append(append([]string{}, use.Needs...), more.Needs...)
+	item(b, "at most", strings.Join(more.Needs, ", "))
 	if more.Unless.String() != "" {
 		use.Unless = more.Unless
 	}

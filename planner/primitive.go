@@ -31,8 +31,30 @@ func (s *search) primitive(it *item) (event, string, error) {
 		step.Title = orElse(step.Title, strings.TrimSpace(strings.SplitN(strings.TrimSpace(step.Run), "\n", 2)[0]))
 		err = s.lib.useOf(s.facts, &step, methods.Use{}, it.step.Use, it.values, it.values)
 	}
+	if step.Gate == nil && why == "" && err == nil {
+		narrow(&step, it)
+	}
 	e.step = &step
 	return e, why, err
+}
+
+// narrow bounds what a step needs by the methods and steps around it, the outermost first. Those of a command are its own.
+func narrow(step *jitos.Step, it *item) {
+	var levels []*item
+	for a := it.parent; a != nil; a = a.parent {
+		levels = append(levels, a)
+	}
+	for _, a := range slices.Backward(levels) {
+		if a.step != nil && len(a.step.Use.Needs) > 0 {
+			step.Narrow("step "+a.name, a.step.Use.Needs)
+		}
+		if a.method != nil && len(a.method.Needs) > 0 {
+			step.Narrow("method "+a.method.Name+" of task "+a.method.Task, a.method.Needs)
+		}
+	}
+	if it.step.Job != "" && len(it.step.Use.Needs) > 0 {
+		step.Narrow("step "+it.name, it.step.Use.Needs)
+	}
 }
 
 // placeGate keeps the gate as a reference: its verdict is proven on the tree of that moment, and it may be resolved
@@ -110,7 +132,9 @@ func (s *search) placeJob(it *item, step *jitos.Step, e *event) (string, error) 
 	if len(step.Args) == 0 {
 		step.Args = nil
 	}
-	return "", s.lib.useOf(s.facts, step, use, it.step.Use, values, it.values)
+	own := it.step.Use
+	own.Needs = nil // they narrow those of the job
+	return "", s.lib.useOf(s.facts, step, use, own, values, it.values)
 }
 
 // withAbility gives a job the command of its toolchain: the shell runs it, any other worker has it in its arguments run,

@@ -232,3 +232,26 @@ func TestMCPClient(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A model is offered the tools that each level names, and a call of another is refused and in the transcript.
+func TestLLM_held(t *testing.T) {
+	t.Setenv("MODEL_KEY", "sk-model-secret")
+	e, m := newExecutor(t)
+	server := &llmtest.Server{Turns: []llmtest.Turn{
+		calls(llmtest.Call{Name: "run", Args: `{"command":"echo ran"}`}, llmtest.Call{Name: "read", Args: `{"path":"a"}`}),
+		{Text: "done"},
+	}}
+	s := httptest.NewServer(server)
+	defer s.Close()
+	a := scriptedBy(t, e, s.URL, "protocol: openai, key: MODEL_KEY,")
+	a.Tree, a.Tools = put(t, m, files{"a": "the text of a\n"}), [][]string{{"re*", "search", "run"}, {"read"}}
+	r, err := e.Execute(t.Context(), a, &testHost{t: t, e: e})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := strings.Join(server.Seen(), "\n")
+	if !strings.Contains(r.Artifacts["transcript"], "denied: no tool:run") || strings.Contains(sent, "exit status") || !strings.Contains(sent, "the text of a") ||
+		!strings.Contains(sent, "it has no tool:run") || strings.Contains(sent, "Runs a command of sh") || !strings.Contains(sent, "Reads a text file") {
+		t.Errorf("%+v\n%s", r, sent)
+	}
+}

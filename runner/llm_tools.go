@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -84,7 +85,17 @@ func (b *toolbox) tools() []llm.Tool {
 	for _, m := range b.more {
 		list = append(list, m.tools()...)
 	}
-	return list
+	return slices.DeleteFunc(slices.Clone(list), func(t llm.Tool) bool { return !b.mayCall(t.Name) })
+}
+
+// mayCall tells whether each level that names tools has one of this name.
+func (b *toolbox) mayCall(name string) bool {
+	for _, level := range b.action.Tools {
+		if !slices.ContainsFunc(level, func(pattern string) bool { ok, _ := path.Match(pattern, name); return ok }) {
+			return false
+		}
+	}
+	return true
 }
 
 // toolArgs are the arguments of all file tools.
@@ -96,6 +107,10 @@ type toolArgs struct {
 // use carries out a call. The error is for the model to read.
 func (b *toolbox) use(ctx context.Context, call llm.Call) (string, error) {
 	b.log.line(fmt.Sprintf("* %s %s", call.Name, brief(call.Args)))
+	if !b.mayCall(call.Name) {
+		b.log.line("  denied: no tool:" + call.Name)
+		return "", fmt.Errorf("%s: this job may not call it: it has no tool:%s", call.Name, call.Name)
+	}
 	for _, m := range b.more {
 		for _, t := range m.tools() {
 			if t.Name == call.Name {

@@ -31,7 +31,7 @@ func capsCommand(a *app) *cli.Command {
 (fs.read:src/**) and starts (exec:cat).
 Exit 8 where something is denied.
 
---json: {"job","step","worker","rights":[{"need","process","policy","has","denied"}]}`,
+--json: {"job","step","worker","rights":[{"need","method","process","policy","has","denied"}]}`,
 			Flags:  []cli.Flag{jsonFlag()},
 			Action: func(c *cli.Context) error { return a.capsExplain(c) },
 		}},
@@ -139,6 +139,9 @@ func (a *app) capsExplain(c *cli.Context) error {
 		}
 		for _, r := range rights {
 			what := "has it by " + r.Process + " of its process, within " + r.Policy + " of " + from
+			if r.Method != "" {
+				what += "; " + r.Method
+			}
 			switch {
 			case r.Denied != "":
 				what = "denied: " + r.Denied
