@@ -193,6 +193,15 @@ func TestPrograms(t *testing.T) {
 		!strings.Contains(out, "ermission denied") {
 		t.Errorf("%+v: %s", end, out)
 	}
+	// One that may be read, where programs are not expected, can still not be started.
+	elsewhere := t.TempDir()
+	if err := copied(cat, elsewhere+"/other"); err != nil {
+		t.Fatal(err)
+	}
+	spec.Read = []string{elsewhere}
+	if out, end := within(t, spec, "cat "+elsewhere+"/other >/dev/null && "+elsewhere+"/other s"); end.Exit != 126 || !strings.Contains(out, "ermission denied") {
+		t.Errorf("%+v: %s", end, out)
+	}
 	// A directory of programs, and what is made in one.
 	spec.Programs = append(spec.Programs, spec.Write[0])
 	if out, end := within(t, spec, "cat "+cat+" >c && cat s >own"); end.Exit != 0 {
