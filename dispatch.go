@@ -11,8 +11,8 @@ import (
 
 // dispatch hands one claimed job to the executor: a directory and a job, never a store and never a .git. unfit says why there are no
 // arguments for it.
-func (k *Kernel) dispatch(ctx context.Context, p ProcessView, ws Snapshot, j jobState, args map[string]string, unfit error) outcome {
-	o := outcome{job: j, claim: j.claims[len(j.claims)-1].name, base: ws}
+func (k *Kernel) dispatch(ctx context.Context, p ProcessView, ws Snapshot, j jobState, args map[string]string, unfit error) (o outcome) {
+	o = outcome{job: j, claim: j.claims[len(j.claims)-1].name, base: ws}
 	k.notify(Event{Kind: "job", Task: p.Process.Task, Process: p.ID, Job: j.id, Text: j.step.words()})
 	start := time.Now()
 	defer func() {
