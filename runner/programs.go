@@ -65,7 +65,7 @@ func (e *Executor) toolchainOf(name string) (methods.Toolchain, bool) {
 func (e *Executor) programsOf(ctx context.Context, p place, name string) ([]string, error) {
 	if strings.Contains(name, "/") { // a file of the repository, as "./build.sh"
 		if at := filepath.Join(p.tree(), filepath.FromSlash(name)); inside(at, p.tree()) {
-			return withInterpreters(at), nil
+			return inTree(at, p.real(name)), nil
 		}
 		return nil, nil
 	}
@@ -135,6 +135,16 @@ func named(name string) []string {
 		}
 	}
 	return list
+}
+
+// inTree is a program that the job sees at a path, and what the kernel starts with it. Where an overlay shows the tree, the file
+// is nowhere else by that name: what it says is read below.
+func inTree(at, below string) []string {
+	list := withInterpreters(below)
+	if len(list) == 0 || at == below {
+		return list
+	}
+	return append([]string{at}, list[1:]...)
 }
 
 // withInterpreters is a program, as it really is, and what the kernel starts with it.
