@@ -48,6 +48,16 @@ func ErrorCode(err error) string {
 	return ""
 }
 
+// ErrorOf is the error that a code names, nil for none.
+func ErrorOf(code string) error {
+	for _, c := range errorCodes {
+		if c.code == code {
+			return c.err
+		}
+	}
+	return nil
+}
+
 // HintError is an error with a line that says what would help.
 type HintError struct {
 	Err  error

@@ -59,11 +59,11 @@ func (k *Kernel) Do(ctx context.Context, r Request) (Outcome, error) {
 		return Outcome{Outcome: "failed", Reason: err.Error()}, err
 	}
 	if _, err := k.Absorb(ctx, "", r.Mode); err != nil {
-		return Outcome{Outcome: outcomeOf(err), Reason: err.Error()}, err
+		return FailedOutcome(err), err
 	}
 	id, match, err := k.SubmitIntent(ctx, r)
 	if err != nil {
-		return Outcome{Outcome: outcomeOf(err), Reason: err.Error()}, err
+		return FailedOutcome(err), err
 	}
 	out, err := k.Run(ctx, id, RunOptions{Race: r.Race})
 	if out.Outcome == "no-plan" {

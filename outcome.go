@@ -42,6 +42,9 @@ type EvidenceLine struct {
 	Name    string  `json:"name"`
 }
 
+// FailedOutcome is the outcome of what came to its end before there was an attempt.
+func FailedOutcome(err error) Outcome { return Outcome{Outcome: outcomeOf(err), Reason: err.Error()} }
+
 // outcomeOf names the outcome that an error stands for.
 func outcomeOf(err error) string {
 	switch {

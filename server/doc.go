@@ -13,9 +13,11 @@
 //	commit.go        commits and differences; why.go: the way back to the intent
 //	page.go          connections as Relay has them; enum.go: enumerations
 //	query.go         where queries begin; mutation.go: commands and refusals; runs.go: what this daemon runs
-//	subscription.go  streams; follow.go: how rewrites made by others are noticed
-//	overhttp.go      GraphQL over HTTP; socket.go: WebSocket; limits.go: what a request may ask for; guard.go: who may ask
+//	subscription.go  streams; source.go: where their events come from; topic.go: one execution of each event for all clients
+//	follow.go        how rewrites made by others are noticed
+//	overhttp.go      GraphQL over HTTP; socket.go: WebSocket; events.go: server-sent events; limits.go: what a request may ask for; guard.go: who may ask
 //	persist.go       the operations that are known by their hash
+//	client           how the command line reaches a daemon
 //	viewer.go        the pages for browsers, built from viewer/src; login.go: how one gets in; lanes.go: the commit graph that they draw
 //	picture.go       the whole graph as bytes; forest.go: where its nodes stand
 //

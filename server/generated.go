@@ -198,8 +198,9 @@ type ComplexityRoot struct {
 	}
 
 	IntentAccepted struct {
-		Commit func(childComplexity int) int
-		Task   func(childComplexity int) int
+		Commit  func(childComplexity int) int
+		Nearest func(childComplexity int) int
+		Task    func(childComplexity int) int
 	}
 
 	Job struct {
@@ -211,9 +212,10 @@ type ComplexityRoot struct {
 	}
 
 	Landed struct {
-		Branch func(childComplexity int) int
-		Commit func(childComplexity int) int
-		Files  func(childComplexity int) int
+		Branch      func(childComplexity int) int
+		Commit      func(childComplexity int) int
+		Files       func(childComplexity int) int
+		WorkingTree func(childComplexity int) int
 	}
 
 	Lane struct {
@@ -251,6 +253,7 @@ type ComplexityRoot struct {
 		Run           func(childComplexity int, task string, candidate *string, uncommitted Uncommitted, race int) int
 		Stop          func(childComplexity int, task string) int
 		SubmitIntent  func(childComplexity int, input IntentInput) int
+		SubmitPlan    func(childComplexity int, task string, plan any) int
 		SubmitRewrite func(childComplexity int, input RewriteInput) int
 		Withdraw      func(childComplexity int, task string, why string) int
 	}
@@ -290,6 +293,11 @@ type ComplexityRoot struct {
 		StartCursor     func(childComplexity int) int
 	}
 
+	PlanAccepted struct {
+		Candidate func(childComplexity int) int
+		Commit    func(childComplexity int) int
+	}
+
 	Planning struct {
 		Bound     func(childComplexity int) int
 		Expanded  func(childComplexity int) int
@@ -325,10 +333,14 @@ type ComplexityRoot struct {
 	}
 
 	Progress struct {
+		Commit  func(childComplexity int) int
 		Job     func(childComplexity int) int
 		Kind    func(childComplexity int) int
+		Millis  func(childComplexity int) int
 		Outcome func(childComplexity int) int
 		Process func(childComplexity int) int
+		Refusal func(childComplexity int) int
+		Result  func(childComplexity int) int
 		Task    func(childComplexity int) int
 		Text    func(childComplexity int) int
 		Verdict func(childComplexity int) int
@@ -511,6 +523,7 @@ type ComplexityRoot struct {
 type MutationResolver interface {
 	SubmitIntent(ctx context.Context, input IntentInput) (IntentResult, error)
 	Plan(ctx context.Context, task string) (TaskResult, error)
+	SubmitPlan(ctx context.Context, task string, plan any) (PlanResult, error)
 	Run(ctx context.Context, task string, candidate *string, uncommitted Uncommitted, race int) (TaskResult, error)
 	Stop(ctx context.Context, task string) (TaskResult, error)
 	Withdraw(ctx context.Context, task string, why string) (TaskResult, error)
@@ -1218,6 +1231,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.IntentAccepted.Commit(childComplexity), true
+	case "IntentAccepted.nearest":
+		if e.ComplexityRoot.IntentAccepted.Nearest == nil {
+			break
+		}
+
+		return e.ComplexityRoot.IntentAccepted.Nearest(childComplexity), true
 	case "IntentAccepted.task":
 		if e.ComplexityRoot.IntentAccepted.Task == nil {
 			break
@@ -1274,6 +1293,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Landed.Files(childComplexity), true
+	case "Landed.workingTree":
+		if e.ComplexityRoot.Landed.WorkingTree == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Landed.WorkingTree(childComplexity), true
 
 	case "Lane.candidate":
 		if e.ComplexityRoot.Lane.Candidate == nil {
@@ -1478,6 +1503,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SubmitIntent(childComplexity, args["input"].(IntentInput)), true
+	case "Mutation.submitPlan":
+		if e.ComplexityRoot.Mutation.SubmitPlan == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_submitPlan_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SubmitPlan(childComplexity, args["task"].(string), args["plan"].(any)), true
 	case "Mutation.submitRewrite":
 		if e.ComplexityRoot.Mutation.SubmitRewrite == nil {
 			break
@@ -1635,6 +1671,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.PageInfo.StartCursor(childComplexity), true
+
+	case "PlanAccepted.candidate":
+		if e.ComplexityRoot.PlanAccepted.Candidate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PlanAccepted.Candidate(childComplexity), true
+	case "PlanAccepted.commit":
+		if e.ComplexityRoot.PlanAccepted.Commit == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PlanAccepted.Commit(childComplexity), true
 
 	case "Planning.bound":
 		if e.ComplexityRoot.Planning.Bound == nil {
@@ -1816,6 +1865,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Process.Workspace(childComplexity), true
 
+	case "Progress.commit":
+		if e.ComplexityRoot.Progress.Commit == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Progress.Commit(childComplexity), true
 	case "Progress.job":
 		if e.ComplexityRoot.Progress.Job == nil {
 			break
@@ -1828,6 +1883,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Progress.Kind(childComplexity), true
+	case "Progress.millis":
+		if e.ComplexityRoot.Progress.Millis == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Progress.Millis(childComplexity), true
 	case "Progress.outcome":
 		if e.ComplexityRoot.Progress.Outcome == nil {
 			break
@@ -1840,6 +1901,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Progress.Process(childComplexity), true
+	case "Progress.refusal":
+		if e.ComplexityRoot.Progress.Refusal == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Progress.Refusal(childComplexity), true
+	case "Progress.result":
+		if e.ComplexityRoot.Progress.Result == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Progress.Result(childComplexity), true
 	case "Progress.task":
 		if e.ComplexityRoot.Progress.Task == nil {
 			break
@@ -3281,10 +3354,32 @@ func (ec *executionContext) childFields_Progress(ctx context.Context, field grap
 		return ec.fieldContext_Progress_job(ctx, field)
 	case "verdict":
 		return ec.fieldContext_Progress_verdict(ctx, field)
+	case "commit":
+		return ec.fieldContext_Progress_commit(ctx, field)
+	case "millis":
+		return ec.fieldContext_Progress_millis(ctx, field)
 	case "outcome":
 		return ec.fieldContext_Progress_outcome(ctx, field)
+	case "result":
+		return ec.fieldContext_Progress_result(ctx, field)
+	case "refusal":
+		return ec.fieldContext_Progress_refusal(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Progress", field.Name)
+}
+
+func (ec *executionContext) childFields_Refusal(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "code":
+		return ec.fieldContext_Refusal_code(ctx, field)
+	case "message":
+		return ec.fieldContext_Refusal_message(ctx, field)
+	case "hint":
+		return ec.fieldContext_Refusal_hint(ctx, field)
+	case "conflicts":
+		return ec.fieldContext_Refusal_conflicts(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Refusal", field.Name)
 }
 
 func (ec *executionContext) childFields_Report(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4012,6 +4107,28 @@ func (ec *executionContext) field_Mutation_submitIntent_args(ctx context.Context
 		return nil, err
 	}
 	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_submitPlan_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "task",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["task"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "plan",
+		func(ctx context.Context, v any) (any, error) {
+			return ec.unmarshalNJSON2interface(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["plan"] = arg1
 	return args, nil
 }
 
@@ -7412,6 +7529,29 @@ func (ec *executionContext) fieldContext_IntentAccepted_commit(_ context.Context
 	return fc, nil
 }
 
+func (ec *executionContext) _IntentAccepted_nearest(ctx context.Context, field graphql.CollectedField, obj *IntentAccepted) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_IntentAccepted_nearest(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nearest, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_IntentAccepted_nearest(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("IntentAccepted", field, false, false, "String")
+}
+
 func (ec *executionContext) _Job_id(ctx context.Context, field graphql.CollectedField, obj *Job) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -7612,6 +7752,29 @@ func (ec *executionContext) _Landed_files(ctx context.Context, field graphql.Col
 }
 func (ec *executionContext) fieldContext_Landed_files(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Landed", field, true, false, "String")
+}
+
+func (ec *executionContext) _Landed_workingTree(ctx context.Context, field graphql.CollectedField, obj *Landed) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Landed_workingTree(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.WorkingTree(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Landed_workingTree(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Landed", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _Lane_name(ctx context.Context, field graphql.CollectedField, obj *Lane) (ret graphql.Marshaler) {
@@ -8086,6 +8249,56 @@ func (ec *executionContext) fieldContext_Mutation_plan(ctx context.Context, fiel
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_plan_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_submitPlan(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_submitPlan(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().SubmitPlan(ctx, fc.Args["task"].(string),
+				func() any {
+					if fc.Args["plan"] == nil {
+						return nil
+					}
+					return fc.Args["plan"].(any)
+				}())
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v PlanResult) graphql.Marshaler {
+			return ec.marshalNPlanResult2githubᚗcomᚋjitosᚋjitosᚋserverᚐPlanResult(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_submitPlan(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type PlanResult does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_submitPlan_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -9097,6 +9310,70 @@ func (ec *executionContext) fieldContext_PageInfo_endCursor(_ context.Context, f
 	return graphql.NewScalarFieldContext("PageInfo", field, false, false, "String")
 }
 
+func (ec *executionContext) _PlanAccepted_candidate(ctx context.Context, field graphql.CollectedField, obj *PlanAccepted) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PlanAccepted_candidate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Candidate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *Candidate) graphql.Marshaler {
+			return ec.marshalNCandidate2ᚖgithubᚗcomᚋjitosᚋjitosᚋserverᚐCandidate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PlanAccepted_candidate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PlanAccepted",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Candidate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PlanAccepted_commit(ctx context.Context, field graphql.CollectedField, obj *PlanAccepted) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PlanAccepted_commit(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Commit, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *Commit) graphql.Marshaler {
+			return ec.marshalNCommit2ᚖgithubᚗcomᚋjitosᚋjitosᚋserverᚐCommit(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PlanAccepted_commit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PlanAccepted",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Commit(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Planning_id(ctx context.Context, field graphql.CollectedField, obj *Planning) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -10002,6 +10279,52 @@ func (ec *executionContext) fieldContext_Progress_verdict(_ context.Context, fie
 	return graphql.NewScalarFieldContext("Progress", field, true, false, "Verdict")
 }
 
+func (ec *executionContext) _Progress_commit(ctx context.Context, field graphql.CollectedField, obj *Progress) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Progress_commit(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Commit(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Progress_commit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Progress", field, true, false, "ID")
+}
+
+func (ec *executionContext) _Progress_millis(ctx context.Context, field graphql.CollectedField, obj *Progress) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Progress_millis(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Millis(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Progress_millis(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Progress", field, true, false, "Int")
+}
+
 func (ec *executionContext) _Progress_outcome(ctx context.Context, field graphql.CollectedField, obj *Progress) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -10023,6 +10346,61 @@ func (ec *executionContext) _Progress_outcome(ctx context.Context, field graphql
 }
 func (ec *executionContext) fieldContext_Progress_outcome(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Progress", field, true, false, "String")
+}
+
+func (ec *executionContext) _Progress_result(ctx context.Context, field graphql.CollectedField, obj *Progress) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Progress_result(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Result()
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v any) graphql.Marshaler {
+			return ec.marshalOJSON2interface(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Progress_result(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Progress", field, true, false, "JSON")
+}
+
+func (ec *executionContext) _Progress_refusal(ctx context.Context, field graphql.CollectedField, obj *Progress) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Progress_refusal(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Refusal(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *Refusal) graphql.Marshaler {
+			return ec.marshalORefusal2ᚖgithubᚗcomᚋjitosᚋjitosᚋserverᚐRefusal(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Progress_refusal(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Progress",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Refusal(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Query_warp(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
@@ -14750,7 +15128,7 @@ func (ec *executionContext) unmarshalInputRewriteInput(ctx context.Context, obj 
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"workspace", "set", "edges", "drop", "what", "why"}
+	fieldsInOrder := [...]string{"workspace", "set", "edges", "drop", "reads", "what", "why"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -14785,6 +15163,13 @@ func (ec *executionContext) unmarshalInputRewriteInput(ctx context.Context, obj 
 				return it, err
 			}
 			it.Drop = data
+		case "reads":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reads"))
+			data, err := ec.unmarshalOJSON2interface(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reads = data
 		case "what":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("what"))
 			data, err := ec.unmarshalNString2string(ctx, v)
@@ -14956,6 +15341,29 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return typedObj
 		} else {
 			panic(fmt.Errorf("unexpected type %T; non-generated variants of Node must implement graphql.Marshaler", obj))
+		}
+	}
+}
+
+func (ec *executionContext) _PlanResult(ctx context.Context, sel ast.SelectionSet, obj PlanResult) graphql.Marshaler {
+	switch obj := (obj).(type) {
+	case nil:
+		return graphql.Null
+	case *Refusal:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._Refusal(ctx, sel, obj)
+	case *PlanAccepted:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._PlanAccepted(ctx, sel, obj)
+	default:
+		if typedObj, ok := obj.(graphql.Marshaler); ok {
+			return typedObj
+		} else {
+			panic(fmt.Errorf("unexpected type %T; non-generated variants of PlanResult must implement graphql.Marshaler", obj))
 		}
 	}
 }
@@ -16043,6 +16451,11 @@ func (ec *executionContext) _IntentAccepted(ctx context.Context, sel ast.Selecti
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "nearest":
+			out.Values[i] = ec._IntentAccepted_nearest(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -16136,6 +16549,11 @@ func (ec *executionContext) _Landed(ctx context.Context, sel ast.SelectionSet, o
 			}
 		case "files":
 			out.Values[i] = ec._Landed_files(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "workingTree":
+			out.Values[i] = ec._Landed_workingTree(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -16347,6 +16765,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "plan":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_plan(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "submitPlan":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_submitPlan(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -16683,6 +17108,44 @@ func (ec *executionContext) _PageInfo(ctx context.Context, sel ast.SelectionSet,
 	return out
 }
 
+var planAcceptedImplementors = []string{"PlanAccepted", "PlanResult"}
+
+func (ec *executionContext) _PlanAccepted(ctx context.Context, sel ast.SelectionSet, obj *PlanAccepted) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, planAcceptedImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PlanAccepted")
+		case "candidate":
+			out.Values[i] = ec._PlanAccepted_candidate(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "commit":
+			out.Values[i] = ec._PlanAccepted_commit(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var planningImplementors = []string{"Planning"}
 
 func (ec *executionContext) _Planning(ctx context.Context, sel ast.SelectionSet, obj *Planning) graphql.Marshaler {
@@ -16931,8 +17394,28 @@ func (ec *executionContext) _Progress(ctx context.Context, sel ast.SelectionSet,
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "commit":
+			out.Values[i] = ec._Progress_commit(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "millis":
+			out.Values[i] = ec._Progress_millis(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "outcome":
 			out.Values[i] = ec._Progress_outcome(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "result":
+			out.Values[i] = ec._Progress_result(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "refusal":
+			out.Values[i] = ec._Progress_refusal(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -17039,7 +17522,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 	return out
 }
 
-var refusalImplementors = []string{"Refusal", "IntentResult", "TaskResult", "CommitResult", "LandResult", "AllowResult"}
+var refusalImplementors = []string{"Refusal", "IntentResult", "TaskResult", "PlanResult", "CommitResult", "LandResult", "AllowResult"}
 
 func (ec *executionContext) _Refusal(ctx context.Context, sel ast.SelectionSet, obj *Refusal) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, refusalImplementors)
@@ -19041,6 +19524,14 @@ func (ec *executionContext) marshalNPageInfo2githubᚗcomᚋjitosᚋjitosᚋserv
 	return ec._PageInfo(ctx, sel, &v)
 }
 
+func (ec *executionContext) marshalNPlanResult2githubᚗcomᚋjitosᚋjitosᚋserverᚐPlanResult(ctx context.Context, sel ast.SelectionSet, v PlanResult) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "PlanResult!")
+		return graphql.Null
+	}
+	return ec._PlanResult(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNProcess2ᚕᚖgithubᚗcomᚋjitosᚋjitosᚋserverᚐProcessᚄ(ctx context.Context, sel ast.SelectionSet, v []*Process) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -19781,6 +20272,13 @@ func (ec *executionContext) marshalOProcess2ᚖgithubᚗcomᚋjitosᚋjitosᚋse
 		return graphql.Null
 	}
 	return ec._Process(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalORefusal2ᚖgithubᚗcomᚋjitosᚋjitosᚋserverᚐRefusal(ctx context.Context, sel ast.SelectionSet, v *Refusal) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Refusal(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOReport2ᚖgithubᚗcomᚋjitosᚋjitosᚋserverᚐReport(ctx context.Context, sel ast.SelectionSet, v *Report) graphql.Marshaler {

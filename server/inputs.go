@@ -49,8 +49,10 @@ type RewriteInput struct {
 	Edges     []EdgeInput `json:"edges,omitempty"`
 	// Item ids.
 	Drop []string `json:"drop,omitempty"`
-	What string   `json:"what"`
-	Why  *string  `json:"why,omitempty"`
+	// What it relies on, as it was seen: a list like that of a commit. Where it has moved, the rewrite is refused.
+	Reads any     `json:"reads,omitempty"`
+	What  string  `json:"what"`
+	Why   *string `json:"why,omitempty"`
 }
 
 // A client that does not read is cut off, never waited for.

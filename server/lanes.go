@@ -248,12 +248,6 @@ type Tip struct {
 	Commit    string
 }
 
-// Tips implements the subscription: what the refs stand at, now and whenever one has moved. Moves that come together are told
-// together.
-func (st streams) Tips(ctx context.Context) (<-chan []Tip, error) {
-	return watch(ctx, st.s, st.s.tips)
-}
-
 func (s *Server) tips(ctx context.Context) ([]Tip, error) {
 	head, err := s.Store.Head(ctx, jitos.SystemRef)
 	list := []Tip{{nil, string(head)}}

@@ -25,13 +25,14 @@ type Limits struct {
 	Body        int64         // bytes of a request or a message
 	PerSecond   float64       // operations; a burst may hold as many as two seconds' worth
 	Connections int           // at once
+	Streams     int           // operations of one WebSocket at once
 	Patience    time.Duration // that a client has to read one message, and to begin with one
 }
 
 // DefaultLimits are enough for the viewer, and for 500 subscribers.
 func DefaultLimits() Limits {
 	return Limits{Depth: 15, Fields: 5_000, Cost: 100_000, Tokens: 4_000, Body: 1 << 20, PerSecond: 500, Connections: 2048,
-		Patience: 10 * time.Second}
+		Streams: 100, Patience: 10 * time.Second}
 }
 
 // Codes of errors in GraphQL's answers, beside those of refusals.

@@ -78,15 +78,11 @@ func (m *metrics) event(e event) {
 	}
 }
 
-type cutKey struct{}
-
-// operation measures one operation of GraphQL. A subscription counts as long as it is open.
+// operation measures a query or a mutation.
 func (m *metrics) operation(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
 	kind := graphql.GetOperationContext(ctx).Operation.Operation
 	if kind == ast.Subscription {
-		m.subscribers.Inc()
-		context.AfterFunc(ctx, m.subscribers.Dec)
-		return next(context.WithValue(ctx, cutKey{}, m.cut))
+		return next(ctx)
 	}
 	began := time.Now()
 	answer := next(ctx)
@@ -96,13 +92,6 @@ func (m *metrics) operation(ctx context.Context, next graphql.OperationHandler) 
 			m.operations.WithLabelValues(string(kind)).Observe(time.Since(began).Seconds())
 		}
 		return r
-	}
-}
-
-// countCut counts the client of a subscription that is cut off.
-func countCut(ctx context.Context) {
-	if c, ok := ctx.Value(cutKey{}).(prometheus.Counter); ok {
-		c.Inc()
 	}
 }
 

@@ -16,19 +16,26 @@ type commands struct{ s *Server }
 type (
 	IntentResult interface{ intentResult() }
 	TaskResult   interface{ taskResult() }
+	PlanResult   interface{ planResult() }
 	CommitResult interface{ commitResult() }
 	LandResult   interface{ landResult() }
 	AllowResult  interface{ allowResult() }
 )
 
 type IntentAccepted struct {
-	Task   *Task
-	Commit *Commit
+	Task    *Task
+	Commit  *Commit
+	Nearest []string
 }
 
 type TaskAccepted struct {
 	Task   *Task
 	Commit *Commit
+}
+
+type PlanAccepted struct {
+	Candidate *Candidate
+	Commit    *Commit
 }
 
 type CommitMade struct{ Commit *Commit }
@@ -39,6 +46,7 @@ type Allowed struct{ Hash string }
 
 func (*IntentAccepted) intentResult() {}
 func (*TaskAccepted) taskResult()     {}
+func (*PlanAccepted) planResult()     {}
 func (*CommitMade) commitResult()     {}
 func (*Landed) landResult()           {}
 func (*Allowed) allowResult()         {}
@@ -46,6 +54,8 @@ func (*Allowed) allowResult()         {}
 func (l *Landed) Commit() *string { return text(string(l.landed.Commit)) }
 func (l *Landed) Branch() string  { return l.landed.Branch }
 func (l *Landed) Files() []string { return l.landed.Files }
+
+func (l *Landed) WorkingTree() bool { return l.landed.Patched }
 
 // Refusal says why a command was not carried out.
 type Refusal struct {
@@ -60,6 +70,7 @@ type RefusalCode string
 
 func (*Refusal) intentResult() {}
 func (*Refusal) taskResult()   {}
+func (*Refusal) planResult()   {}
 func (*Refusal) commitResult() {}
 func (*Refusal) landResult()   {}
 func (*Refusal) allowResult()  {}
@@ -151,12 +162,12 @@ func (c commands) submitIntent(ctx context.Context, in IntentInput) (*IntentAcce
 	if err := c.s.ready(ctx); err != nil {
 		return nil, err
 	}
-	id, _, err := c.s.Kernel.SubmitIntent(ctx, jitos.Request{Intent: in.Intent, Args: args, Gates: in.Gates})
+	id, match, err := c.s.Kernel.SubmitIntent(ctx, jitos.Request{Intent: in.Intent, Args: args, Gates: in.Gates})
 	if err != nil {
 		return nil, err
 	}
 	task, commit, err := c.taskAfter(ctx, id, id.Node())
-	return &IntentAccepted{task, commit}, err
+	return &IntentAccepted{task, commit, append([]string{}, match.Nearest...)}, err
 }
 
 // taskAfter is a task as it is now, and the rewrite that set a node.
@@ -202,6 +213,46 @@ func (c commands) Plan(ctx context.Context, task string) (TaskResult, error) {
 		planning, _, err := c.s.Kernel.Plan(ctx, id)
 		return planning.ID, err
 	})
+}
+
+// SubmitPlan implements the command. Whose plan it is, is the user of this repository's.
+func (c commands) SubmitPlan(ctx context.Context, task string, plan any) (PlanResult, error) {
+	did, err := func() (*PlanAccepted, error) {
+		var slap jitos.Slap
+		raw, err := json.Marshal(plan)
+		if err == nil {
+			err = json.Unmarshal(raw, &slap)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("plan: %w: %w", jitos.ErrInvalid, err)
+		}
+		m, err := c.s.fresh(ctx)
+		if err != nil {
+			return nil, err
+		}
+		found, err := m.find(ctx, jitos.KindTask, task)
+		if err != nil {
+			return nil, err
+		}
+		if err := c.s.ready(ctx); err != nil {
+			return nil, err
+		}
+		slap.By = c.s.Kernel.Actor
+		id, err := c.s.Kernel.SubmitPlan(ctx, jitos.TaskID(found.Name), slap)
+		if err != nil {
+			return nil, err
+		}
+		if m, err = c.s.fresh(ctx); err != nil {
+			return nil, err
+		}
+		candidate, err := m.candidate(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		commit, err := c.s.made(ctx, id.Node())
+		return &PlanAccepted{candidate, commit}, err
+	}()
+	return answer(did, err, func(r *Refusal) PlanResult { return r })
 }
 
 func (c commands) Run(ctx context.Context, task string, candidate *string, uncommitted Uncommitted, race int) (TaskResult, error) {
@@ -319,6 +370,15 @@ func submission(in RewriteInput) (jitos.Submission, error) {
 	}
 	for _, item := range in.Drop {
 		sub.Drop = append(sub.Drop, jitos.ItemID(item))
+	}
+	if in.Reads != nil {
+		raw, err := json.Marshal(in.Reads)
+		if err == nil {
+			err = json.Unmarshal(raw, &sub.Reads)
+		}
+		if err != nil {
+			return sub, fmt.Errorf("reads: %w: %w", jitos.ErrInvalid, err)
+		}
 	}
 	return sub, nil
 }

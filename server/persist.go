@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,11 +15,12 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/server/client"
 	"github.com/jitos/jitos/server/viewer"
 )
 
-// Operations are the documents that may be carried out, by the SHA-256 of their text: those of the viewer, and those that
-// somebody persisted into a directory of this clone. They are known by what they say, so adding one takes nothing from others.
+// Operations are the documents that may be carried out, by the SHA-256 of their text: those of the viewer and the command line, and
+// those that somebody persisted into a directory of this clone. They are known by what they say, so adding one takes nothing from others.
 type Operations struct {
 	Dir string // HASH.graphql files; "" for none
 
@@ -59,12 +61,21 @@ func (o *Operations) Persist(text string) (hash string, err error) {
 	return hash, err
 }
 
+// builtIn are the operations that every daemon carries out: those of the viewer and of the command line.
+var builtIn = sync.OnceValue(func() map[string]string {
+	all := maps.Clone(viewer.Operations())
+	for _, text := range client.Operations() {
+		all[HashOperation(text)] = text
+	}
+	return all
+})
+
 // text finds a document by its hash. What is read from the directory must have the hash that its name says.
 func (o *Operations) text(hash string) (string, bool) {
 	if o == nil || len(hash) != 64 || strings.Trim(hash, "0123456789abcdef") != "" {
 		return "", false
 	}
-	if text, ok := viewer.Operations()[hash]; ok {
+	if text, ok := builtIn()[hash]; ok {
 		return text, true
 	}
 	o.mu.Lock()

@@ -51,7 +51,7 @@ func (r *runs) start(id jitos.TaskID, o jitos.RunOptions) error {
 		if err != nil && text == "" {
 			text = err.Error()
 		}
-		r.tell(event{Event: jitos.Event{Kind: "end", Task: id, Process: out.Process, Text: text}, outcome: out.Outcome})
+		r.tell(event{Event: jitos.Event{Kind: "end", Task: id, Process: out.Process, Commit: out.Commit, Text: text}, outcome: out.Outcome, result: &out, err: err})
 	})
 	return nil
 }
@@ -121,7 +121,9 @@ func (r *runs) close() {
 // event is progress as subscribers get it.
 type event struct {
 	jitos.Event
-	outcome string
+	outcome string         // of a run that has ended
+	result  *jitos.Outcome // nil before
+	err     error
 }
 
 // hub hands events to subscribers. One that does not keep up is cut off: nobody waits for it.

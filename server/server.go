@@ -3,13 +3,11 @@ package server
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/handler"
 	"github.com/99designs/gqlgen/graphql/handler/extension"
 	"github.com/99designs/gqlgen/graphql/handler/lru"
-	"github.com/99designs/gqlgen/graphql/handler/transport"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
@@ -34,12 +32,14 @@ type Server struct {
 	Limits     Limits
 	// Watch is told what the kernel tells; nil for nobody.
 	Watch func(jitos.Event)
+	// Note is told what whoever runs the server should know; nil for nobody.
+	Note func(text string)
 
 	metrics  *metrics
 	events   *hub
 	pictures pictures
 	runs     *runs
-	follow   *follower
+	follow   *Follower
 }
 
 // Start makes the server ready. ctx bounds what it runs in the background. What an earlier process of this clone left open is
@@ -47,7 +47,7 @@ type Server struct {
 func (s *Server) Start(ctx context.Context) error {
 	s.metrics = newMetrics(s)
 	s.events = &hub{}
-	s.follow = &follower{store: s.Store}
+	s.follow = &Follower{Common: s.Repo.Common, Store: s.Store, Note: s.Note}
 	s.runs = &runs{kernel: s.Kernel, tell: s.tell, ctx: ctx, active: map[jitos.TaskID]*run{}}
 	s.Kernel.Notify = func(e jitos.Event) {
 		s.tell(event{Event: e})
@@ -76,8 +76,9 @@ func (s *Server) Handler(admitted func(ctx context.Context, token string) bool) 
 	config := Config{Resolvers: &root{s}}
 	cost(&config.Complexity)
 	h := handler.New(NewExecutableSchema(config))
-	h.AddTransport(socket(s.Limits, s.metrics.cut.Inc, admitted))
-	h.AddTransport(transport.SSE{KeepAlivePingInterval: 15 * time.Second})
+	ts := &topics{}
+	h.AddTransport(overSocket{s, ts, admitted})
+	h.AddTransport(overEvents{s, ts})
 	h.AddTransport(overHTTP{})
 	h.SetQueryCache(lru.New[*ast.QueryDocument](256))
 	h.SetParserTokenLimit(s.Limits.Tokens)

@@ -46,7 +46,7 @@ func (a *app) absorb(c *cli.Context) error {
 	if len(args) == 1 {
 		branch = args[0]
 	}
-	done, err := f.kernel.Absorb(ctx, branch, mode)
+	done, err := f.hands.Absorb(ctx, branch, mode)
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (a *app) land(c *cli.Context) error {
 		return err
 	}
 	defer stop()
-	done, err := f.kernel.Land(ctx, o)
+	done, err := f.hands.Land(ctx, o)
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,8 @@ type app struct {
 	dir string // -C
 	at  string // --at
 
+	daemon bool // --daemon
+
 	heard  <-chan struct{} // closed when interrupts are listened to
 	opened *fabric
 }
@@ -32,6 +34,7 @@ type fabric struct {
 	planner  *planner.Planner
 	executor *runner.Executor
 	kernel   *jitos.Kernel
+	hands    hands // the kernel, or a daemon's
 
 	wired *wire.Fabric
 }
@@ -51,7 +54,7 @@ func (a *app) open(ctx context.Context) (*fabric, error) {
 	}
 	w.Repo.Background = a.background
 	<-a.heard // from here on an interrupt cancels
-	f := &fabric{w.Repo, w.Store, w.Merger, w.Planner, w.Executor, w.Kernel, w}
+	f := &fabric{w.Repo, w.Store, w.Merger, w.Planner, w.Executor, w.Kernel, w.Kernel, w}
 	if a.at != "" {
 		if _, err := f.repo.AsOf(ctx, a.at); err != nil {
 			return nil, err
@@ -100,6 +103,9 @@ func (a *app) writing(ctx context.Context) (f *fabric, stop func(), err error) {
 	})
 	if err == nil {
 		err = f.kernel.Heal(ctx)
+	}
+	if a.daemon {
+		f.hands = f.daemon(show)
 	}
 	if err != nil {
 		stop()

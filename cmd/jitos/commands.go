@@ -71,9 +71,10 @@ func (a *app) program() *cli.App {
 		Name:      "jitos",
 		HelpName:  "jitos",
 		Usage:     "run work in a git repository: declared, planned, tried, proven, and only then real",
-		UsageText: "jitos [-C DIR] COMMAND [ARGUMENTS]",
+		UsageText: "jitos [-C DIR] [--daemon] COMMAND [ARGUMENTS]",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "C", Usage: "run as if started in `DIR`", Destination: &a.dir},
+			&cli.BoolFlag{Name: "daemon", Usage: "have the daemon of the repository (jitosd) do what changes something", Destination: &a.daemon},
 			&cli.BoolFlag{Name: "version", Usage: "as the command version"},
 		},
 		Commands:                  a.commands(),
@@ -151,6 +152,9 @@ func helpText(p *cli.App) string {
 	}
 	fmt.Fprintf(&b, `
 Each command has --help; those that print data have --json. Ids take any unique prefix.
+
+With --daemon what do, run, plan, task, answer, approve, reject, rewrite, absorb, land, sws collapse and sws discard change is done by
+the daemon of the repository (jitosd), with the same output and exit codes; what is read is read here.
 
 Exit codes
 %s

@@ -56,6 +56,9 @@ func runFlags() []cli.Flag {
 
 // howToRun reads the flags that tell how attempts and jobs run, and tells how many attempts do side by side.
 func (a *app) howToRun(c *cli.Context) (set func(*jitos.Kernel), race int, err error) {
+	if err := a.alone(c, "jobs", "no-cache"); err != nil {
+		return nil, 0, err
+	}
 	race, jobs := c.Int("race"), c.Int("jobs")
 	if race < 1 {
 		return nil, 0, usage("--race %d: want 1 or more", race)
@@ -92,7 +95,7 @@ func (a *app) do(c *cli.Context) error {
 	}
 	set(f.kernel)
 	request.Race = race
-	out, err := f.kernel.Do(c.Context, request)
+	out, err := f.hands.Do(c.Context, request)
 	stop()
 	return a.report(c, f, out, err)
 }

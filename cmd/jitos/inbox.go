@@ -160,7 +160,7 @@ func (a *app) decide(c *cli.Context, word string, d jitos.Decision, text string)
 	if err != nil {
 		return err
 	}
-	q, err := f.kernel.Answer(ctx, id, d, text)
+	q, err := f.hands.Answer(ctx, id, d, text)
 	if err != nil {
 		return err
 	}

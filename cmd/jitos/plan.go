@@ -106,6 +106,9 @@ func (a *app) plan(c *cli.Context) error {
 	if c.IsSet("k") && (c.Int("k") < 1 || c.Int("k") > maxCandidates || c.String("from") != "") {
 		return usage("--k %d: want a number from 1 to %d, and no --from", c.Int("k"), maxCandidates)
 	}
+	if err := a.alone(c, "k"); err != nil {
+		return err
+	}
 	f, id, stop, err := a.writingTask(ctx, args[0])
 	if err != nil {
 		return err
@@ -115,7 +118,7 @@ func (a *app) plan(c *cli.Context) error {
 		return a.planFrom(c, f, id, from)
 	}
 	f.planner.K = c.Int("k")
-	planning, _, err := f.kernel.Plan(ctx, id)
+	planning, _, err := f.hands.Plan(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -278,7 +281,7 @@ func (a *app) planFrom(c *cli.Context, f *fabric, id jitos.TaskID, from string) 
 			return err
 		}
 	}
-	slapID, err := f.kernel.SubmitPlan(ctx, id, slap)
+	slapID, err := f.hands.SubmitPlan(ctx, id, slap)
 	if err != nil {
 		return err
 	}

@@ -72,7 +72,7 @@ func (a *app) rewrite(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	commit, err := f.kernel.SubmitRewrite(ctx, s, sws)
+	commit, err := f.hands.SubmitRewrite(ctx, s, sws)
 	if err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ func (a *app) run(c *cli.Context) error {
 	out, err := f.runTask(ctx, id, c.String("slap"), mode, race)
 	if err == nil && c.Bool("land") && out.Outcome == "collapsed" {
 		var landed jitos.Landed
-		landed, err = f.kernel.Land(ctx, jitos.LandOptions{})
+		landed, err = f.hands.Land(ctx, jitos.LandOptions{})
 		out.Landed = landed.Commit
 	}
 	stop()
@@ -68,7 +68,7 @@ func (a *app) run(c *cli.Context) error {
 
 func (f *fabric) runTask(ctx context.Context, id jitos.TaskID, slap string, mode jitos.AbsorbMode, race int) (jitos.Outcome, error) {
 	out := jitos.Outcome{Task: id, Outcome: "failed"}
-	if _, err := f.kernel.Absorb(ctx, "", mode); err != nil {
+	if _, err := f.hands.Absorb(ctx, "", mode); err != nil {
 		out.Reason = err.Error()
 		return out, err
 	}
@@ -82,7 +82,7 @@ func (f *fabric) runTask(ctx context.Context, id jitos.TaskID, slap string, mode
 			return out, err
 		}
 	}
-	return f.kernel.Run(ctx, id, o)
+	return f.hands.Run(ctx, id, o)
 }
 
 // resolvePlan finds a plan of a task: by its number in the list that `jitos plan` printed last, or by its id.

@@ -62,7 +62,7 @@ func (a *app) swsCollapse(c *cli.Context) error {
 		return err
 	}
 	defer release()
-	done, err := f.kernel.Collapse(ctx, w.Process, o)
+	done, err := f.hands.Collapse(ctx, w.Process, o)
 	if err != nil && done.Commit != "" {
 		return jitos.Hint(fmt.Errorf("%s was collapsed as %s, and its branch is still there: %w", w.Name, short(done.Commit), err),
 			"the next command that writes removes it")
@@ -209,7 +209,7 @@ func (a *app) swsDiscard(c *cli.Context) error {
 		return err
 	}
 	defer release()
-	return f.kernel.Discard(ctx, w.Process, "person", c.String("m"))
+	return f.hands.Discard(ctx, w.Process, "person", c.String("m"))
 }
 
 // take makes sure that nobody else is at a workspace: its worktree, nil for none, has nothing unsaved, and no job of it

@@ -71,7 +71,7 @@ func (a *app) taskNew(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	id, match, err := f.kernel.SubmitIntent(ctx, request)
+	id, match, err := f.hands.SubmitIntent(ctx, request)
 	stop()
 	if err != nil {
 		return err
@@ -161,7 +161,7 @@ func (a *app) taskWithdraw(c *cli.Context) error {
 		return err
 	}
 	defer stop()
-	if err := f.kernel.Withdraw(ctx, id, c.String("m")); err != nil {
+	if err := f.hands.Withdraw(ctx, id, c.String("m")); err != nil {
 		return err
 	}
 	a.ui.notef("withdrawn: %s", id)

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,6 +16,7 @@ import (
 
 	"github.com/jitos/jitos"
 	"github.com/jitos/jitos/cmd/internal/exit"
+	"github.com/jitos/jitos/server/client"
 )
 
 // door is one place where clients come in.
@@ -40,24 +39,6 @@ type doors struct {
 	lock      *os.File
 }
 
-// socketLimit is what fits into the address of a unix socket everywhere, in bytes.
-const socketLimit = 100
-
-// daemonDir is where a daemon keeps its socket and its token. The path of a socket is short: a git directory that lies deep has
-// it in the user's runtime directory.
-func daemonDir(common string) string {
-	dir := filepath.Join(common, "jitos", "daemon")
-	if len(dir)+len("/socket") <= socketLimit {
-		return dir
-	}
-	sum := sha256.Sum256([]byte(common))
-	name := hex.EncodeToString(sum[:8])
-	if runtime := os.Getenv("XDG_RUNTIME_DIR"); runtime != "" {
-		return filepath.Join(runtime, "jitos", name)
-	}
-	return filepath.Join(os.TempDir(), "jitos-"+strconv.Itoa(os.Getuid()), name)
-}
-
 // openDoors listens. Another daemon on the same socket is ErrBusy.
 func openDoors(common, socket, addr string, most int) (_ *doors, err error) {
 	ds := &doors{}
@@ -66,7 +47,7 @@ func openDoors(common, socket, addr string, most int) (_ *doors, err error) {
 			ds.close()
 		}
 	}()
-	dir := daemonDir(common)
+	dir := client.Dir(common)
 	if err := private(dir); err != nil {
 		return nil, err
 	}
@@ -131,8 +112,8 @@ func private(dir string) error {
 
 // listenUnix listens on a socket. A socket that a killed daemon left is replaced; who holds the lock beside it is alive.
 func (ds *doors) listenUnix(path string) (net.Listener, error) {
-	if len(path) > socketLimit {
-		return nil, exit.Usage("--socket %s: the path has more than %d bytes", path, socketLimit)
+	if len(path) > client.SocketLimit {
+		return nil, exit.Usage("--socket %s: the path has more than %d bytes", path, client.SocketLimit)
 	}
 	lock, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

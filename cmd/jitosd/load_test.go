@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"hash/crc64"
+	"io"
 	"net/http"
 	"os"
 	"slices"
@@ -10,12 +12,12 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
-	"github.com/coder/websocket"
-
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/cmd/internal/wire"
 )
 
 // setting is a number of the environment, for runs by hand.
@@ -26,15 +28,161 @@ func setting(name string, otherwise int) int {
 	return otherwise
 }
 
-// Many subscribers while many rewrites are made: each gets every one, in order, once. How long that takes is reported: from the
-// rewrite that was acknowledged to the client that has it, queries beside it, and what memory does. JITOS_SUBSCRIBERS (500),
-// JITOS_RATE (1000 a second), JITOS_SECONDS (20; 600 for memory) and JITOS_NODES (0; 100000) are its size.
-func TestHeavySubscribers(t *testing.T) {
-	if os.Getenv("JITOS_HEAVY") == "" {
-		t.Skip("JITOS_HEAVY=1 runs it")
+// crowd are subscribers of one daemon while rewrites are made.
+type crowd struct {
+	t     *testing.T
+	f     *wire.Fabric
+	d     *daemon
+	first jitos.Commit // before the first rewrite
+
+	clients []*light
+	reading sync.WaitGroup
+	last    atomic.Int64 // number of the last rewrite, 0 while that is not known
+	acked   []atomic.Int64
+	made    atomic.Int64
+}
+
+// gather lets so many subscribe; at most so many rewrites will be made.
+func gather(t *testing.T, f *wire.Fabric, d *daemon, subscribers, most int) *crowd {
+	t.Helper()
+	at, err := f.Kernel.System(t.Context())
+	if err != nil {
+		t.Fatal(err)
 	}
-	subscribers, rate, seconds, nodes := setting("JITOS_SUBSCRIBERS", 500), setting("JITOS_RATE", 1000), setting("JITOS_SECONDS", 20), setting("JITOS_NODES", 0)
-	dir, f := repository(t)
+	c := &crowd{t: t, f: f, d: d, first: at.Commit(), acked: make([]atomic.Int64, most)}
+	for i := range subscribers {
+		l, err := d.light(string(c.first.ID), c.first.Record.Seq)
+		if err != nil {
+			t.Fatalf("client %d: %v", i, err)
+		}
+		c.clients = append(c.clients, l)
+		c.reading.Go(func() {
+			if err := l.read(c.last.Load); err != nil {
+				t.Errorf("client %d: %v", i, err)
+			}
+		})
+	}
+	return c
+}
+
+// write makes rewrites at a rate, by hands that write together as callers of one kernel do, and tells how many were made a second.
+func (c *crowd) write(rate int, long time.Duration) (perSecond float64) {
+	const hands = 64
+	began := time.Now()
+	var writers sync.WaitGroup
+	for h := range hands {
+		writers.Go(func() {
+			for n := 0; time.Since(began) < long; n++ {
+				due := began.Add(time.Duration(float64(n*hands+h) / float64(rate) * float64(time.Second)))
+				if time.Sleep(time.Until(due)); time.Since(began) > long {
+					return
+				}
+				done, err := c.f.Kernel.SubmitRewrite(c.t.Context(), jitos.Submission{What: "note", Set: []jitos.Node{{
+					ID: jitos.NodeID{Kind: "note", Name: fmt.Sprintf("note-%d-%d", h, n%50)}, Fields: map[string]any{"n": json.Number(strconv.Itoa(n))}}}}, "")
+				if err != nil {
+					c.t.Error(err)
+					return
+				}
+				if i := done.Record.Seq - c.first.Record.Seq; i < int64(len(c.acked)) {
+					c.acked[i].Store(time.Now().UnixNano())
+				}
+				c.made.Add(1)
+			}
+		})
+	}
+	writers.Wait()
+	return float64(c.made.Load()) / time.Since(began).Seconds()
+}
+
+// check waits until every client has the last rewrite, and compares what each got with the line. It returns how long deliveries took
+// from the acknowledgement of the rewrite, in order.
+func (c *crowd) check() []time.Duration {
+	c.t.Helper()
+	at, err := c.f.Store.Open(c.t.Context(), note(c.t, c.f, "the-end", 1))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.last.Store(at.Commit().Record.Seq + 1)
+	end := note(c.t, c.f, "the-end", 2)
+	var line []string
+	for id, err := range c.f.Store.Line(c.t.Context(), end) {
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		if id == c.first.ID {
+			break
+		}
+		line = append(line, string(id))
+	}
+	var want uint64
+	for _, id := range slices.Backward(line) {
+		want = crc64.Update(want, lineTable, []byte(id))
+	}
+	c.reading.Wait()
+	var delays []time.Duration
+	for i, l := range c.clients {
+		if l.line != want || l.seq != c.first.Record.Seq+int64(len(line)) {
+			c.t.Errorf("client %d has another line, up to rewrite %d", i, l.seq)
+		}
+		for _, g := range l.got {
+			for seq := g.from; seq <= g.to; seq++ {
+				if i := seq - c.first.Record.Seq; i < int64(len(c.acked)) && c.acked[i].Load() != 0 {
+					delays = append(delays, max(0, g.at.Sub(time.Unix(0, c.acked[i].Load()))))
+				}
+			}
+		}
+	}
+	slices.Sort(delays)
+	return delays
+}
+
+// quantile is one of a sorted list.
+func quantile(sorted []time.Duration, q float64) time.Duration {
+	if len(sorted) == 0 {
+		return 0
+	}
+	return sorted[int(float64(len(sorted)-1)*q)].Round(100 * time.Microsecond)
+}
+
+// cpu is the processor time that the daemon has used (proc(5): fields 14 and 15 of stat, in hundredths of a second).
+func (d *daemon) cpu() time.Duration {
+	raw, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", d.cmd.Process.Pid))
+	fields := strings.Fields(string(raw[strings.LastIndexByte(string(raw), ')')+1:]))
+	if len(fields) < 13 {
+		return 0
+	}
+	user, _ := strconv.Atoi(fields[11])
+	system, _ := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * 10 * time.Millisecond
+}
+
+// ours is the processor time of this process: writers and clients.
+func ours() time.Duration {
+	var u syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// measured is a number that the daemon tells of itself.
+func (d *daemon) measured(name string) float64 {
+	d.t.Helper()
+	_, body := d.get("/metrics", nil)
+	for line := range strings.Lines(body) {
+		if v, ok := strings.CutPrefix(line, name+" "); ok {
+			n, err := strconv.ParseFloat(strings.TrimSpace(v), 64)
+			if err != nil {
+				d.t.Fatal(err)
+			}
+			return n
+		}
+	}
+	d.t.Fatalf("no %s among the metrics", name)
+	return 0
+}
+
+// filled gives a fabric so many nodes.
+func filled(t *testing.T, f *wire.Fabric, nodes int) {
+	t.Helper()
 	for from := 0; from < nodes; from += 5000 {
 		sub := jitos.Submission{What: "nodes"}
 		for i := range 5000 {
@@ -44,138 +192,101 @@ func TestHeavySubscribers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	d := start(t, dir, "--dev")
-	first, err := f.Store.Head(t.Context(), jitos.SystemRef)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var acknowledged sync.Map // commit id: when
-	var last atomic.Value     // the id of the last one, once that is known
-	delays := make([][]time.Duration, subscribers)
-	lines := make([][]string, subscribers)
-	var all sync.WaitGroup
-	arrived := make([]map[string]time.Time, subscribers)
-	for i := range subscribers {
-		s := d.subscribe(`subscription ($after: ID) { rewrites(after: $after) { id } }`, map[string]any{"after": string(first)})
-		arrived[i] = map[string]time.Time{}
-		all.Go(func() {
-			for {
-				_, raw, err := s.conn.Read(t.Context())
-				if err != nil {
-					t.Errorf("client %d: %v after %d", i, err, len(lines[i]))
-					return
-				}
-				if strings.Contains(string(raw), `"ping"`) {
-					s.conn.Write(t.Context(), websocket.MessageText, []byte(`{"type":"pong"}`))
-					continue
-				}
-				_, id, _ := strings.Cut(string(raw), `{"rewrites":{"id":"`)
-				if len(id) < 40 {
-					t.Errorf("client %d: %s", i, raw)
-					return
-				}
-				id = id[:40]
-				lines[i] = append(lines[i], id)
-				arrived[i][id] = time.Now()
-				if id == last.Load() {
-					return
-				}
-			}
-		})
-	}
-	memory := func() float64 {
-		_, body := d.get("/metrics", nil)
-		for line := range strings.Lines(body) {
-			if v, ok := strings.CutPrefix(line, "process_resident_memory_bytes "); ok {
-				n, _ := strconv.ParseFloat(strings.TrimSpace(v), 64)
-				return n / (1 << 20)
-			}
+}
+
+// questions asks for a page of nodes every 20 ms until stop is closed, and tells how long each answer took.
+func (d *daemon) questions(stop <-chan struct{}) (took []time.Duration) {
+	client := d.overSocket()
+	for {
+		select {
+		case <-stop:
+			slices.Sort(took)
+			return took
+		case <-time.After(20 * time.Millisecond):
 		}
-		return 0
+		from := time.Now()
+		resp, err := client.Post("http://jitos/graphql", "application/json", strings.NewReader(`{"query":"{ warp { commit { id seq } nodes(kind: \"note\", first: 20) { nodes { id fields } } } }"}`))
+		if err != nil || resp.StatusCode != http.StatusOK {
+			d.t.Errorf("%v %v", resp, err)
+			return took
+		}
+		io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		took = append(took, time.Since(from))
 	}
-	began, made := time.Now(), atomic.Int64{}
-	t.Logf("memory: %.0f MB at the start", memory())
-	var queries []time.Duration
+}
+
+// Many subscribers while many rewrites are made: each gets every one, in order, once. How long that takes is reported: from the
+// rewrite that was acknowledged to the client that has it, queries beside it, and what both sides need of the processor.
+// JITOS_SUBSCRIBERS (500), JITOS_RATE (1000 a second), JITOS_SECONDS (20) and JITOS_NODES (0; 100000) are its size.
+func TestHeavySubscribers(t *testing.T) {
+	if os.Getenv("JITOS_HEAVY") == "" {
+		t.Skip("JITOS_HEAVY=1 runs it")
+	}
+	subscribers, rate, seconds := setting("JITOS_SUBSCRIBERS", 500), setting("JITOS_RATE", 1000), setting("JITOS_SECONDS", 20)
+	dir, f := repository(t)
+	filled(t, f, setting("JITOS_NODES", 0))
+	d := start(t, dir, "--dev")
+	c := gather(t, f, d, subscribers, 2*rate*seconds)
+	stop, answered := make(chan struct{}), make(chan []time.Duration, 1)
+	go func() { answered <- d.questions(stop) }()
+	daemon, us := d.cpu(), ours()
+	perSecond := c.write(rate, time.Duration(seconds)*time.Second)
+	delays := c.check()
+	daemon, us = d.cpu()-daemon, ours()-us
+	close(stop)
+	queries := <-answered
+	n := len(delays)
+	t.Logf("%d subscribers, %d rewrites in %d s (%.0f a second), all told once and in order", subscribers, c.made.Load(), seconds, perSecond)
+	t.Logf("from acknowledgement to client: p50 %s, p99 %s; %d queries beside it: p50 %s, p99 %s", quantile(delays, 0.5), quantile(delays, 0.99), len(queries), quantile(queries, 0.5), quantile(queries, 0.99))
+	t.Logf("processor time: daemon %s, %.2f µs a delivery and %.0f µs a rewrite; writers and clients %s; memory of the daemon %.0f MB",
+		daemon, float64(daemon.Microseconds())/float64(max(1, n)), float64(daemon.Microseconds())/float64(max(1, c.made.Load())), us.Round(10*time.Millisecond), d.measured("process_resident_memory_bytes")/(1<<20))
+}
+
+// Subscribers for a long time: memory does not grow, and when they have gone nothing is left of them. JITOS_SUBSCRIBERS (100),
+// JITOS_RATE (50 a second) and JITOS_SECONDS (600) are its size.
+func TestHeavyMemory(t *testing.T) {
+	if os.Getenv("JITOS_HEAVY") == "" {
+		t.Skip("JITOS_HEAVY=1 runs it")
+	}
+	subscribers, rate, seconds := setting("JITOS_SUBSCRIBERS", 100), setting("JITOS_RATE", 50), setting("JITOS_SECONDS", 600)
+	dir, f := repository(t)
+	d := start(t, dir, "--dev")
+	goroutines, descriptors := d.measured("go_goroutines"), d.descriptors()
+	c := gather(t, f, d, subscribers, 2*rate*seconds)
 	stop := make(chan struct{})
-	var asking sync.WaitGroup
-	asking.Go(func() {
-		client := d.overSocket()
-		for n := 0; ; n++ {
+	var looking sync.WaitGroup
+	var memory []float64
+	looking.Go(func() {
+		for tick := time.Tick(10 * time.Second); ; {
 			select {
 			case <-stop:
 				return
-			case <-time.After(20 * time.Millisecond):
+			case <-tick:
 			}
-			if n%500 == 499 {
-				t.Logf("memory: %.0f MB after %.0f s", memory(), time.Since(began).Seconds())
-			}
-			from := time.Now()
-			resp, err := client.Post("http://jitos/graphql", "application/json", strings.NewReader(`{"query":"{ warp { commit { id seq } nodes(kind: \"note\", first: 20) { nodes { id fields } } } }"}`))
-			if err != nil || resp.StatusCode != http.StatusOK {
-				t.Errorf("%v %v", resp, err)
-				return
-			}
-			resp.Body.Close()
-			queries = append(queries, time.Since(from))
+			memory = append(memory, d.measured("process_resident_memory_bytes")/(1<<20))
+			t.Logf("%4d s: %5.1f MB, %.0f goroutines, %d descriptors, %d rewrites", 10*len(memory), memory[len(memory)-1], d.measured("go_goroutines"), d.descriptors(), c.made.Load())
 		}
 	})
-	var writers sync.WaitGroup
-	const hands = 64 // together in groups, as callers of one kernel are
-	end := began.Add(time.Duration(seconds) * time.Second)
-	for h := range hands {
-		writers.Go(func() {
-			for n := 0; time.Now().Before(end); n++ {
-				due := began.Add(time.Duration(float64(n*hands+h) / float64(rate) * float64(time.Second)))
-				time.Sleep(time.Until(due))
-				c, err := f.Kernel.SubmitRewrite(t.Context(), jitos.Submission{What: "note", Set: []jitos.Node{{
-					ID: jitos.NodeID{Kind: "note", Name: fmt.Sprintf("note-%d-%d", h, n%50)}, Fields: map[string]any{"n": json.Number(strconv.Itoa(n))}}}}, "")
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				acknowledged.Store(string(c.ID), time.Now())
-				made.Add(1)
-			}
-		})
-	}
-	writers.Wait()
-	took := time.Since(began)
-	last.Store(string(note(t, f, "the-end", 1)))
-	all.Wait()
+	c.write(rate, time.Duration(seconds)*time.Second)
+	c.check()
 	close(stop)
-	asking.Wait()
-	t.Logf("memory: %.0f MB at the end", memory())
-	var want []string
-	for id, err := range f.Store.Line(t.Context(), jitos.CommitID(last.Load().(string))) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if id == first {
-			break
-		}
-		want = append(want, string(id))
+	looking.Wait()
+	for _, l := range c.clients {
+		l.end()
 	}
-	slices.Reverse(want)
-	var flat []time.Duration
-	for i := range subscribers {
-		if !slices.Equal(lines[i], want) {
-			t.Errorf("client %d got %d rewrites, or not in order; want %d", i, len(lines[i]), len(want))
+	if quarter := len(memory) / 4; quarter > 2 {
+		if early, late := slices.Max(memory[quarter:2*quarter]), slices.Min(memory[3*quarter:]); late > 1.25*early {
+			t.Errorf("memory grows: at most %.1f MB in the second quarter, and never below %.1f MB in the last", early, late)
 		}
-		for id, at := range arrived[i] {
-			if from, ok := acknowledged.Load(id); ok {
-				delays[i] = append(delays[i], max(0, at.Sub(from.(time.Time))))
-			}
-		}
-		flat = append(flat, delays[i]...)
 	}
-	slices.Sort(flat)
-	slices.Sort(queries)
-	at := func(list []time.Duration, q float64) time.Duration {
-		if len(list) == 0 {
-			return 0
+	d.metric(t, "jitos_subscribers 0")
+	for range 100 { // idle connections of this test's own questions close by themselves
+		http.DefaultClient.CloseIdleConnections()
+		if d.measured("go_goroutines") <= goroutines && d.descriptors() <= descriptors {
+			return
 		}
-		return list[int(float64(len(list)-1)*q)].Round(100 * time.Microsecond)
+		time.Sleep(100 * time.Millisecond)
 	}
-	t.Logf("%d subscribers, %d rewrites in %.1f s (%.0f a second), all told once and in order", subscribers, made.Load(), took.Seconds(), float64(made.Load())/took.Seconds())
-	t.Logf("from acknowledgement to client: p50 %s, p99 %s; %d queries beside it: p50 %s, p99 %s", at(flat, 0.5), at(flat, 0.99), len(queries), at(queries, 0.5), at(queries, 0.99))
+	t.Errorf("something is left: %.0f goroutines and %d descriptors, at first %.0f and %d", d.measured("go_goroutines"), d.descriptors(), goroutines, descriptors)
 }

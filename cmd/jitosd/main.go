@@ -74,6 +74,7 @@ Exit codes: ` + exit.Help,
 			&cli.StringFlag{Name: "C", Usage: "work in `DIR`", Value: "."},
 			&cli.StringFlag{Name: "socket", Usage: "listen on the unix socket `PATH` instead"},
 			&cli.StringFlag{Name: "http", Usage: "listen on `ADDR` as well, 127.0.0.1:PORT; port 0 chooses one"},
+			&cli.IntFlag{Name: "jobs", Usage: "run up to `N` jobs side by side, of all that is submitted together", Value: 2},
 			&cli.BoolFlag{Name: "no-resume", Usage: "leave alone what an earlier daemon or command left open"},
 			&cli.DurationFlag{Name: "idle", Usage: "end when there were no clients and nothing to do for `TIME`, such as 30m; 0: never"},
 			capsFlag("the `RIGHTS` of agents at /mcp; jitosd mcp --help lists them"),
@@ -96,11 +97,15 @@ func serve(c *cli.Context, stdout, stderr io.Writer) (err error) {
 	if c.Args().Present() {
 		return exit.Usage("%s: no such command", c.Args().First())
 	}
+	if c.Int("jobs") < 1 {
+		return exit.Usage("--jobs %d: want 1 or more", c.Int("jobs"))
+	}
 	ctx := c.Context
 	f, err := open(ctx, c.String("C"))
 	if err != nil {
 		return err
 	}
+	f.Kernel.Jobs = c.Int("jobs")
 	defer func() { err = errors.Join(err, f.Executor.Close(), f.Repo.Close()) }()
 	note := func(format string, args ...any) { fmt.Fprintf(stderr, "jitosd: "+format+"\n", args...) }
 	f.Repo.Background = func() error {
@@ -117,6 +122,7 @@ func serve(c *cli.Context, stdout, stderr io.Writer) (err error) {
 		Rest:       c.Bool("no-resume"),
 		Operations: &server.Operations{Dir: operationsDir(f.Repo.Common)},
 		Limits:     server.DefaultLimits(),
+		Note:       func(text string) { note("notice: %s", text) },
 	}
 	traces, err := newTracer(ctx)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 )
 
 // tracer makes OpenTelemetry traces of what the kernel tells: a trace a process, a span a job, with the ids of their commits. An
-// attempt that another program began is not traced. Its methods are safe for concurrent use.
+// attempt that an earlier program began is traced from where this one goes on. Its methods are safe for concurrent use.
 type tracer struct {
 	provider *sdktrace.TracerProvider
 	spans    trace.Tracer
@@ -74,14 +74,10 @@ func (t *tracer) event(e jitos.Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	p := t.processes[e.Process]
-	if e.Kind == "open" {
-		ctx, span := t.spans.Start(context.Background(), e.Text, trace.WithNewRoot(), trace.WithAttributes(
-			attribute.String("jitos.task", string(e.Task)), attribute.String("jitos.process", string(e.Process))))
-		p = &traced{ctx, span, map[jitos.JobID]trace.Span{}}
-		t.processes[e.Process] = p
-	}
 	if p == nil {
-		return
+		if p = t.begin(e); p == nil {
+			return
+		}
 	}
 	commit := attribute.String("jitos.commit", string(e.Commit))
 	verdict := attribute.String("jitos.verdict", string(e.Verdict))
@@ -104,6 +100,23 @@ func (t *tracer) event(e jitos.Event) {
 		fail(p.span, e)
 		t.end(e.Process, p)
 	}
+}
+
+// begin starts the trace of a process: when it is opened, or with what is told first of one that is resumed; nil where that is no work.
+func (t *tracer) begin(e jitos.Event) *traced {
+	name := e.Text
+	switch e.Kind {
+	case "open":
+	case "job", "gate", "rebase":
+		name = "resume " + string(e.Process)
+	default:
+		return nil
+	}
+	ctx, span := t.spans.Start(context.Background(), name, trace.WithNewRoot(), trace.WithAttributes(attribute.String("jitos.task", string(e.Task)),
+		attribute.String("jitos.process", string(e.Process)), attribute.Bool("jitos.resumed", e.Kind != "open")))
+	p := &traced{ctx, span, map[jitos.JobID]trace.Span{}}
+	t.processes[e.Process] = p
+	return p
 }
 
 func fail(span trace.Span, e jitos.Event) {

@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -20,6 +18,7 @@ import (
 
 	"github.com/jitos/jitos"
 	"github.com/jitos/jitos/cmd/internal/exit"
+	"github.com/jitos/jitos/server/client"
 )
 
 func viewCommand(stdout io.Writer) *cli.Command {
@@ -44,7 +43,7 @@ func view(c *cli.Context, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	dir := daemonDir(f.Repo.Common)
+	dir := client.Dir(f.Repo.Common)
 	if err := f.Repo.Close(); err != nil {
 		return err
 	}
@@ -52,7 +51,7 @@ func view(c *cli.Context, stdout io.Writer) error {
 	defer cancel()
 	socket := filepath.Join(dir, "socket")
 	link, err := linkFrom(ctx, socket)
-	if isNobody(err) {
+	if client.IsNobody(err) {
 		if err = startDaemon(ctx, c.String("C"), dir, c.Duration("idle")); err == nil {
 			link, err = linkFrom(ctx, socket)
 		}
@@ -86,25 +85,13 @@ func browser() string {
 	return path
 }
 
-// overUnix is a client of a daemon's socket.
-func overUnix(socket string) *http.Client {
-	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
-	}}}
-}
-
-// isNobody tells an error of a socket on which nobody listens.
-func isNobody(err error) bool {
-	return errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)
-}
-
 // linkFrom asks a daemon for a link to the viewer.
 func linkFrom(ctx context.Context, socket string) (string, error) {
 	r, err := http.NewRequestWithContext(ctx, "POST", "http://jitos/login/link", nil)
 	if err != nil {
 		return "", err
 	}
-	resp, err := overUnix(socket).Do(r)
+	resp, err := client.Over(socket).Do(r)
 	if err != nil {
 		return "", fmt.Errorf("ask the daemon: %w", err)
 	}
@@ -148,7 +135,7 @@ func startDaemon(ctx context.Context, repository, dir string, idle time.Duration
 		if err != nil {
 			return err
 		}
-		if resp, err := overUnix(filepath.Join(dir, "socket")).Do(r); err == nil {
+		if resp, err := client.Over(filepath.Join(dir, "socket")).Do(r); err == nil {
 			resp.Body.Close()
 			return nil
 		}

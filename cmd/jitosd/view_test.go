@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/server/client"
 )
 
 // view starts a daemon where none runs, uses the one that does, and leaves none behind; it goes on with nothing that somebody stopped.
@@ -53,12 +54,12 @@ func TestView(t *testing.T) {
 		t.Fatalf("%v, %v", resp, err)
 	}
 	resp.Body.Close()
-	raw, err := os.ReadFile(filepath.Join(daemonDir(f.Repo.Common), "log"))
+	raw, err := os.ReadFile(filepath.Join(client.Dir(f.Repo.Common), "log"))
 	if err != nil || strings.Contains(string(raw), "#login") {
 		t.Errorf("a login is in the log: %s, %v", raw, err)
 	}
 	for range 600 {
-		if _, err = os.Stat(filepath.Join(daemonDir(f.Repo.Common), "token")); errors.Is(err, os.ErrNotExist) {
+		if _, err = os.Stat(filepath.Join(client.Dir(f.Repo.Common), "token")); errors.Is(err, os.ErrNotExist) {
 			break
 		}
 		time.Sleep(50 * time.Millisecond)

@@ -54,6 +54,7 @@ func watch(c *cli.Context, stdin io.Reader, stdout io.Writer) error {
 	if screen {
 		return watchScreen(c.Context, w, stdin, stdout)
 	}
+	w.note = func(text string) { fmt.Fprintf(c.App.ErrWriter, "jitosd: notice: %s\n", text) }
 	return watchLines(c.Context, w, stdout, c.Bool("json"))
 }
 

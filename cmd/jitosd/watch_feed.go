@@ -11,10 +11,11 @@ import (
 
 	"github.com/jitos/jitos"
 	"github.com/jitos/jitos/cmd/internal/wire"
+	"github.com/jitos/jitos/server"
 )
 
-// lookEvery is how often the refs are looked at: a few small files.
-const lookEvery = 50 * time.Millisecond
+// againAfter is how long it waits where the repository cannot be read at the moment.
+const againAfter = 50 * time.Millisecond
 
 // happening is one rewrite, as `jitos watch --json` prints it, a line each.
 type happening struct {
@@ -30,6 +31,7 @@ type happening struct {
 // feed follows the lines of a repository, whoever writes them. It needs no daemon.
 type feed struct {
 	f    *wire.Fabric
+	note func(text string)            // told why it may be slow to see what others write; nil for nobody
 	seen map[jitos.Ref]jitos.CommitID // the last rewrite that was told
 }
 
@@ -183,11 +185,13 @@ func (w *feed) ended(ctx context.Context, c jitos.Commit) (ref jitos.Ref, tip ji
 
 // follow tells what is written, until ctx ends. A repository that cannot be read at the moment is asked again.
 func (w *feed) follow(ctx context.Context, tell func([]happening) error) error {
-	tick := time.NewTicker(lookEvery)
-	defer tick.Stop()
-	failed := 0
-	for {
+	refs := &server.Follower{Common: w.f.Repo.Common, Store: w.f.Store, Note: w.note}
+	moved, end := refs.Listen()
+	defer end()
+	for failed := 0; ; {
+		wake := moved()
 		list, err := w.next(ctx)
+		var again <-chan time.Time
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -195,18 +199,20 @@ func (w *feed) follow(ctx context.Context, tell func([]happening) error) error {
 			if failed++; failed > 20 || errors.Is(err, jitos.ErrNotFound) && failed > 1 {
 				return err
 			}
-		case len(list) > 0:
+			again = time.After(againAfter)
+		default:
 			failed = 0
+		}
+		if len(list) > 0 {
 			if err := tell(list); err != nil {
 				return err
 			}
-		default:
-			failed = 0
 		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case <-wake:
+		case <-again:
 		}
 	}
 }
