@@ -1,10 +1,13 @@
 // Package verifier checks a plan against a domain and a problem. It shares the reader of HDDL with the planner and nothing
 // else: it computes on names, step by step, so that it can be believed where the planner is clever.
 //
-//	plan.go    the plan, as it is written
-//	verify.go  the tree: every task once, each decomposed by a method of the domain
-//	method.go  does a method with this name allow these subtasks, and when did its condition hold
-//	world.go   the states that the steps go through
+//	plan.go       the plan, as it is written
+//	verify.go     the tree: every task once, each decomposed by a method of the domain
+//	method.go     does a method with this name allow these subtasks, and what is below them
+//	reading.go    which task of the plan is which subtask of the method
+//	condition.go  when its condition held
+//	order.go      in which order its subtasks may come
+//	world.go      the states that the steps go through
 //
 // When must the precondition of a method hold? As the competition has it: at some moment before the first step of the method
 // and after the last of whatever is ordered before it. The verifier takes the earliest such moment for each method from the
