@@ -364,6 +364,9 @@ func peersOf(t *testing.T, n int, real bool) []*peer {
 			if err := errors.Join(os.RemoveAll(filepath.Join(dir, ".git/objects")), os.Symlink(filepath.Join(first.dir, ".git/objects"), filepath.Join(dir, ".git/objects"))); err != nil {
 				t.Fatal(err)
 			}
+			// git keeps two of its gc apart by a file of the repository, not of the objects, and two at once lose what only one of them
+			// knows: so these run before their commit ends, one after another.
+			git(t, dir, "config", "gc.autoDetach", "false")
 			git(t, dir, "reset", "-q", "--hard", git(t, first.dir, "rev-parse", "main"))
 			git(t, dir, "update-ref", string(jitos.SystemRef), string(at))
 			peers = append(peers, &peer{fabric: &fabric{dir: dir}, t: t, name: fmt.Sprintf("p%d", i)})
