@@ -24,6 +24,8 @@ const (
 	repairEdits = 3000
 	// maxPatches is how many patches that pass all tests are looked for: nobody wants to read more.
 	maxPatches = 10
+	// How long the search goes on after the first patch: as long as that took, within these.
+	leastMore, mostMore = 20 * time.Second, time.Minute
 )
 
 // Repair looks for a small edit that makes failing tests pass, by trying many: generate and validate. The arguments "run",
@@ -31,8 +33,9 @@ const (
 //
 // It works with the tests that fail on the snapshot (Host.Failing), one by one: which statements they run, and passing
 // tests do not, tells where to edit. The edits are put together into one program that chooses among them when it runs, so
-// that the failing tests can be run with each in little more time than they take. An edit with which they pass gets a file tree
-// of its own, on which all tests run; it passes where every test of the snapshot runs and passes. Test files are never edited.
+// that the failing tests can be run with each in little more time than they take, and the other tests of their packages where they
+// pass. An edit that is left gets a file tree of its own, on which all tests run; it passes where every test of the snapshot
+// runs and passes. Test files are never edited.
 //
 // The verdict is Pass, and the tree the files with the best edit, where there is one: the most suspicious place first, and there the
 // likeliest kind of edit. Findings are about
@@ -56,11 +59,24 @@ type subject interface {
 	measure(s *repairing) (*repair.Spectrum, error)
 	// edits are the edits at suspicious places.
 	edits(s *repairing, spectrum *repair.Spectrum) ([]repair.Edit, error)
-	// sieve runs the failing tests with each of the edits given by their indexes in s.edits, and returns those with which they pass,
-	// and how many it came to before the time was over.
-	sieve(ctx context.Context, s *repairing, ids []int) (passed []int, tried int, err error)
+	// sieve tries the edits that are given by their indexes in s.edits.
+	sieve(ctx context.Context, s *repairing, ids []int) (sieved, error)
 	// format returns a file with an edit as people want it.
 	format(src []byte, e repair.Edit) []byte
+}
+
+// loner is a subject some of whose edits cannot be tried in one program with others. They are tried last, for they cost most.
+type loner interface {
+	// apart tries each edit by itself.
+	apart(ctx context.Context, s *repairing, ids []int) (sieved, error)
+}
+
+// sieved is what running tests with edits came to.
+type sieved struct {
+	tried   []int // it came to before the time was over
+	through []int // with which the failing tests pass
+	passed  []int // and those around them, as far as the subject can tell: worth a run of all tests
+	apart   []int // that are to be tried apart
 }
 
 // Work runs the repair.
@@ -74,6 +90,7 @@ func (w *Repair) Work(ctx context.Context, _ string, action jitos.Action, host j
 		s.most = n
 	}
 	s.deadline = s.start.Add(limit)
+	s.until = s.deadline
 	var subject subject
 	switch action.Args["report"] {
 	case "go":
@@ -111,6 +128,7 @@ type repairing struct {
 	action   jitos.Action
 	start    time.Time
 	deadline time.Time
+	until    time.Time // the search ends, the deadline at the latest
 	most     int
 	files    *manifest
 	failing  []string // tests, without those that only hold failing ones
@@ -118,7 +136,7 @@ type repairing struct {
 	edits    []repair.Edit
 
 	mu      sync.Mutex
-	tried   int
+	tried   []int
 	through []int   // edits with which the failing tests pass, in order
 	patches []patch // that pass all tests
 	log     []string
@@ -197,70 +215,98 @@ func leaves(list, all []string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(name string) bool { return holders[name] })
 }
 
-// search tries the edits in order, in batches that grow, and all tests with those that pass the failing ones. Once a patch
-// was found it goes on for as long again, at least a little while, and at most until there are maxPatches.
+// search tries the edits in order, in batches that grow, and all tests with those that pass the failing ones; then the
+// edits that cannot be tried together. Once a patch was found it goes on for as long again, within bounds, and at most until there
+// are maxPatches.
 func (s *repairing) search(subject subject) error {
-	until := s.deadline
+	var late []int
 	for from, size := 0, 100; from < len(s.edits); size *= 2 {
 		to := min(from+size, len(s.edits))
-		ctx, cancel := context.WithDeadline(s.ctx, until)
 		var ids []int
 		for id := from; id < to; id++ {
 			ids = append(ids, id)
 		}
-		passed, tried, err := subject.sieve(ctx, s, ids)
-		cancel()
-		if err != nil {
+		apart, err := s.batch(subject, ids, subject.sieve)
+		if late = append(late, apart...); err != nil || s.enough() {
 			return err
-		}
-		s.tried += tried
-		s.through = append(s.through, passed...)
-		s.say("tried %d of %d edits: the failing tests pass with %d", s.tried, len(s.edits), len(s.through))
-		before := len(s.patches)
-		if err := s.prove(subject, passed); err != nil {
-			return err
-		}
-		if before == 0 && len(s.patches) > 0 {
-			const least = 20 * time.Second
-			until = time.Now().Add(max(least, time.Since(s.start)))
-			if until.After(s.deadline) {
-				until = s.deadline
-			}
-		}
-		if len(s.patches) >= maxPatches || !time.Now().Before(until) {
-			return nil
 		}
 		from = to
+	}
+	alone, ok := subject.(loner)
+	for ok && len(late) > 0 && !s.enough() {
+		n := min(2, len(late))
+		if _, err := s.batch(subject, late[:n], alone.apart); err != nil {
+			return err
+		}
+		late = late[n:]
 	}
 	return nil
 }
 
-// prove runs all tests with each of the edits, two side by side, each on its own file tree.
+// enough tells whether the search has found what it wants, or has no time left.
+func (s *repairing) enough() bool {
+	return len(s.patches) >= maxPatches || !time.Now().Before(s.until)
+}
+
+// batch tries some edits in a way, and proves those that pass. It returns the edits that are to be tried apart.
+func (s *repairing) batch(subject subject, ids []int, way func(context.Context, *repairing, []int) (sieved, error)) ([]int, error) {
+	ctx, cancel := context.WithDeadline(s.ctx, s.until)
+	found, err := way(ctx, s, ids)
+	cancel()
+	if err != nil {
+		return nil, err
+	}
+	s.tried = append(s.tried, found.tried...)
+	s.through = append(s.through, found.through...)
+	s.say("%s: tried %d of %d edits: the failing tests pass with %d", time.Since(s.start).Round(time.Second), len(s.tried), len(s.edits), len(s.through))
+	before := len(s.patches)
+	slices.Sort(found.passed)
+	if err := s.prove(subject, found.passed); err != nil {
+		return nil, err
+	}
+	if before == 0 && len(s.patches) > 0 {
+		more := min(max(leastMore, time.Since(s.start)), mostMore)
+		if until := time.Now().Add(more); until.Before(s.until) {
+			s.until = until
+		}
+	}
+	return found.apart, nil
+}
+
+// prove runs all tests with each of the edits, each on its own file tree.
 func (s *repairing) prove(subject subject, ids []int) error {
+	err := sideBySide(s.ctx, ids, func(id int) error {
+		s.mu.Lock()
+		enough := len(s.patches) >= maxPatches
+		s.mu.Unlock()
+		if enough {
+			return nil
+		}
+		return s.proveOne(subject, id)
+	})
+	slices.SortFunc(s.patches, func(a, b patch) int { return a.edit - b.edit })
+	return err
+}
+
+// sideBySide does something with each number, two at a time, until one fails or the time is over.
+func sideBySide(ctx context.Context, ids []int, do func(id int) error) error {
 	const side = 2
 	var wait sync.WaitGroup
 	next, errs := make(chan int), make([]error, side)
 	for i := range side {
 		wait.Go(func() {
 			for id := range next {
-				if errs[i] == nil {
-					errs[i] = s.proveOne(subject, id)
+				if errs[i] == nil && ctx.Err() == nil {
+					errs[i] = do(id)
 				}
 			}
 		})
 	}
 	for _, id := range ids {
-		s.mu.Lock()
-		enough := len(s.patches) >= maxPatches
-		s.mu.Unlock()
-		if enough || s.ctx.Err() != nil {
-			break
-		}
 		next <- id
 	}
 	close(next)
 	wait.Wait()
-	slices.SortFunc(s.patches, func(a, b patch) int { return a.edit - b.edit })
 	return errors.Join(errs...)
 }
 
@@ -305,12 +351,12 @@ func missing(list, in []string) []string {
 func (s *repairing) conclude(subject) jitos.Result {
 	data := s.counts()
 	if len(s.patches) == 0 {
-		text := fmt.Sprintf("none of %d edits makes all tests pass", s.tried)
+		text := fmt.Sprintf("none of %d edits makes all tests pass", len(s.tried))
 		if len(s.through) > 0 {
 			text += fmt.Sprintf("; %d make the failing ones pass and break others", len(s.through))
 		}
-		if s.tried < len(s.edits) {
-			text += fmt.Sprintf("; %d were not tried within %s", len(s.edits)-s.tried, s.deadline.Sub(s.start).Round(time.Second))
+		if len(s.tried) < len(s.edits) {
+			text += fmt.Sprintf("; %d were not tried within %s", len(s.edits)-len(s.tried), s.deadline.Sub(s.start).Round(time.Second))
 		}
 		r := failed("%s", text)
 		r.Findings = []jitos.Finding{{About: "no-repair", Text: text, Data: data}}
@@ -342,11 +388,12 @@ func (s *repairing) describe(id int) map[string]string {
 // counts is what the tried edits taught, by kind and by place; of places the twenty with the most edits.
 func (s *repairing) counts() map[string]string {
 	kinds, places := map[string]int{}, map[string]int{}
-	for _, e := range s.edits[:min(s.tried, len(s.edits))] {
+	for _, id := range s.tried {
+		e := s.edits[id]
 		kinds[e.Kind]++
 		places[strings.TrimSuffix(e.Path+" "+e.Place, " ")]++
 	}
-	return map[string]string{"tests": few(s.failing), "edits": strconv.Itoa(len(s.edits)), "tried": strconv.Itoa(s.tried),
+	return map[string]string{"tests": few(s.failing), "edits": strconv.Itoa(len(s.edits)), "tried": strconv.Itoa(len(s.tried)),
 		"passed_failing": strconv.Itoa(len(s.through)), "passed_all": strconv.Itoa(len(s.patches)),
 		"seconds": strconv.Itoa(int(time.Since(s.start).Seconds())), "kinds": tally(kinds), "places": tally(places)}
 }

@@ -130,7 +130,7 @@ func (p *pythonSubject) edits(s *repairing, spectrum *repair.Spectrum) ([]repair
 	return repair.ReadPythonEdits(answer, s.source)
 }
 
-func (p *pythonSubject) sieve(ctx context.Context, s *repairing, ids []int) ([]int, int, error) {
+func (p *pythonSubject) sieve(ctx context.Context, s *repairing, ids []int) (sieved, error) {
 	const side = 2 // each in a directory of its own, where it writes the edits
 	type outcome struct {
 		Passed []int
@@ -147,7 +147,7 @@ func (p *pythonSubject) sieve(ctx context.Context, s *repairing, ids []int) ([]i
 				e := s.edits[id]
 				src, err := s.source(e.Path)
 				if err != nil {
-					return nil, 0, err
+					return sieved{}, err
 				}
 				start, stop := e.Span(src)
 				job.Edits = append(job.Edits, [5]any{id, path.Clean(e.Path), start, stop, e.Text})
@@ -159,11 +159,16 @@ func (p *pythonSubject) sieve(ctx context.Context, s *repairing, ids []int) ([]i
 	}
 	wait.Wait()
 	all := append(found[0].Passed, found[1].Passed...)
-	sort.Ints(all)
 	for _, err := range errs {
 		if err != nil {
-			return nil, 0, err
+			return sieved{}, err
 		}
 	}
-	return all, found[0].Tried + found[1].Tried, nil
+	var tried []int
+	for n, id := range ids {
+		if n/side < found[n%side].Tried {
+			tried = append(tried, id)
+		}
+	}
+	return sieved{tried: tried, through: all, passed: all}, nil
 }

@@ -194,9 +194,9 @@ class Days(unittest.TestCase):
 	wantFinding(t, r, "repair")
 }
 
-func TestSlowest(t *testing.T) {
-	failed, passed := slowest("- 0m1.50s 0m0.50s\nF0 0m1.75s 0m0.50s\nF1 1m2.00s 0m0.75s\nP0 1m2.00s 0m1.00s\n")
-	if failed != 60.5 || passed != .25 {
-		t.Errorf("%v %v", failed, passed)
+func TestProcessorTimes(t *testing.T) {
+	failed, passed, all := processorTimes("- 0m1.50s 0m0.50s\nF0 0m1.75s 0m0.50s\nF1 1m2.00s 0m0.75s\nP0 1m2.00s 0m1.00s\nP1 1m2.00s 0m1.50s\n")
+	if failed != 60.5 || passed != .5 || all != .75 {
+		t.Errorf("%v %v %v", failed, passed, all)
 	}
 }

@@ -159,6 +159,9 @@ func (g *goEdits) typeAt(pos token.Pos, text string) types.Type {
 // add makes an edit of the bytes start to end, which lie in the node that is looked at.
 func (g *goEdits) add(start, end int, text, kind string, weight float64) {
 	was := string(g.file.src[start:end])
+	if text != "" && start > 0 && strings.IndexByte("+-&", text[0]) >= 0 && g.file.src[start-1] == text[0] {
+		return // --1 is no number
+	}
 	g.edits = append(g.edits, Edit{Path: g.file.path, Start: start, End: end, Text: text, Kind: kind, Was: was, Place: g.place,
 		Line: 1 + strings.Count(string(g.file.src[:start]), "\n"), Score: g.at * weight, site: g.findSite()})
 }

@@ -20,7 +20,7 @@ func noExports(string) (io.ReadCloser, error) { return nil, errors.New("none") }
 
 func load(t *testing.T, src string) *GoPackage {
 	t.Helper()
-	p, err := LoadGo("x", map[string][]byte{"x.go": []byte(src)}, noExports)
+	p, err := LoadGo("x", "", map[string][]byte{"x.go": []byte(src)}, noExports)
 	if err != nil {
 		t.Fatal(err)
 	}

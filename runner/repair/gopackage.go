@@ -21,7 +21,8 @@ type GoPackage struct {
 	pkg   *types.Package
 	info  *types.Info
 
-	errors int // of the files as they are, by what could not be imported
+	version string // of the language: "go1.17", "" for the newest
+	errors  int    // of the files as they are, by what could not be imported
 }
 
 type goFile struct {
@@ -30,10 +31,10 @@ type goFile struct {
 	syntax *ast.File
 }
 
-// LoadGo parses and checks the files of a package, by their paths. exports opens the export data of what it imports; where it
+// LoadGo parses and checks the files of a package, by their paths. version is that of the language ("go1.17", "" for the newest); exports opens the export data of what it imports; where it
 // fails, what depends on that import has no type and gets fewer edits. A file that cannot be parsed is an error.
-func LoadGo(path string, sources map[string][]byte, exports func(path string) (io.ReadCloser, error)) (*GoPackage, error) {
-	p := &GoPackage{Path: path, fset: token.NewFileSet(), info: &types.Info{Types: map[ast.Expr]types.TypeAndValue{},
+func LoadGo(path, version string, sources map[string][]byte, exports func(path string) (io.ReadCloser, error)) (*GoPackage, error) {
+	p := &GoPackage{Path: path, version: version, fset: token.NewFileSet(), info: &types.Info{Types: map[ast.Expr]types.TypeAndValue{},
 		Defs: map[*ast.Ident]types.Object{}, Uses: map[*ast.Ident]types.Object{}, Selections: map[*ast.SelectorExpr]*types.Selection{}}}
 	var syntax []*ast.File
 	var names []string
@@ -49,7 +50,7 @@ func LoadGo(path string, sources map[string][]byte, exports func(path string) (i
 		p.files = append(p.files, &goFile{name, sources[name], f})
 		syntax = append(syntax, f)
 	}
-	config := types.Config{Importer: lenient{importer.ForCompiler(p.fset, "gc", exports)}, Error: func(error) { p.errors++ }}
+	config := types.Config{Importer: lenient{importer.ForCompiler(p.fset, "gc", exports)}, GoVersion: version, Error: func(error) { p.errors++ }}
 	p.pkg, _ = config.Check(path, p.fset, syntax, p.info)
 	return p, nil
 }

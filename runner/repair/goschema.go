@@ -1,9 +1,11 @@
 package repair
 
 import (
+	"bytes"
 	"fmt"
 	"go/ast"
 	"go/parser"
+	"go/scanner"
 	"go/token"
 	"go/types"
 	"path"
@@ -18,26 +20,30 @@ const addedFile = "zz_jitos_repair.go"
 const (
 	SchemaSite = "JITOS_REPAIR_SITE"
 	SchemaEdit = "JITOS_REPAIR_EDIT"
+	// SchemaCPU is the processor time, in milliseconds, at which the program ends itself with exit 1: an edit may make a loop without
+	// end. (The limits of the system count in seconds.)
+	SchemaCPU = "JITOS_REPAIR_CPU"
 )
 
 // Schema is a package whose sites choose among edits when they run.
 type Schema struct {
-	Files map[string][]byte // of the package, by path, with the one that is added
-	Site  map[int]int       // site of each edit that is in it, by the edit's index
+	Files  map[string][]byte // of the package, by path, with the one that is added
+	Site   map[int]int       // site of each edit that is in it, by the edit's index
+	owners map[string][]owner
 }
 
 // Schema makes one program of the edits of this package, as many as can be compiled together. An edit is named by its index
-// in edits; those of other packages are left out.
-func (p *GoPackage) Schema(edits []Edit) (Schema, error) {
+// in edits; those of other packages are left out, and those that without holds.
+func (p *GoPackage) Schema(edits []Edit, without map[int]bool) (Schema, error) {
 	left := map[int]bool{}
 	for i, e := range edits {
-		if e.site.form != alone && p.file(e.Path) != nil {
+		if e.site.form != alone && p.file(e.Path) != nil && !without[i] {
 			left[i] = true
 		}
 	}
 	for {
-		s, owners := p.compose(edits, left)
-		wrong, err := p.wrong(s.Files, owners)
+		s := p.compose(edits, left)
+		wrong, err := p.wrong(s)
 		if err != nil {
 			return s, err
 		}
@@ -68,9 +74,46 @@ type owner struct {
 	edit       int
 }
 
-func (p *GoPackage) compose(edits []Edit, left map[int]bool) (Schema, map[string][]owner) {
-	s := Schema{Files: map[string][]byte{}, Site: map[int]int{}}
-	owners := map[string][]owner{}
+// Blame gives the edits that an error at a place of a composed file is to be laid on: that of the smallest part that holds the place,
+// with all edits of the site where it is one that cannot choose, else of the next part behind it. It is empty where the file has none.
+func (s Schema) Blame(path string, line, column int) []int {
+	offset := 0
+	for text := s.Files[path]; line > 1; line-- {
+		i := bytes.IndexByte(text[offset:], '\n')
+		if i < 0 {
+			break
+		}
+		offset += i + 1
+	}
+	return s.blame(path, offset+column-1)
+}
+
+func (s Schema) blame(path string, offset int) []int {
+	var blamed *owner
+	behind := func(o owner) bool { return o.start > offset && (blamed == nil || o.start < blamed.start) }
+	before := func(o owner) bool { return o.end < offset && (blamed == nil || o.end > blamed.end) }
+	holds := func(o owner) bool { return blamed == nil && offset >= o.start && offset <= o.end }
+	for _, fits := range []func(owner) bool{holds, behind, before} {
+		for i, o := range s.owners[path] {
+			if fits(o) {
+				blamed = &s.owners[path][i]
+			}
+		}
+		if blamed != nil {
+			break
+		}
+	}
+	var edits []int
+	for _, o := range s.owners[path] {
+		if blamed != nil && o.start == blamed.start && o.end == blamed.end {
+			edits = append(edits, o.edit)
+		}
+	}
+	return edits
+}
+
+func (p *GoPackage) compose(edits []Edit, left map[int]bool) Schema {
+	s := Schema{Files: map[string][]byte{}, Site: map[int]int{}, owners: map[string][]owner{}}
 	number := 0
 	for _, f := range p.files {
 		c := &composer{src: f.src, edits: edits, number: &number, site: s.Site}
@@ -98,11 +141,19 @@ func (p *GoPackage) compose(edits []Edit, left map[int]bool) (Schema, map[string
 			return int(b.form) - int(a.form)
 		})
 		c.write(0, len(f.src))
-		s.Files[f.path], owners[f.path] = []byte(c.out.String()), c.owners
+		s.Files[f.path], s.owners[f.path] = []byte(c.out.String()), c.owners
 	}
-	s.Files[p.added()] = fmt.Appendf(nil, `package %s
+	s.Files[p.added()] = fmt.Appendf(nil, schemaText, p.pkg.Name(), SchemaSite, SchemaEdit, SchemaCPU)
+	return s
+}
 
-import "os"
+const schemaText = `package %s
+
+import (
+	"os"
+	"syscall"
+	"time"
+)
 
 var jitosSite, jitosEdit = jitosNumber(os.Getenv(%q)), jitosNumber(os.Getenv(%q))
 
@@ -112,9 +163,23 @@ func jitosNumber(text string) (n int) {
 	}
 	return n
 }
-`, p.pkg.Name(), SchemaSite, SchemaEdit)
-	return s, owners
+
+func init() {
+	most := time.Duration(jitosNumber(os.Getenv(%q))) * time.Millisecond
+	if most == 0 {
+		return
+	}
+	go func() {
+		for {
+			time.Sleep(5 * time.Millisecond)
+			var used syscall.Rusage
+			if syscall.Getrusage(syscall.RUSAGE_SELF, &used) == nil && time.Duration(used.Utime.Nano()+used.Stime.Nano()) > most {
+				os.Exit(1)
+			}
+		}
+	}()
 }
+`
 
 // ends are where functions with results end. There a panic is put, since an edit may have taken the last return away.
 func (p *GoPackage) ends(f *goFile) []chooser {
@@ -220,44 +285,46 @@ func (c *composer) alternative(s chooser, i int) {
 }
 
 // wrong finds the edits that do not compile. Where the rest does not either, no edit is to blame: that is an error.
-func (p *GoPackage) wrong(sources map[string][]byte, owners map[string][]owner) (map[int]bool, error) {
+func (p *GoPackage) wrong(s Schema) (map[int]bool, error) {
 	fset := token.NewFileSet()
 	var syntax []*ast.File
-	for name, src := range sources {
+	wrong := map[int]bool{}
+	blame := func(at token.Position) {
+		for _, i := range s.blame(at.Filename, at.Offset) {
+			wrong[i] = true
+		}
+	}
+	for name, src := range s.Files {
 		if name == p.added() { // its import may be none of the package's
 			src = fmt.Appendf(nil, "package %s\n\nvar jitosSite, jitosEdit int\n", p.pkg.Name())
 		}
 		f, err := parser.ParseFile(fset, name, src, parser.SkipObjectResolution)
-		if err != nil {
+		if list, ok := err.(scanner.ErrorList); ok {
+			blame(list[0].Pos) // what follows may come of it
+		}
+		if err != nil && len(wrong) == 0 {
 			return nil, fmt.Errorf("edits of %s put together: %w", p.Path, err)
 		}
 		syntax = append(syntax, f)
 	}
-	wrong := map[int]bool{}
-	var others []error
-	config := types.Config{Importer: imported(p.pkg.Imports()), Error: func(err error) {
-		e, ok := err.(types.Error)
-		if !ok || e.Soft && !strings.Contains(e.Msg, "declared and not used") {
-			return
-		}
-		at := e.Fset.Position(e.Pos)
-		blamed := owner{end: -1}
-		for _, o := range owners[at.Filename] {
-			switch {
-			case blamed.end < 0 && at.Offset >= o.start && at.Offset <= o.end:
-				blamed = o
-				wrong[o.edit] = true
-			case o.start == blamed.start && o.end == blamed.end: // a place that cannot choose takes all of its edits along
-				wrong[o.edit] = true
-			}
-		}
-		if blamed.end < 0 {
-			others = append(others, err)
+	if len(wrong) > 0 {
+		return wrong, nil
+	}
+	var found []types.Error
+	config := types.Config{Importer: imported(p.pkg.Imports()), GoVersion: p.version, Error: func(err error) {
+		if e, ok := err.(types.Error); ok && (!e.Soft || strings.Contains(e.Msg, "declared and not used")) {
+			found = append(found, e)
 		}
 	}}
 	_, _ = config.Check(p.Path, fset, syntax, nil)
-	if len(wrong) == 0 && len(others) > p.errors {
-		return nil, fmt.Errorf("edits of %s put together: %w", p.Path, others[0])
+	if len(found) <= p.errors { // as many as without edits, which come from what cannot be imported
+		return nil, nil
+	}
+	for _, e := range found {
+		blame(e.Fset.Position(e.Pos))
+	}
+	if len(wrong) == 0 {
+		return nil, fmt.Errorf("edits of %s put together: %w", p.Path, found[0])
 	}
 	return wrong, nil
 }

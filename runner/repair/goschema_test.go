@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // goProgram builds files below a main that prints what the sample does, and returns its path.
@@ -50,7 +51,7 @@ func output(program string, env ...string) string {
 func TestSchema_asAlone(t *testing.T) {
 	p := load(t, sample)
 	edits := Order(p.Edits(everywhere("x.go")), 400)
-	s, err := p.Schema(edits)
+	s, err := p.Schema(edits, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +132,7 @@ func Run(a, b int) int {
 }
 `)
 	edits := p.Edits(everywhere("x.go"))
-	s, err := p.Schema(edits)
+	s, err := p.Schema(edits, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,4 +140,82 @@ func Run(a, b int) int {
 		t.Error("no edit is in the schema")
 	}
 	goProgram(t, s.Files)
+}
+
+// A part of a constant once got a type of its own (the 1 of a rune -1 that of an int), and an empty interface the name that a module of an
+// older version of the language does not have: either ended the whole repair.
+func TestSchema_types(t *testing.T) {
+	p := load(t, `package x
+
+func sign(a int, list []interface{}) rune {
+	if a < 0 || list[0] == nil {
+		return -1
+	}
+	return 'x'
+}
+
+func Run(a, b int) int {
+	var v interface{} = a
+	return b + int(sign(a, []interface{}{v}))
+}
+`)
+	edits := p.Edits(everywhere("x.go"))
+	s, err := p.Schema(edits, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := string(s.Files["x.go"]); strings.Contains(text, " any ") {
+		t.Error("it names any")
+	}
+	if len(s.Site)*10 < len(edits)*8 {
+		t.Errorf("only %d of %d edits can be compiled together", len(s.Site), len(edits))
+	}
+	goProgram(t, s.Files)
+}
+
+// Where the compiler refuses what the checker let through, the edits at that place are to blame, or those nearest behind it.
+func TestSchema_blame(t *testing.T) {
+	p := load(t, sample)
+	edits := Order(p.Edits(everywhere("x.go")), 50)
+	s, err := p.Schema(edits, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(string(s.Files["x.go"]), "\n")
+	checked := 0
+	for i, line := range lines {
+		if m := strings.TrimPrefix(strings.TrimSpace(line), "case "); m != strings.TrimSpace(line) && strings.Contains(m, ": return ") {
+			want, err := strconv.Atoi(m[:strings.IndexByte(m, ':')])
+			if err != nil {
+				continue
+			}
+			if got := s.Blame("x.go", i+1, 1+strings.Index(line, "return ")+len("return ")); len(got) != 1 || got[0] != want {
+				t.Errorf("%s: blamed %v", line, got)
+			}
+			checked++
+		}
+	}
+	if first := s.Blame("x.go", 1, 1); checked == 0 || len(first) == 0 {
+		t.Errorf("%d places; the beginning is laid on %v", checked, first)
+	}
+	if len(s.Blame("y.go", 1, 1)) > 0 {
+		t.Error("a file without edits")
+	}
+}
+
+// An edit that loops without end is stopped by the processor time that it was given.
+func TestSchema_endless(t *testing.T) {
+	p := load(t, "package x\n\nfunc Run(a, b int) int {\n\tfor i := 0; ; i++ {\n\t\tif i < 0 {\n\t\t\treturn a + b\n\t\t}\n\t\ta = a ^ i\n\t}\n}\n")
+	s, err := p.Schema(p.Edits(everywhere("x.go")), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := goProgram(t, s.Files)
+	start := time.Now()
+	if got := output(program, SchemaCPU+"=50"); got != "failed" {
+		t.Errorf("said %q", got)
+	}
+	if took := time.Since(start); took > 20*time.Second {
+		t.Errorf("it took %s", took)
+	}
 }

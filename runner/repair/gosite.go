@@ -137,6 +137,9 @@ func (g *goEdits) chooses(e ast.Expr, parent ast.Node, above []ast.Node) (string
 	if stored(e, above) {
 		return "", false
 	}
+	if up, ok := parent.(ast.Expr); ok && tv.Value != nil && g.info.Types[up].Value != nil {
+		return "", false // a part of a constant has no type of its own: the 1 of the rune -1
+	}
 	if lit, ok := e.(*ast.CompositeLit); ok && lit.Type == nil {
 		return "", false
 	}
@@ -189,10 +192,13 @@ func stored(e ast.Expr, above []ast.Node) bool {
 	return false
 }
 
+// anyName is a name that older versions of the language do not have.
+var anyName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\bany\b`) })
+
 // typeText writes a type as it is named at a position; false where it cannot be.
 func (g *goEdits) typeText(pos token.Pos, t types.Type) (string, bool) {
 	known := true
-	text := types.TypeString(t, func(p *types.Package) string {
+	text := anyName().ReplaceAllString(types.TypeString(t, func(p *types.Package) string {
 		if p == g.pkg {
 			return ""
 		}
@@ -210,7 +216,7 @@ func (g *goEdits) typeText(pos token.Pos, t types.Type) (string, bool) {
 		}
 		known = false
 		return path.Base(p.Path())
-	})
+	}), "interface{}")
 	if !known {
 		return "", false
 	}
