@@ -89,6 +89,30 @@ func (k *Kernel) restore(ctx context.Context, p ProcessView) error {
 	return fmt.Errorf("process %s: %w: its commit is not on the system line", p.ID, ErrNotFound)
 }
 
+// Restore is Workspace for one whose branch is not there, though its process is open and of this clone: a kill came before the branch
+// was made, or somebody deleted it with plain git. It is made again.
+func (k *Kernel) Restore(ctx context.Context, name string) (Workspace, error) {
+	at, err := k.System(ctx)
+	if err != nil {
+		return Workspace{}, err
+	}
+	open, err := OpenProcesses(ctx, at)
+	if err != nil {
+		return Workspace{}, err
+	}
+	for _, p := range open {
+		if p.Process.SWS != name || p.Process.Owner != k.Local.Clone() {
+			continue
+		}
+		if err := k.restore(ctx, p); err != nil {
+			return Workspace{}, err
+		}
+		k.notify(Event{Kind: "notice", Text: "the branch of workspace " + name + " was not there, and is made again"})
+		return k.Workspace(ctx, name)
+	}
+	return Workspace{}, fmt.Errorf("workspace %q: %w", name, ErrNotFound)
+}
+
 // workspace opens the tip of a process's workspace.
 func (k *Kernel) workspace(ctx context.Context, p ProcessView) (Snapshot, error) {
 	head, err := k.Store.Head(ctx, p.ref())

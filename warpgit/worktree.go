@@ -126,6 +126,16 @@ func (r *Repo) WorktreeAdd(ctx context.Context, dir, branch string) error {
 	return nil
 }
 
+// WorktreeBegun tells whether a git that makes a linked worktree has not come to its end: it is at work, or was killed.
+func (r *Repo) WorktreeBegun(dir string) bool {
+	gitDir, err := r.linkedGitDir(dir)
+	if err != nil {
+		return false
+	}
+	why, err := os.ReadFile(filepath.Join(gitDir, "locked"))
+	return err == nil && strings.TrimSpace(string(why)) == "initializing"
+}
+
 // WorktreeRemove removes a linked worktree, locked or not where it is forced. With changes in it the error Is
 // jitos.ErrConflict, unless forced. A removal that was interrupted goes on: what it has removed is no change of the user's.
 func (r *Repo) WorktreeRemove(ctx context.Context, dir string, force bool) error {

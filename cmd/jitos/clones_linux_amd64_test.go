@@ -71,6 +71,9 @@ func clonesKilled(t *testing.T, seed uint64, acts int) {
 			return
 		}
 	}
+	for _, c := range all {
+		c.restore()
+	}
 	come(all)
 	killed, acked := 0, 0
 	for _, c := range all {
@@ -204,7 +207,8 @@ func (c *clone) file() string {
 
 // edit changes a file of a workspace in its worktree, and saves it.
 func (c *clone) edit(name string) {
-	dir := c.must("", "sws", "dir", name) // a worktree and its index are git's: what a killed git leaves there, no command of git's mends
+	c.give("", nil, "sws", "dir", name)
+	dir := c.must("", "sws", "dir", name)
 	if err := os.WriteFile(filepath.Join(dir, c.file()), []byte(name+"\n"), 0o666); err != nil {
 		c.t.Error(err)
 	}
@@ -253,6 +257,27 @@ func (c *clone) unfinished() string {
 		}
 	}
 	return ""
+}
+
+// restore asks for the branches of workspaces that a kill has come before.
+func (c *clone) restore() {
+	ctx := context.Background()
+	at, done, err := c.system(ctx)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	fate, err := ends(ctx, at)
+	done()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	for name, end := range fate {
+		if end == "" && c.revParse(c.dir, "refs/heads/jitos/sws/"+name) == "" {
+			if got := c.jitos("", "sws", "dir", name); got.code != exitDone && got.code != exitNotFound { // of another clone
+				c.t.Error(got)
+			}
+		}
+	}
 }
 
 // come lets all sync, with nobody killed, until nothing is new to anybody.

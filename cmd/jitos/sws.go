@@ -316,6 +316,8 @@ func (a *app) workspaceArg(c *cli.Context) (*fabric, jitos.Snapshot, jitos.Works
 	w, err := f.kernel.Workspace(ctx, name)
 	if err == nil {
 		err = w.Broken
+	} else if lost, no := lostWorkspace(ctx, at, name, err); no == nil && lost.Process.Process.Owner == f.kernel.Local.Clone() {
+		err = jitos.Hint(err, "its branch is not there: `jitos sws dir %s` makes it again, from where it began", name)
 	}
 	return f, at, w, err
 }

@@ -35,6 +35,9 @@ workspace is checked out, it runs no jobs and is not moved under its owner.
 func (a *app) swsDir(c *cli.Context) error {
 	ctx := c.Context
 	f, _, w, err := a.workspaceArg(c)
+	if errors.Is(err, jitos.ErrNotFound) && f != nil {
+		w, err = a.restoreWorkspace(ctx, f, c.Args().First(), err)
+	}
 	if err != nil {
 		return err
 	}
@@ -42,7 +45,7 @@ func (a *app) swsDir(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	created := dir == ""
+	created := dir == "" || f.repo.WorktreeBegun(dir)
 	if created {
 		if dir, err = f.makeWorktree(ctx, w); err != nil {
 			return fmt.Errorf("sws dir %s: %w", w.Name, err)
@@ -55,6 +58,20 @@ func (a *app) swsDir(c *cli.Context) error {
 	return nil
 }
 
+// restoreWorkspace makes the branch of a workspace of ours again that is not there, or returns notFound.
+func (a *app) restoreWorkspace(ctx context.Context, f *fabric, name string, notFound error) (jitos.Workspace, error) {
+	_, stop, err := a.writing(ctx)
+	if err != nil {
+		return jitos.Workspace{}, err
+	}
+	defer stop()
+	w, err := f.kernel.Restore(ctx, name)
+	if errors.Is(err, jitos.ErrNotFound) {
+		return w, jitos.Hint(notFound, "`jitos sws list` lists them")
+	}
+	return w, err
+}
+
 // makeWorktree checks the workspace out. A process that is at work in it keeps it.
 func (f *fabric) makeWorktree(ctx context.Context, w jitos.Workspace) (string, error) {
 	release, err := f.repo.Hold(w.Process.ID)
@@ -62,8 +79,14 @@ func (f *fabric) makeWorktree(ctx context.Context, w jitos.Workspace) (string, e
 		return "", fmt.Errorf("its jobs are running: %w", err)
 	}
 	defer release()
-	dir, err := f.worktreeDir(w.Name)
+	dir, err := f.repo.CheckedOut(ctx, workspaceRef(w.Name))
+	if err == nil && dir != "" && f.repo.WorktreeBegun(dir) { // by a git that was killed: nobody is at it now
+		err = f.repo.WorktreeRemove(ctx, dir, true)
+	}
 	if err != nil {
+		return "", err
+	}
+	if dir, err = f.worktreeDir(w.Name); err != nil {
 		return "", err
 	}
 	branch := strings.TrimPrefix(string(workspaceRef(w.Name)), "refs/heads/")
