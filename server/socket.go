@@ -78,8 +78,9 @@ type socket struct {
 	heads http.Header
 
 	mu     sync.Mutex
-	active map[string]context.CancelFunc // operations by their ids
-	silent bool                          // nothing was heard since the last ping
+	active map[string]*context.CancelFunc // operations by their ids, those that the client wants
+	begun  int                            // operations that have not ended, also of those that it wants no more
+	silent bool                           // nothing was heard since the last ping
 	all    sync.WaitGroup
 }
 
@@ -108,7 +109,7 @@ func (o overSocket) Do(w http.ResponseWriter, r *http.Request, exec graphql.Grap
 	}
 	defer ws.CloseNow()
 	ws.SetReadLimit(o.s.Limits.Body)
-	c := &socket{overSocket: o, ws: ws, conn: t.conn, exec: exec, heads: r.Header, active: map[string]context.CancelFunc{}}
+	c := &socket{overSocket: o, ws: ws, conn: t.conn, exec: exec, heads: r.Header, active: map[string]*context.CancelFunc{}}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer c.all.Wait()
 	defer cancel()
@@ -212,7 +213,8 @@ func (c *socket) serve(ctx context.Context) {
 		case "complete":
 			c.mu.Lock()
 			if stop := c.active[m.ID]; stop != nil {
-				stop()
+				(*stop)()
+				delete(c.active, m.ID) // from now on the id may be used again
 			}
 			c.mu.Unlock()
 		case "ping":
@@ -238,7 +240,7 @@ func (c *socket) subscribe(ctx context.Context, m message) bool {
 		return c.leave(closeBad, "invalid message received")
 	}
 	ctx, stop := context.WithCancel(ctx)
-	switch twice, room := c.enter(m.ID, stop); {
+	switch twice, room := c.enter(m.ID, &stop); {
 	case twice:
 		stop()
 		return c.leave(closeTwice, "subscriber for this id already exists")
@@ -250,10 +252,13 @@ func (c *socket) subscribe(ctx context.Context, m message) bool {
 		defer stop()
 		errs := c.carryOut(ctx, m.ID, params)
 		c.mu.Lock()
-		delete(c.active, m.ID)
+		c.begun--
+		if c.active[m.ID] == &stop {
+			delete(c.active, m.ID)
+		}
 		c.mu.Unlock()
 		switch {
-		case ctx.Err() != nil: // the client wants no more, and may use the id again
+		case ctx.Err() != nil: // the client wants no more
 		case len(errs) > 0:
 			c.say(failed(m.ID, errs))
 		default:
@@ -264,16 +269,17 @@ func (c *socket) subscribe(ctx context.Context, m message) bool {
 }
 
 // enter notes an operation, unless its id is in use or there are too many.
-func (c *socket) enter(id string, stop context.CancelFunc) (twice, room bool) {
+func (c *socket) enter(id string, stop *context.CancelFunc) (twice, room bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.active[id] != nil {
 		return true, true
 	}
-	if len(c.active) >= c.s.Limits.Streams {
+	if c.begun >= c.s.Limits.Streams {
 		return false, false
 	}
 	c.active[id] = stop
+	c.begun++
 	return false, true
 }
 

@@ -47,7 +47,7 @@ func (st streams) Rewrites(ctx context.Context, workspace, after *string) (<-cha
 				_, err = r.since(ctx, string(head))
 			}
 		}
-		return opening{source: r, after: string(head)}, err
+		return opening{source: r, about: string(r.ref), after: string(head)}, err
 	})
 }
 
@@ -65,7 +65,7 @@ func (st streams) Progress(ctx context.Context, task *string) (<-chan *Progress,
 			}
 			of = jitos.TaskID(id.Name)
 		}
-		return opening{source: eventsOf{st.s.events, func(e event) (any, bool) {
+		return opening{about: string(of), source: eventsOf{st.s.events, func(e event) (any, bool) {
 			return &Progress{e}, of == "" || e.Task == of
 		}}}, nil
 	})

@@ -25,10 +25,11 @@ type topic struct {
 	op     *graphql.OperationContext
 
 	mu    sync.Mutex
-	kept  []told // the newest events, oldest first
-	base  int64  // the number of kept[0]
-	start string // the mark before kept[0]
-	bytes int    // of kept
+	kept  []told           // the newest events, oldest first
+	base  int64            // the number of kept[0]
+	marks map[string]int64 // of kept, by their marks: the number of the event behind each
+	start string           // the mark before kept[0]
+	bytes int              // of kept
 	past  map[string][]byte
 	wake  chan struct{} // closed when there is more, or the end has come
 	over  bool
@@ -69,7 +70,7 @@ func (ts *topics) join(key string, exec graphql.GraphExecutor, op *graphql.Opera
 			stop()
 			return nil, nil, err
 		}
-		t = &topic{source: s, exec: exec, op: alone(op), start: start, wake: make(chan struct{}), stop: stop}
+		t = &topic{source: s, exec: exec, op: alone(op), start: start, marks: map[string]int64{}, wake: make(chan struct{}), stop: stop}
 		if ts.all == nil {
 			ts.all = map[string]*topic{}
 		}
@@ -132,11 +133,15 @@ func (t *topic) add(more []told) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.kept = append(t.kept, more...)
-	for _, e := range more {
+	for i, e := range more {
 		t.bytes += len(e.payload)
+		if e.mark != "" {
+			t.marks[e.mark] = t.base + int64(len(t.kept)-len(more)+i) + 1
+		}
 	}
 	for len(t.kept) > mostKept || t.bytes > mostKeptBytes && len(t.kept) > 1 {
 		t.start = t.kept[0].mark
+		delete(t.marks, t.start)
 		t.bytes -= len(t.kept[0].payload)
 		t.kept[0] = told{}
 		t.kept = t.kept[1:]
@@ -164,10 +169,8 @@ func (t *topic) execute(ctx context.Context, o occurrence) []byte {
 
 // behind returns the number of the event behind a mark, -1 where that is not kept. The caller holds the lock.
 func (t *topic) behind(mark string) int64 {
-	for i := len(t.kept) - 1; i >= 0; i-- {
-		if t.kept[i].mark == mark {
-			return t.base + int64(i) + 1
-		}
+	if n, ok := t.marks[mark]; ok {
+		return n
 	}
 	if t.start == mark {
 		return t.base
@@ -285,6 +288,7 @@ func (t *topic) once(ctx context.Context, l line, mark string) ([]byte, error) {
 // opening is what the resolver of a subscription says of it, before any event.
 type opening struct {
 	source source
+	about  string // what the source is, where the text of the operation does not say: names are found by a part of them
 	after  string // the mark behind which the client goes on
 	now    bool   // each event is all there is to know: a client gets the last one first
 }
@@ -294,18 +298,18 @@ type openingKey struct{}
 // stream hands the events of a subscription to write: none as soon as it has begun, then several at once where they come together,
 // until ctx ends, write fails, or the subscription does: then it says why, unless it has come to its proper end.
 func (s *Server) stream(ctx context.Context, ts *topics, exec graphql.GraphExecutor, op *graphql.OperationContext, write func(payloads [][]byte) error) gqlerror.List {
-	s.metrics.subscribers.Inc()
-	defer s.metrics.subscribers.Dec()
 	var o opening
 	responses, octx := exec.DispatchOperation(context.WithValue(ctx, openingKey{}, &o), op)
 	if answer := responses(octx); answer != nil {
 		return answer.Errors
 	}
-	t, leave, err := ts.join(topicKey(op), exec, op, o.source)
+	t, leave, err := ts.join(topicKey(op, o.about), exec, op, o.source)
 	if err != nil {
 		return gqlerror.List{present(octx, err)}
 	}
 	defer leave()
+	s.metrics.subscribers.Inc() // from now on what happens is told
+	defer s.metrics.subscribers.Dec()
 	r := &reader{t: t, next: -1, mark: o.after}
 	if _, isLine := o.source.(line); !isLine {
 		t.mu.Lock()
@@ -342,7 +346,7 @@ var loose = regexp.MustCompile(`\$[^_A-Za-z]`)
 
 // topicKey is the same for operations that give the same answers. A variable that says nothing but where to begin does not count: it
 // stands twice in the text, where it is declared and as the argument.
-func topicKey(op *graphql.OperationContext) string {
+func topicKey(op *graphql.OperationContext, about string) string {
 	vars := op.Variables
 	for _, sel := range graphql.CollectFields(op, op.Operation.SelectionSet, nil) {
 		arg := sel.Arguments.ForName("after")
@@ -360,5 +364,5 @@ func topicKey(op *graphql.OperationContext) string {
 	if err != nil {
 		return "" // never: they were decoded from JSON
 	}
-	return op.OperationName + "\x00" + op.RawQuery + "\x00" + string(raw)
+	return strings.Join([]string{about, op.OperationName, op.RawQuery, string(raw)}, "\x00")
 }

@@ -27,6 +27,7 @@ type objectDirs struct {
 	dirs    []string
 	packs   []*pack // the one used last comes first
 	midxs   []*midx
+	removed int // packs among these whose files were gone at the last scan, with those of midxs that are not current
 	scanned bool
 	unread  error // of the last scan: what the machine did not let it read; nil: all that is there was seen
 	checked bool  // see Repo.CheckObjects
@@ -88,7 +89,27 @@ func (d *objectDirs) follow(dir string, depth int) error {
 func (d *objectDirs) read(id plumbing.Hash) (rawObject, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.removed > manyRemoved {
+		d.forgetRemoved()
+	}
 	return d.readAgain(id, 0)
+}
+
+// manyRemoved is how many packs may stay mapped that are there no more: who reads for long still finds in them what git has pruned
+// meanwhile. A process that follows others for days sees thousands come and go; each is a look at every read, and the system bounds
+// the number of maps.
+const manyRemoved = 32
+
+// forgetRemoved lets go of all packs that are there no more, and of what lists them.
+func (d *objectDirs) forgetRemoved() {
+	d.packs = slices.DeleteFunc(d.packs, func(p *pack) bool {
+		if p.removed {
+			p.close()
+		}
+		return p.removed
+	})
+	d.removed = 0
+	d.forgetOld()
 }
 
 func (d *objectDirs) readAgain(id plumbing.Hash, depth int) (rawObject, error) {
@@ -165,6 +186,11 @@ func (d *objectDirs) forgetGone() {
 		}
 		return lost
 	})
+	d.forgetOld()
+}
+
+// forgetOld lets go of multi-pack-indexes that others have replaced, with the packs that were found through them.
+func (d *objectDirs) forgetOld() {
 	d.midxs = slices.DeleteFunc(d.midxs, func(m *midx) bool {
 		old := !m.current()
 		if old {
@@ -306,8 +332,8 @@ func (f *inflater) decodeLoose(data []byte) (rawObject, error) {
 	return rawObject{kind, out}, f.end(whole)
 }
 
-// scan looks at which packs there are, and tells whether there are new ones. Those that are known stay: one that git removes
-// can still be read where it was opened before.
+// scan looks at which packs there are, and tells whether there are new ones. Those that are known stay for a while, see manyRemoved:
+// one that git removes can still be read where it was opened before.
 func (d *objectDirs) scan() bool {
 	came := false
 	d.scanned, d.unread = true, nil
@@ -321,6 +347,15 @@ func (d *objectDirs) scan() bool {
 		if err != nil {
 			d.note(err)
 			continue
+		}
+		there := map[string]bool{}
+		for _, n := range names {
+			there[n.Name()] = true
+		}
+		for _, p := range d.packs {
+			if filepath.Dir(p.path) == dir {
+				p.removed = !there[filepath.Base(p.path)+".pack"]
+			}
 		}
 		indexed := map[string]bool{}
 		if m, fresh := d.midxOf(dir); m != nil {
@@ -348,7 +383,22 @@ func (d *objectDirs) scan() bool {
 			came = true
 		}
 	}
+	d.countRemoved()
 	return came
+}
+
+func (d *objectDirs) countRemoved() {
+	d.removed = 0
+	for _, p := range d.packs {
+		if p.removed {
+			d.removed++
+		}
+	}
+	for _, m := range d.midxs {
+		if !m.current() {
+			d.removed++
+		}
+	}
 }
 
 func (d *objectDirs) note(err error) {

@@ -23,6 +23,8 @@ type pack struct {
 	large  int     // where the table of 8-byte offsets starts
 	count  int
 	opens  *error // see openable
+
+	removed bool // its file was gone at the last scan
 }
 
 // Places in an index: 8 bytes of head, 256 × 4 of fanout, then per object 20 of hash, 4 of CRC, 4 of offset.

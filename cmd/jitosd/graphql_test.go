@@ -198,7 +198,8 @@ func (d *daemon) await(id, status string) {
 	d.t.Fatalf("task %s is not %s: %s", id, status, d.stderr.String())
 }
 
-// A daemon that is killed in the middle of a job is followed by one that goes on, and runs nothing again that was settled.
+// A daemon that is killed in the middle of a job is followed by one that goes on, and runs nothing again that was settled. What it goes
+// on with is traced as such.
 func TestDaemon_killed(t *testing.T) {
 	dir, f := repository(t)
 	id, _, err := f.Kernel.SubmitIntent(t.Context(), jitos.Request{Intent: `run "sleep 2; cp notes.txt copy.txt"`, Gates: []string{"test -e copy.txt"}})
@@ -209,9 +210,14 @@ func TestDaemon_killed(t *testing.T) {
 	d.must(`mutation ($id: ID!) { run(task: $id) { ... on Refusal { message } } }`, map[string]any{"id": string(id)}, "run")
 	d.await(string(id), "OPEN")
 	d.stop(syscall.SIGKILL)
+	got := collect(t)
 	again := start(t, dir, "--dev")
 	again.await(string(id), "DONE")
 	again.stop(syscall.SIGTERM)
+	processes, jobs := got.all()
+	if len(processes) != 1 || len(jobs) != 1 || attributeOf(processes[0], "jitos.resumed") != "true" || attributeOf(processes[0], "jitos.commit") == "" || attributeOf(jobs[0], "jitos.commit") == "" {
+		t.Errorf("traced: %v %v", processes, jobs)
+	}
 	if got := again.cmd.ProcessState.ExitCode(); got != 0 {
 		t.Errorf("exit code %d: %s", got, again.stderr.String())
 	}

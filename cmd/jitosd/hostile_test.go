@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -109,6 +110,46 @@ func TestHostileOperations(t *testing.T) {
 			t.Errorf("%s, over a WebSocket: %s %s", c.what, m.Type, m.Payload)
 		}
 		s.conn.CloseNow()
+	}
+	d.works()
+}
+
+// One WebSocket has so many operations at once and no more; the others go on, and one that ends makes room. The id of one that the client
+// has ended may be used again at once: the server's own part of it may not have ended yet.
+func TestHostileSubscriptions(t *testing.T) {
+	dir, _ := repository(t)
+	d := start(t, dir, "--dev")
+	const query = `subscription { inbox { id } }`
+	begin := func(s *stream, id int) {
+		s.say(map[string]any{"id": strconv.Itoa(id), "type": "subscribe", "payload": map[string]any{"query": query}})
+	}
+	s := d.subscribe(query, nil)
+	for range 20 {
+		s.next("inbox")
+		s.say(map[string]any{"id": "1", "type": "complete"})
+		begin(s, 1)
+	}
+	s = d.subscribe(query, nil)
+	most := server.DefaultLimits().Streams
+	for id := 2; id <= most; id++ {
+		begin(s, id)
+	}
+	for range most {
+		s.next("inbox")
+	}
+	for tries := 0; ; tries++ {
+		begin(s, most+1)
+		m := s.hear()
+		if tries == 0 && (m.Type != "error" || !strings.Contains(string(m.Payload), "RATE_LIMITED")) {
+			t.Fatalf("one more: %s %s", m.Type, m.Payload)
+		}
+		if m.Type == "next" {
+			break
+		}
+		if tries == 1000 {
+			t.Fatal("one that ended made no room")
+		}
+		s.say(map[string]any{"id": "7", "type": "complete"})
 	}
 	d.works()
 }

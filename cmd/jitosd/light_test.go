@@ -38,28 +38,41 @@ const next = `{"id":"1","type":"next","payload":{"data":{"rewrites":{"id":"`
 
 // light subscribes to the system line behind a commit, whose number is given.
 func (d *daemon) light(after string, seq int64) (*light, error) {
+	conn, err := d.bare("", 0)
+	if err != nil {
+		return nil, err
+	}
+	l := &light{conn: conn, seq: seq}
+	return l, l.subscribe(`subscription ($after: ID) { rewrites(after: $after) { id seq } }`, map[string]any{"after": after})
+}
+
+// bare opens a WebSocket and leaves the rest to the caller. header is a line of the request more, or ""; the system takes as much as
+// buffer says for a client that does not read, 0 for as much as it likes.
+func (d *daemon) bare(header string, buffer int) (net.Conn, error) {
 	host := strings.TrimSuffix(strings.TrimPrefix(d.url, "http://"), "/graphql")
 	conn, err := net.Dial("tcp", host)
+	if err == nil && buffer > 0 {
+		err = conn.(*net.TCPConn).SetReadBuffer(buffer)
+	}
 	if err != nil {
 		return nil, err
 	}
 	fmt.Fprintf(conn, "GET /graphql HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n", host, d.token)
-	in := bufio.NewReader(conn)
-	resp, err := http.ReadResponse(in, nil)
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: graphql-transport-ws\r\n%s\r\n", host, d.token, header)
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err == nil && resp.StatusCode != http.StatusSwitchingProtocols {
 		err = errors.New(resp.Status)
 	}
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	l := &light{conn: conn, seq: seq}
-	subscribe, err := json.Marshal(map[string]any{"id": "1", "type": "subscribe", "payload": map[string]any{
-		"query": `subscription ($after: ID) { rewrites(after: $after) { id seq } }`, "variables": map[string]any{"after": after}}})
-	if err == nil {
-		err = errors.Join(l.say(`{"type":"connection_init"}`), l.say(string(subscribe)))
-	}
-	return l, err
+	return conn, nil
+}
+
+// subscribe begins the connection, and a subscription.
+func (l *light) subscribe(query string, variables map[string]any) error {
+	subscribe, err := json.Marshal(map[string]any{"id": "1", "type": "subscribe", "payload": map[string]any{"query": query, "variables": variables}})
+	return errors.Join(err, l.say(`{"type":"connection_init"}`), l.say(string(subscribe)))
 }
 
 // say sends a message: clients mask their frames, and zeros are a mask.

@@ -280,6 +280,13 @@ func TestHeavyMemory(t *testing.T) {
 			t.Errorf("memory grows: at most %.1f MB in the second quarter, and never below %.1f MB in the last", early, late)
 		}
 	}
+	if maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", d.cmd.Process.Pid)); err == nil {
+		n := strings.Count(string(maps), "\n")
+		t.Logf("%d maps", n)
+		if n > 600 {
+			t.Errorf("the daemon holds on to files that are gone: it has %d maps", n)
+		}
+	}
 	d.metric(t, "jitos_subscribers 0")
 	for range 100 { // idle connections of this test's own questions close by themselves
 		http.DefaultClient.CloseIdleConnections()

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	common "go.opentelemetry.io/proto/otlp/common/v1"
 	otlp "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 
@@ -148,30 +151,57 @@ func (w withToken) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-// An attempt is a trace and a job a span below its own, each with its commit; without OTEL_… nothing is sent or started.
-func TestTraces(t *testing.T) {
-	var mu sync.Mutex
-	var spans []*otlp.Span
+// traces is what a collector of OpenTelemetry was sent.
+type traces struct {
+	mu    sync.Mutex
+	spans []*otlp.Span
+}
+
+// collect makes daemons that start from now on send their traces.
+func collect(t *testing.T) *traces {
+	got := &traces{}
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		raw, _ := io.ReadAll(r.Body)
 		var sent collector.ExportTraceServiceRequest
 		if err := proto.Unmarshal(raw, &sent); err != nil || r.URL.Path != "/v1/traces" {
 			t.Errorf("%s: %v", r.URL.Path, err)
 		}
-		mu.Lock()
-		defer mu.Unlock()
+		got.mu.Lock()
+		defer got.mu.Unlock()
 		for _, rs := range sent.ResourceSpans {
 			for _, ss := range rs.ScopeSpans {
-				spans = append(spans, ss.Spans...)
+				got.spans = append(got.spans, ss.Spans...)
 			}
 		}
 		w.Header().Set("Content-Type", "application/x-protobuf")
 	}))
-	defer receiver.Close()
+	t.Cleanup(receiver.Close)
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.URL)
+	return got
+}
+
+// all are the spans of processes and those of jobs, as they began.
+func (g *traces) all() (processes, jobs []*otlp.Span) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, s := range g.spans {
+		if len(s.ParentSpanId) == 0 {
+			processes = append(processes, s)
+		} else {
+			jobs = append(jobs, s)
+		}
+	}
+	slices.SortFunc(jobs, func(a, b *otlp.Span) int { return cmp.Compare(a.StartTimeUnixNano, b.StartTimeUnixNano) })
+	return processes, jobs
+}
+
+// An attempt is a trace and a job a span below its own, each with its commit; without OTEL_… nothing is sent or started. The spans
+// show, too, that jobs run side by side only as far as --jobs says.
+func TestTraces(t *testing.T) {
 	if wantsTraces() {
 		t.Error("traces are wanted by an environment that says nothing of them")
 	}
-	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.URL)
+	got := collect(t)
 	dir, f := repository(t)
 	id, _, err := f.Kernel.SubmitIntent(t.Context(), jitos.Request{Intent: "write both", Gates: []string{"test -e a && test -e b"}})
 	if err != nil {
@@ -182,22 +212,19 @@ func TestTraces(t *testing.T) {
 	if _, err := f.Kernel.SubmitPlan(t.Context(), id, slap); err != nil {
 		t.Fatal(err)
 	}
-	d := start(t, dir, "--dev")
+	d := start(t, dir, "--dev", "--jobs", "1")
 	d.must(`mutation ($id: ID!) { run(task: $id) { ... on Refusal { message } } }`, map[string]any{"id": string(id)})
 	d.await("task/"+string(id), "DONE")
 	if err := d.stop(15); err != nil {
 		t.Fatalf("%v: %s", err, d.stderr.String())
 	}
-	mu.Lock()
-	defer mu.Unlock()
-	var process *otlp.Span
-	for _, s := range spans {
-		if len(s.ParentSpanId) == 0 {
-			process = s
-		}
+	processes, jobs := got.all()
+	if len(processes) != 1 || len(jobs) != 2 {
+		t.Fatalf("%d processes, %d jobs", len(processes), len(jobs))
 	}
-	if process == nil || len(spans) != 3 {
-		t.Fatalf("%d spans: %v", len(spans), spans)
+	process := processes[0]
+	if jobs[0].EndTimeUnixNano > jobs[1].StartTimeUnixNano {
+		t.Error("two jobs ran side by side")
 	}
 	head, err := f.Store.Head(t.Context(), jitos.SystemRef)
 	if err != nil {
@@ -207,10 +234,7 @@ func TestTraces(t *testing.T) {
 		t.Errorf("the process has commit %q, want that of its collapse, %s", got, head)
 	}
 	settled := map[string]bool{}
-	for _, s := range spans {
-		if s == process {
-			continue
-		}
+	for _, s := range jobs {
 		commit := attributeOf(s, "jitos.commit")
 		at, err := f.Store.Open(t.Context(), jitos.CommitID(commit))
 		if err != nil || at.Commit().Record == nil || at.Commit().Record.Rule != jitos.RuleSettle || settled[commit] || !strings.Contains(at.Commit().Subject, ": "+s.Name[:1]+" ") {
@@ -226,6 +250,9 @@ func TestTraces(t *testing.T) {
 func attributeOf(s *otlp.Span, name string) string {
 	for _, a := range s.Attributes {
 		if a.Key == name {
+			if b, ok := a.Value.Value.(*common.AnyValue_BoolValue); ok {
+				return strconv.FormatBool(b.BoolValue)
+			}
 			return a.Value.GetStringValue()
 		}
 	}

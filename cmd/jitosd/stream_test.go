@@ -140,9 +140,7 @@ func TestProgress(t *testing.T) {
 	}
 	d := start(t, dir, "--dev")
 	s := d.subscribe(`subscription ($id: ID) { progress(task: $id) { kind text job verdict outcome } }`, map[string]any{"id": string(id)})
-	for range 50 { // the subscription is there when its first event would be
-		time.Sleep(10 * time.Millisecond)
-	}
+	d.metric(t, "jitos_subscribers 1") // it is there when its first event would be
 	d.must(`mutation ($id: ID!) { run(task: $id) { ... on Refusal { message } } }`, map[string]any{"id": string(id)})
 	kinds := map[string]bool{}
 	for {
@@ -198,7 +196,7 @@ func TestInbox(t *testing.T) {
 	}
 }
 
-// A client that does not read is cut off, and others get everything.
+// A client that does not read is cut off, by event streams and by WebSocket, and others get everything.
 func TestSlowClient(t *testing.T) {
 	_, f := repository(t)
 	s := &server.Server{Repo: f.Repo, Store: f.Store, Merger: f.Merger, Kernel: f.Kernel, Dev: true, Limits: server.DefaultLimits()}
@@ -207,27 +205,39 @@ func TestSlowClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	cut := make(chan struct{}, 1) // the slow one's request has ended
+	cut := make(chan string, 2) // the slow one whose request has ended
 	h := server.Trust(s.Handler(nil))
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.ServeHTTP(w, r)
-		if r.Header.Get("X-Slow") != "" {
-			cut <- struct{}{}
+		if slow := r.Header.Get("X-Slow"); slow != "" {
+			cut <- slow
 		}
 	}))
 	defer web.Close()
+	d := &daemon{t: t, url: web.URL}
+	const little = 4 << 10 // that the system takes for a slow one
+	const query = "subscription { rewrites { id diff { graph { nodes { id fields { new } } } } } }"
 	conn, err := net.Dial("tcp", web.Listener.Addr().String())
+	if err == nil {
+		defer conn.Close()
+		err = conn.(*net.TCPConn).SetReadBuffer(little)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
-	if err := conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil { // so that the system takes little for the slow one
+	body := `{"query":"` + query + `"}`
+	fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: x\r\nX-Slow: events\r\nAccept: text/event-stream\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	bare, err := d.bare("X-Slow: WebSocket\r\n", little)
+	if err == nil {
+		defer bare.Close()
+		err = (&light{conn: bare}).subscribe(query, nil)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
-	body := `{"query":"subscription { rewrites { id diff { graph { nodes { id fields { new } } } } } }"}`
-	fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: x\r\nX-Slow: 1\r\nAccept: text/event-stream\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
-	fast := (&daemon{t: t, url: web.URL}).subscribe(`subscription { rewrites { id } }`, nil)
-	for i := 0; ; i++ {
+	fast := d.subscribe(`subscription { rewrites { id } }`, nil)
+	slow := map[string]bool{}
+	for i := 0; len(slow) < 2; i++ {
 		c, err := f.Kernel.SubmitRewrite(t.Context(), jitos.Submission{What: "large", Set: []jitos.Node{{
 			ID: jitos.NodeID{Kind: "note", Name: fmt.Sprintf("large-%d", i)}, Fields: map[string]any{"text": strings.Repeat("x", 1<<20)}}}}, "")
 		if err != nil {
@@ -237,12 +247,12 @@ func TestSlowClient(t *testing.T) {
 			t.Fatalf("rewrite %d: %v, want %s", i, got, c.ID)
 		}
 		select {
-		case <-cut:
-			return
+		case which := <-cut:
+			slow[which] = true
 		default:
 		}
 		if i == 100 {
-			t.Fatal("a client that reads nothing was waited for")
+			t.Fatalf("a client that reads nothing was waited for; cut off were %v", slow)
 		}
 	}
 }
