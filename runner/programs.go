@@ -82,16 +82,11 @@ func (e *Executor) programsOf(ctx context.Context, p place, name string) ([]stri
 	tools, err := e.tools(ctx, t.Name)
 	list = append(append(list, tools.write...), tools.shared...)
 	for _, word := range t.Words {
-		if at := which(word); at != "" && !inSystem(filepath.Dir(at)) {
+		if at := which(word); at != "" && !slices.Contains(sandbox.SystemDirs, filepath.Dir(at)) {
 			list = append(list, e.prefix(filepath.Dir(at))...)
 		}
 	}
 	return list, err
-}
-
-// inSystem tells whether a directory is one of those in which the programs of the whole system are.
-func inSystem(dir string) bool {
-	return slices.Contains([]string{"/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"}, dir)
 }
 
 // builders are what toolchains start to build: compilers of C, and git, by which some tell versions.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -63,7 +64,7 @@ func restrict(s *Spec) error {
 		r.holds = true
 		r.run(s.Programs)
 		r.allow(unix.LANDLOCK_ACCESS_FS_READ_DIR, shown...)
-		shown = beside(shown, append(programDirs, s.ProgramDirs...))
+		shown = beside(shown, slices.Concat(programDirs, s.ProgramDirs))
 	}
 	r.allow(readDir, shown...)
 	r.allow(readDir, MemoryDir)

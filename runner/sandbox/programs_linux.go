@@ -3,6 +3,7 @@ package sandbox
 import (
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // Of what a job may start the kernel knows two things. A file is executed only with Landlock's right to, and so are the interpreter
@@ -11,8 +12,7 @@ import (
 // with the system's programs nothing is read but what may be executed.
 
 // programDirs are those that any system has.
-var programDirs = []string{"/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/usr/games", "/usr/libexec",
-	"/usr/lib/git-core"}
+var programDirs = slices.Concat(SystemDirs, []string{"/usr/games", "/usr/libexec", "/usr/lib/git-core"})
 
 // beside lists what there is in paths and beneath them, less some directories: each path as it is where none of those is beneath
 // it. Links are followed: of two names of one directory either will do.

@@ -88,32 +88,24 @@ var startProbes = []struct {
 	{"by a descriptor", func(in, cat, id string) error { return starts("/proc/self/exe", startArg, "fd", id) }},
 	{"a file without a name", func(in, cat, id string) error {
 		fd, err := unix.Open("/tmp", unix.O_TMPFILE|unix.O_RDWR, 0o755)
-		if err != nil {
-			return err
-		}
-		raw, err := os.ReadFile(cat)
-		if err != nil {
-			return err
-		}
-		if _, err := unix.Write(fd, raw); err != nil {
-			return err
-		}
-		return starts(fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), fd), "/dev/null")
+		return errors.Join(err, startsCopied(cat, fd))
 	}},
 	{"from memory", func(in, cat, id string) error {
 		fd, err := unix.MemfdCreate("x", 0)
-		if err != nil {
-			return err
-		}
-		raw, err := os.ReadFile(cat)
-		if err != nil {
-			return err
-		}
-		if _, err := unix.Write(fd, raw); err != nil {
-			return err
-		}
-		return starts(fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), fd), "/dev/null")
+		return errors.Join(err, startsCopied(cat, fd))
 	}},
+}
+
+// startsCopied copies a program into an open file and starts it by its descriptor.
+func startsCopied(program string, fd int) error {
+	raw, err := os.ReadFile(program)
+	if err == nil {
+		_, err = unix.Write(fd, raw)
+	}
+	if err != nil {
+		return err
+	}
+	return starts(fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), fd), "/dev/null")
 }
 
 // runStarts prints the names of the probes by which something was started.

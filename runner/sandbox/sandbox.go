@@ -41,6 +41,9 @@ type Spec struct {
 	Without Layers // for tests: layers to leave out
 }
 
+// SystemDirs are the directories in which the programs of the whole system are.
+var SystemDirs = []string{"/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"}
+
 // ProxyAddress is where a job finds the proxy that leads out of its network, see Spec.Proxy.
 const ProxyAddress = "127.0.0.1:3128"
 
