@@ -123,6 +123,9 @@ func (g *grounder) rule(r rule, task int32, args []term) {
 	} else {
 		me := &g.m.methods[r.method]
 		wanted = me.subVars()
+		for v, head := range me.headVars() { // the task that it is for, where a fact is what came last
+			wanted[v] = wanted[v] || head
+		}
 		for _, l := range me.pre.lits {
 			if l.pred == equal || g.m.rigid[l.pred] {
 				continue
