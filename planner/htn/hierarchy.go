@@ -2,8 +2,7 @@ package htn
 
 import "slices"
 
-// hierarchy computes which tasks are above which, and which can come below each other: the strongly connected components of
-// the graph of tasks (Tarjan, "Depth-first search and linear graph algorithms", 1972), on a stack of its own.
+// hierarchy computes which tasks are above which, and which can come below each other.
 func (m *model) hierarchy() {
 	n := len(m.tasks)
 	below := make([][]int32, n)
@@ -20,8 +19,17 @@ func (m *model) hierarchy() {
 			m.above[s] = append(m.above[s], int32(t))
 		}
 	}
-	m.group, m.upwards = make([]int32, n), nil
-	type frame struct{ task, next int32 }
+	m.group, m.upwards = components(below)
+	m.upwards = slices.DeleteFunc(m.upwards, func(t int32) bool { return int(t) < m.actions })
+}
+
+// components finds what in a graph can come below each other: group is the same number for those, which is that of one of them.
+// Upwards lists all, those that are below others first (Tarjan, "Depth-first search and linear graph algorithms", 1972, on a
+// stack of its own).
+func components(below [][]int32) (group, upwards []int32) {
+	n := len(below)
+	group = make([]int32, n)
+	type frame struct{ at, next int32 }
 	number, low := make([]int32, n), make([]int32, n) // from 1; 0 is not visited
 	var count int32
 	var open []int32
@@ -32,11 +40,11 @@ func (m *model) hierarchy() {
 		frames := []frame{{int32(root), 0}}
 		for len(frames) > 0 {
 			f := &frames[len(frames)-1]
-			t := f.task
+			t := f.at
 			if f.next == 0 {
 				count++
 				number[t], low[t] = count, count
-				m.group[t] = -1 // open
+				group[t] = -1 // open
 				open = append(open, t)
 			}
 			if int(f.next) < len(below[t]) {
@@ -44,28 +52,27 @@ func (m *model) hierarchy() {
 				f.next++
 				if number[s] == 0 {
 					frames = append(frames, frame{s, 0})
-				} else if m.group[s] < 0 {
+				} else if group[s] < 0 {
 					low[t] = min(low[t], number[s])
 				}
 				continue
 			}
 			frames = frames[:len(frames)-1]
 			if len(frames) > 0 {
-				up := frames[len(frames)-1].task
+				up := frames[len(frames)-1].at
 				low[up] = min(low[up], low[t])
 			}
-			if int(t) >= m.actions {
-				m.upwards = append(m.upwards, t)
-			}
+			upwards = append(upwards, t)
 			if low[t] == number[t] {
 				for s := int32(-1); s != t; {
 					s = open[len(open)-1]
 					open = open[:len(open)-1]
-					m.group[s] = t
+					group[s] = t
 				}
 			}
 		}
 	}
+	return group, upwards
 }
 
 // recursive tells whether a method can have its own task below it.

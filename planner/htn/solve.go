@@ -12,6 +12,7 @@
 //	ground.go         what could ever be part of a plan, by Datalog; groundproblem.go: that, without variables
 //	relax.go          estimates by relaxed plans
 //	lookahead.go      the relaxed plan followed as far as it goes
+//	layers.go         plans by satisfiability, layer.go: one layer of its formula, with package sat
 //	progress.go       best-first search on the ground problem, also for partial order
 //	network.go        its networks of steps; guide.go: which of its nodes comes next
 //	tree.go           the plan and its text
@@ -294,7 +295,7 @@ type grounded struct {
 	limit    int       // of its instances, so far
 	p        *groundProblem
 	r        *relaxation
-	searches []*progression
+	searches []search
 }
 
 // An instance costs about as much as this many nodes; and there are never more than so many.
@@ -306,14 +307,19 @@ const (
 var groundPortfolio = []struct {
 	name  string
 	share int // of a round, in tenths
-	set   progressionSettings
+	start func(*groundProblem, *relaxation) search
 }{
-	{"looking ahead", 2, progressionSettings{greedy: true, lazy: true, serial: true, helpful: true, ahead: true}},
-	{"task after task", 2, progressionSettings{greedy: true, lazy: true, serial: true, helpful: true}},
-	{"relaxed plan", 3, progressionSettings{greedy: true}},
-	{"looking far ahead", 1, progressionSettings{greedy: true, lazy: true, helpful: true, ahead: true}},
-	{"relaxed plan and length", 1, progressionSettings{}},
-	{"relaxed cost", 1, progressionSettings{greedy: true, add: true}},
+	{"looking ahead", 2, progressionSettings{greedy: true, lazy: true, serial: true, helpful: true, ahead: true}.start},
+	{"task after task", 2, progressionSettings{greedy: true, lazy: true, serial: true, helpful: true}.start},
+	{"layers", 3, startLayers},
+	{"relaxed plan", 3, progressionSettings{greedy: true}.start},
+	{"looking far ahead", 1, progressionSettings{greedy: true, lazy: true, helpful: true, ahead: true}.start},
+	{"relaxed plan and length", 1, progressionSettings{}.start},
+	{"relaxed cost", 1, progressionSettings{greedy: true, add: true}.start},
+}
+
+func (set progressionSettings) start(p *groundProblem, r *relaxation) search {
+	return newProgression(p, r, set)
 }
 
 func (g *grounded) round(ctx context.Context, round, nodes int) answer {
@@ -339,12 +345,12 @@ func (g *grounded) round(ctx context.Context, round, nodes int) answer {
 	a.over = true
 	for i, p := range groundPortfolio {
 		if i == len(g.searches) {
-			g.searches = append(g.searches, newProgression(g.p, g.r, p.set))
+			g.searches = append(g.searches, p.start(g.p, g.r))
 		}
 		s := g.searches[i]
-		before := s.count
+		before := s.expanded()
 		end, err := s.run(ctx, nodes*p.share/10)
-		a.nodes += s.count - before
+		a.nodes += s.expanded() - before
 		a.by = p.name
 		switch {
 		case err != nil:

@@ -1,0 +1,286 @@
+package htn
+
+import (
+	"context"
+
+	"github.com/jitos/jitos/planner/sat"
+)
+
+// layers looks for a totally ordered plan by satisfiability. The network is a row of positions, the first layer has one for the
+// whole problem; in the next each position has become as many as the longest decomposition of what can be in it. Clauses say
+// that a position holds one step or one method, that a method's subtasks are in the positions below it, what each needs and
+// does, and that nothing else changes a fact. A layer whose positions can all be steps or empty is a plan; where none is, the
+// next is added, and what was learned stays (Behnke, Höller and Biundo, "totSAT", AAAI 2018; Schreiber, "Lilotane", JAIR 2021).
+//
+// It finds what every search by estimates is blind to: choices that only much later turn out wrong, for reasons that can be
+// learned.
+type layers struct {
+	p     *groundProblem
+	sat   *sat.Solver
+	true  sat.Lit
+	group []int32   // by task: those that can come below each other
+	may   []effects // by group
+	slots []int32   // by fact: its place among those that differ, plus 1
+	rows  []row
+	count int // of nodes
+	over  bool
+	end   outcome
+	extra int // work on the encoding
+}
+
+// effects are the facts that a task, by something below it, may make true and false.
+type effects struct{ add, del []int32 }
+
+// row is a layer: its positions from the left to the right.
+type row struct {
+	positions []position
+	last      []sat.Lit // the facts after all of them
+	leaf      sat.Lit   // that nothing is left to decompose
+	met       bool      // leaf is known to be impossible
+}
+
+// position is a place in a layer.
+type position struct {
+	ops    []op
+	tasks  []taskLit // what is there and may change something, until the layer is made
+	before []sat.Lit // by fact: whether it holds when this begins
+	child  int       // the first of its positions in the next layer
+}
+
+// op is what a position may hold.
+type op struct {
+	kind opKind
+	at   int32 // the action's task, or the method instance
+	lit  sat.Lit
+}
+
+// taskLit is true where a position has a task: an action, or a compound task that is not done by an empty method.
+type taskLit struct {
+	task int32
+	lit  sat.Lit
+}
+
+type opKind uint8
+
+const (
+	opNothing opKind = iota
+	opAction
+	opMethod
+)
+
+// What the formula may hold, and how much of the solver's work costs as much as a node.
+const (
+	maxFormula   = 250 << 20
+	satPerNode   = 20
+	maxLayers    = 200
+	factsPerWork = 4 // facts looked at while a layer is made, for a unit of work
+)
+
+// startLayers is for the portfolio. Where the order is partial there is nothing that it could do.
+func startLayers(p *groundProblem, _ *relaxation) search {
+	return &layers{p: p, sat: sat.New(), over: p.po, end: gaveUp}
+}
+
+// run goes on until a plan is found or the nodes are spent.
+func (l *layers) run(ctx context.Context, nodes int) (outcome, error) {
+	limit := l.count + nodes
+	for !l.over {
+		if l.count >= limit {
+			return paused, nil
+		}
+		before := l.sat.Work + l.extra
+		err := l.step(ctx, (limit-l.count)*satPerNode)
+		l.count += 1 + (l.sat.Work+l.extra-before)/satPerNode
+		if err != nil {
+			return gaveUp, err
+		}
+	}
+	return l.end, nil
+}
+
+// step solves the last layer for a while, or adds one.
+func (l *layers) step(ctx context.Context, work int) error {
+	if len(l.rows) == 0 {
+		l.first()
+		return ctx.Err()
+	}
+	r := &l.rows[len(l.rows)-1]
+	if !r.met {
+		answer, err := l.sat.Solve(ctx, work, r.leaf)
+		switch {
+		case answer == sat.Yes:
+			l.over, l.end = true, found
+		case l.sat.Failed():
+			l.over, l.end = true, exhausted // whatever is below
+		}
+		r.met = answer == sat.No
+		return err
+	}
+	if len(l.rows) >= maxLayers || l.sat.Bytes() > maxFormula {
+		l.over, l.end = true, gaveUp
+		return nil
+	}
+	return l.deepen(ctx)
+}
+
+func (l *layers) plan() *Plan {
+	return l.p.e.replay(l.decisions(nil, 0, 0))
+}
+
+func (l *layers) expanded() int { return l.count }
+
+// decisions reads the methods of a position, and of what is below it, from the solution.
+func (l *layers) decisions(out []decision, r, at int) []decision {
+	pos := &l.rows[r].positions[at]
+	for _, o := range pos.ops {
+		if o.kind == opMethod && l.sat.Value(o.lit) {
+			m := &l.p.methods[o.at]
+			out = append(out, m.decision)
+			for k := range m.subs {
+				out = l.decisions(out, r+1, pos.child+k)
+			}
+			break
+		}
+		if o.kind == opAction && l.sat.Value(o.lit) {
+			break
+		}
+	}
+	return out
+}
+
+// first makes the layer of the problem itself.
+func (l *layers) first() {
+	l.true = l.sat.Var()
+	l.sat.Add(l.true)
+	l.foresee()
+	l.slots = make([]int32, l.p.facts+1)
+	state := make([]sat.Lit, l.p.facts+1)
+	for f := range state {
+		if state[f] = l.true.Not(); l.p.init.has(f) {
+			state[f] = l.true
+		}
+	}
+	b := &layer{layers: l, state: state}
+	top := []want{{task: l.p.top, why: []sat.Lit{l.true}}}
+	pos := b.fill(top, nil)
+	pos.before = state
+	causes := b.causes(pos.tasks)
+	end := b.after(causes)
+	b.say(pos.ops, causes, end)
+	for _, f := range l.p.goal {
+		l.sat.Add(end[f])
+	}
+	b.positions = []position{pos}
+	l.close(b, end)
+}
+
+// deepen adds a layer.
+func (l *layers) deepen(ctx context.Context) error {
+	up := &l.rows[len(l.rows)-1]
+	b := &layer{layers: l}
+	for i := range up.positions {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if l.sat.Bytes() > 2*maxFormula {
+			l.over, l.end = true, gaveUp
+			return nil
+		}
+		pos := &up.positions[i]
+		end := up.last
+		if i+1 < len(up.positions) {
+			end = up.positions[i+1].before
+		}
+		pos.child = len(b.positions)
+		b.state = pos.before
+		b.split(pos, end)
+		pos.before = nil // the new layer has it
+	}
+	l.close(b, up.last)
+	up.last = nil
+	return nil
+}
+
+// close completes a layer.
+func (l *layers) close(b *layer, end []sat.Lit) {
+	r := row{positions: b.positions, last: end, leaf: l.sat.Var()}
+	for i := range r.positions {
+		pos := &r.positions[i]
+		for _, t := range pos.tasks {
+			if !l.p.nodes[t.task].action {
+				l.sat.Add(r.leaf.Not(), t.lit.Not())
+			}
+		}
+		pos.tasks = nil
+	}
+	l.rows = append(l.rows, r)
+}
+
+// foresee computes what each task may change. Tasks that can come below each other change the same.
+func (l *layers) foresee() {
+	p := l.p
+	below := make([][]int32, len(p.nodes))
+	for _, m := range p.methods {
+		below[m.task] = append(below[m.task], m.subs...)
+	}
+	var upwards []int32
+	l.group, upwards = components(below)
+	l.may = make([]effects, len(p.nodes))
+	members := make([][]int32, len(p.nodes))
+	for _, t := range upwards {
+		g := l.group[t]
+		members[g] = append(members[g], t)
+	}
+	gains, losses := newMerger(p.facts), newMerger(p.facts)
+	met := make([]int32, len(p.nodes)) // the last group that took in this one
+	for i := range met {
+		met[i] = -1
+	}
+	for _, g := range upwards { // the representative of a group is the last of it
+		if l.group[g] != g {
+			continue
+		}
+		if t := &p.nodes[g]; t.action {
+			l.may[g] = effects{t.add, t.del}
+			continue
+		}
+		for _, t := range members[g] {
+			for _, s := range below[t] {
+				if sub := l.group[s]; sub != g && met[sub] != g {
+					met[sub] = g
+					gains.take(l.may[sub].add)
+					losses.take(l.may[sub].del)
+					l.extra += 1 + (len(l.may[sub].add)+len(l.may[sub].del))/factsPerWork
+				}
+			}
+		}
+		l.may[g] = effects{gains.done(), losses.done()}
+	}
+}
+
+// merger makes the union of lists of facts.
+type merger struct {
+	has  bitset
+	list []int32
+}
+
+func newMerger(facts int) *merger { return &merger{has: newBitset(facts)} }
+
+func (m *merger) take(list []int32) {
+	for _, f := range list {
+		if !m.has.has(int(f)) {
+			m.has.set(int(f))
+			m.list = append(m.list, f)
+		}
+	}
+}
+
+// done returns the union, and begins anew.
+func (m *merger) done() []int32 {
+	out := m.list
+	for _, f := range out {
+		m.has.drop(int(f))
+	}
+	m.list = nil
+	return out
+}

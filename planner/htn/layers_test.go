@@ -1,0 +1,74 @@
+package htn
+
+import (
+	"context"
+	"testing"
+
+	"github.com/jitos/jitos/planner/bench/families"
+)
+
+// layered searches by satisfiability alone.
+func layered(t *testing.T, domain, problem string, nodes int) (*layers, outcome) {
+	t.Helper()
+	d, p := parse(t, domain, problem)
+	m, err := compile(d, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, ok, err := ground(context.Background(), newEngine(m), 1_000_000)
+	if !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	l := startLayers(g, nil).(*layers)
+	end, err := l.run(context.Background(), nodes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if end == found {
+		checkPlans(t, d, p, &Result{Plans: []*Plan{l.plan()}})
+	}
+	return l, end
+}
+
+// TestLayers finds plans of the totally ordered families by satisfiability alone, and the verifier accepts them. However the
+// nodes are cut into slices, the same formula is made.
+func TestLayers(t *testing.T) {
+	for _, i := range families.All() {
+		small := map[string]int{"arms": 2, "courier": 2, "joinery": 2, "patience": 2, "rescue-some-seen": 2, "wires": 4, "works": 2}
+		if i.Number > small[i.Family] {
+			continue
+		}
+		l, end := layered(t, i.Domain, i.Problem, 1_000_000)
+		if end != found {
+			t.Errorf("%s %d: %v after %d layers", i.Family, i.Number, end, len(l.rows))
+		}
+		if i.Number == 2 {
+			again := startLayers(l.p, nil).(*layers)
+			for end = paused; end == paused; {
+				end, _ = again.run(context.Background(), 500)
+			}
+			if end != found || again.sat.Work != l.sat.Work || again.plan().String() != l.plan().String() {
+				t.Errorf("%s %d: %v in slices, with %d of work and not %d", i.Family, i.Number, end, again.sat.Work, l.sat.Work)
+			}
+		}
+	}
+}
+
+// TestLayersProof: that there is no plan shows in a layer that need not end there, and only where that is so.
+func TestLayersProof(t *testing.T) {
+	domain := `(define (domain steps) (:types n) (:predicates (at ?n - n) (next ?m ?n - n) (hole ?n - n))
+ (:task go :parameters (?n - n))
+ (:method there :parameters (?n - n) :task (go ?n) :precondition (at ?n) :subtasks ())
+ (:method on :parameters (?n ?l ?m - n) :task (go ?n) :precondition (and (at ?l) (next ?l ?m)) :ordered-subtasks (and (step ?l ?m) (go ?n)))
+ (:action step :parameters (?l ?m - n) :precondition (and (at ?l) (not (hole ?m))) :effect (and (at ?m) (not (at ?l)) (hole ?l)))
+ (:action fill :parameters (?n - n) :precondition (at ?n) :effect (not (hole ?n))))`
+	problem := func(goal string) string {
+		return `(define (problem p) (:objects a b c d - n) (:htn :ordered-subtasks (and (go c) (go ` + goal + `))) (:init (at a) (next a b) (next b c) (next c b) (next c d)))`
+	}
+	if l, end := layered(t, domain, problem("d"), 100_000); end != found {
+		t.Errorf("to d: %v after %d layers", end, len(l.rows))
+	}
+	if l, end := layered(t, domain, problem("b"), 100_000); end != exhausted {
+		t.Errorf("back to b: %v after %d layers", end, len(l.rows))
+	}
+}
