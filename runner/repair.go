@@ -164,6 +164,11 @@ func (s *repairing) run(subject subject) (jitos.Result, error) {
 	if err != nil {
 		return jitos.Result{}, err
 	}
+	recent, err := s.recentLeads()
+	if err != nil {
+		return jitos.Result{}, err
+	}
+	spectrum.Leads = append(spectrum.Leads, recent...)
 	ranked := spectrum.Ranked()
 	if len(ranked) == 0 {
 		return jitos.Result{}, &inconclusive{"no-repair", "the failing tests run no code that could be edited"}
@@ -234,7 +239,7 @@ func (s *repairing) search(subject subject) error {
 	}
 	alone, ok := subject.(loner)
 	for ok && len(late) > 0 && !s.enough() {
-		n := min(2, len(late))
+		n := min(10, len(late))
 		if _, err := s.batch(subject, late[:n], alone.apart); err != nil {
 			return err
 		}

@@ -117,6 +117,11 @@ exit 0
 
 func (g *goSubject) spectrum(r jitos.Result, spans []repair.Span, failing []goCase) (*repair.Spectrum, error) {
 	found := &repair.Spectrum{Spans: spans}
+	var files []string
+	for _, p := range g.packages {
+		files = append(files, p.files...)
+	}
+	found.Leads = panicLeads(r.Artifacts["panics"], files)
 	for line := range strings.Lines(r.Artifacts["runs"] + "\n") {
 		id := strings.TrimSpace(line)
 		switch {
@@ -132,7 +137,7 @@ func (g *goSubject) spectrum(r jitos.Result, spans []repair.Span, failing []goCa
 	}
 	failed, passed, all := processorTimes(r.Artifacts["times"])
 	one := func(x float64) time.Duration { return time.Duration(x * float64(time.Second)) }
-	g.one = 200*time.Millisecond + one(3*min(failed, max(.1, 4*passed))) // one that fails may be in a loop without end
+	g.one = 100*time.Millisecond + one(2*min(failed, max(.1, 3*passed))) // one that fails may be in a loop without end
 	g.whole = time.Second + 2*g.one + one(4*all)
 	for line := range strings.Lines(r.Artifacts["counts"] + "\n") {
 		var kind rune

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/jitos/jitos"
+	"github.com/jitos/jitos/runner/repair"
 )
 
 // mend runs the worker on files whose tests report as given.
@@ -198,5 +199,46 @@ func TestProcessorTimes(t *testing.T) {
 	failed, passed, all := processorTimes("- 0m1.50s 0m0.50s\nF0 0m1.75s 0m0.50s\nF1 1m2.00s 0m0.75s\nP0 1m2.00s 0m1.00s\nP1 1m2.00s 0m1.50s\n")
 	if failed != 60.5 || passed != .5 || all != .75 {
 		t.Errorf("%v %v %v", failed, passed, all)
+	}
+}
+
+// A panic leads to its innermost frame of the project, then to those that called it; the last commit to what it changed.
+func TestLeads(t *testing.T) {
+	leads := panicLeads("/usr/lib/go/src/runtime/panic.go:115\n/tmp/x/lex/lex.go:7\n/tmp/x/m.go:3\n", []string{"m.go", "lex/lex.go", "lex.go"})
+	if len(leads) != 2 || leads[0].Path != "lex/lex.go" || leads[0].From != 7 || leads[0].Weight != panicked || leads[1].Path != "m.go" || leads[1].Weight != calledIt {
+		t.Errorf("%+v", leads)
+	}
+	for _, c := range []struct {
+		was, now string
+		from, to int
+	}{{"a\nb\nc\n", "a\nx\nc\n", 2, 2}, {"a\nb\nc\n", "a\nc\n", 1, 2}, {"a\nc\n", "a\nb\nc\n", 2, 2}, {"", "a", 1, 1}} {
+		if from, to := changedLines([]byte(c.was), []byte(c.now)); from != c.from || to != c.to {
+			t.Errorf("%q, %q: lines %d to %d, want %d to %d", c.was, c.now, from, to, c.from, c.to)
+		}
+	}
+}
+
+// What the last commit changed is tried first: of two places that the failing test runs alike, the one that was just touched.
+func TestRepairRecent(t *testing.T) {
+	f := files{"m.go": "package m\n\nfunc F(a int) int {\n\ta = a - 1\n\ta = a - 2\n\treturn a\n}\n"}
+	before := files{"m.go": "package m\n\nfunc F(a int) int {\n\ta = a - 1\n\ta = a + 2\n\treturn a\n}\n"}
+	e, m := newPlain(t)
+	h := &testHost{t: t, e: e, commits: []jitos.Commit{{Tree: put(t, m, f)}, {Tree: put(t, m, before)}}}
+	hash, err := treeHash(h.commits[0].Tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &repairing{ctx: t.Context(), objects: m, host: h}
+	if s.files, err = readManifest(t.Context(), m, hash); err != nil {
+		t.Fatal(err)
+	}
+	leads, err := s.recentLeads()
+	if err != nil {
+		t.Fatal(err)
+	}
+	spectrum := &repair.Spectrum{Failing: 1, Leads: leads, Spans: []repair.Span{{Path: "m.go", Line: 4, Column: 2, EndLine: 4, EndColumn: 11, Failed: 1},
+		{Path: "m.go", Line: 5, Column: 2, EndLine: 5, EndColumn: 11, Failed: 1}}}
+	if first := spectrum.Ranked()[0]; first.Line != 5 {
+		t.Errorf("line %d is first", first.Line)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"go/types"
+	"slices"
 	"strings"
 )
 
@@ -13,6 +14,7 @@ func (p *GoPackage) Edits(spectrum *Spectrum) []Edit {
 	var all []Edit
 	heat := p.declared(spectrum)
 	for _, f := range p.files {
+		pools := p.gatherFile(f)
 		for _, d := range f.syntax.Decls {
 			g := &goEdits{GoPackage: p, file: f, spectrum: spectrum, heat: heat}
 			if fn, ok := d.(*ast.FuncDecl); ok {
@@ -21,9 +23,41 @@ func (p *GoPackage) Edits(spectrum *Spectrum) []Edit {
 				}
 				g.fn, g.place = fn, fn.Name.Name
 				g.pool = g.gather(fn)
+				g.nearby = g.combine(pools)
 			}
 			g.walk(d)
 			all = append(all, g.edits...)
+		}
+	}
+	return all
+}
+
+// gatherFile collects the parts of the functions of a file.
+func (p *GoPackage) gatherFile(f *goFile) []pool {
+	var pools []pool
+	for _, d := range f.syntax.Decls {
+		if fn, ok := d.(*ast.FuncDecl); ok && fn.Body != nil {
+			pools = append(pools, p.gather(fn))
+		}
+	}
+	return pools
+}
+
+// combine joins what the other functions have and this one has not.
+func (g *goEdits) combine(pools []pool) pool {
+	var all pool
+	add := func(list *[]string, own, more []string) {
+		for _, text := range more {
+			if !slices.Contains(own, text) && !slices.Contains(*list, text) {
+				*list = append(*list, text)
+			}
+		}
+	}
+	for _, b := range pools {
+		if b.from != g.fn {
+			add(&all.conditions, g.pool.conditions, b.conditions)
+			add(&all.literals, g.pool.literals, b.literals)
+			add(&all.wraps, g.pool.wraps, b.wraps)
 		}
 	}
 	return all
@@ -38,6 +72,8 @@ type goEdits struct {
 	spectrum *Spectrum
 	heat     map[types.Object]float64 // suspicion of what is declared outside of functions
 	pool     pool
+	nearby   pool // of the rest of the file
+	others   []*ast.FuncDecl
 	stack    []ast.Node // from the declaration to the node that is looked at
 	at       float64    // its suspicion
 	edits    []Edit
@@ -122,16 +158,27 @@ func (g *goEdits) typeOf(e ast.Expr) types.Type {
 	return types.Typ[types.Invalid]
 }
 
-// instead replaces an expression by text of a type that fits.
-func (g *goEdits) instead(e ast.Expr, text, kind string, weight float64) {
+// instead replaces an expression by text of a type that fits, and tells whether it does.
+func (g *goEdits) instead(e ast.Expr, text, kind string, weight float64) bool {
 	tv, ok := g.info.Types[e]
 	if !ok || !tv.IsValue() || text == g.text(e) {
-		return
+		return false
 	}
 	if want := types.Default(tv.Type); want != types.Typ[types.Invalid] && !g.fits(e.Pos(), text, want) {
-		return
+		return false
 	}
 	g.add(g.offset(e.Pos()), g.offset(e.End()), text, kind, weight)
+	return true
+}
+
+// some replaces an expression by the first texts of a list that fit, at most as many as most.
+func (g *goEdits) some(e ast.Expr, list []string, most int, kind string, weight float64, text func(string) string) {
+	const looked = 60
+	for _, t := range list[:min(looked, len(list))] {
+		if most > 0 && g.instead(e, text(t), kind, weight) {
+			most--
+		}
+	}
 }
 
 // fits tells whether text, at a position, is a value that can be assigned to a type.

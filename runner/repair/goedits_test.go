@@ -30,6 +30,7 @@ func load(t *testing.T, src string) *GoPackage {
 // Each bug, a slip of a known kind in one line, is mended by one of the edits.
 func TestGoEdits_mend(t *testing.T) {
 	const before = "package x\n\ntype point struct{ x, y int }\n\nconst (\n\tred = iota\n\tgreen\n)\n\nfunc less(a, b int) bool { return a < b }\n\nfunc clip(s string) string { return s }\n\n" +
+		"func other(s string, p *point) (int, bool) {\n if p == nil {\n return 7, false\n}\n s = clip(\"cheese\")\n return 0, true\n}\n\n" +
 		"func f(list []int, p *point, s string, n, m int) (int, bool) {\n"
 	for _, c := range []struct{ name, bug, fix string }{
 		{"bound", "for i := 0; i <= n; i++ {\n m += i }", "for i := 0; i < n; i++ {\n m += i }"},
@@ -60,6 +61,13 @@ func TestGoEdits_mend(t *testing.T) {
 		{"call too much", "s = clip(s)", "s = s"},
 		{"grouping", "m = (n + m) * n", "m = n + m*n"},
 		{"statement missing", "m++\n if n > m {\n n-- }", "n--\n m++\n if n > m {\n n-- }"},
+		{"statement of an empty branch", "if n > m {\n }", "if n > m {\n return 0, false\n }"},
+		{"statement of an empty loop", "for _, v := range list {\n }\n m += n", "for _, v := range list {\n m += n\n }\n m += n"},
+		{"return missing", "if n > m {\n n-- }", "if n > m {\n n--\n return 0, false\n }"},
+		{"else missing", "if n > m {\n n-- }\n m++", "if n > m {\n n-- } else {\n m++\n }"},
+		{"text mistyped", "s = \"chees\"", "s = \"cheese\""},
+		{"check of a neighbour", "n++", "if p == nil {\n return 7, false\n}\n n++"},
+		{"call of a neighbour", "s = s[1:]", "s = clip(s[1:])"},
 		{"case too much", "switch n {\n case 1, 2:\n m++ }", "switch n {\n case 1:\n m++ }"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

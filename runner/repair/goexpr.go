@@ -155,6 +155,10 @@ func (g *goEdits) boolean(e ast.Expr) {
 		g.instead(e, side(e, text, token.LAND)+" && "+c, "condition added", .35)
 		g.instead(e, side(e, text, token.LOR)+" || "+c, "condition added", .35)
 	}
+	for _, op := range []token.Token{token.LAND, token.LOR} {
+		g.some(e, g.nearby.conditions, maxLike, "condition added", .2, func(c string) string { return side(e, text, op) + " " + op.String() + " " + c })
+	}
+	g.some(e, g.nearby.conditions, maxLike, "condition", .2, func(c string) string { return c })
 }
 
 // side is a condition as an operand of an operator.
@@ -267,6 +271,9 @@ func (g *goEdits) literal(e *ast.BasicLit) {
 			g.instead(e, usual, "constant", .4)
 		}
 	}
+	for i, other := range g.near(e.Value) {
+		g.instead(e, other, "constant", .5-.05*float64(i))
+	}
 	n := 0
 	for _, other := range g.pool.literals {
 		if quote(other) == quote(e.Value) && other != e.Value && n < maxPooled {
@@ -274,6 +281,61 @@ func (g *goEdits) literal(e *ast.BasicLit) {
 			g.instead(e, other, "constant", .45)
 		}
 	}
+}
+
+// near are the texts of the package that differ from one by a letter or two, or in upper and lower case: somebody may have mistyped it.
+func (g *goEdits) near(literal string) []string {
+	if quote(literal) != '"' {
+		return nil
+	}
+	if g.texts == nil {
+		seen := map[string]bool{}
+		for _, f := range g.files {
+			ast.Inspect(f.syntax, func(n ast.Node) bool {
+				if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING && len(lit.Value) <= maxText && !seen[lit.Value] {
+					seen[lit.Value] = true
+					g.texts = append(g.texts, lit.Value)
+				}
+				return true
+			})
+		}
+	}
+	var list []string
+	for most := 1; most <= 2; most++ {
+		for _, other := range g.texts {
+			if other != literal && len(list) < maxLike && (distance(literal, other) == most || most == 1 && strings.EqualFold(literal, other)) {
+				list = append(list, other)
+			}
+		}
+	}
+	return list
+}
+
+// maxText bounds the texts that are compared by their letters.
+const maxText = 60
+
+// distance is how many bytes are to be added, dropped or replaced to make one text of another; 3 stands for more than two.
+func distance(a, b string) int {
+	const far = 3
+	if len(a) > maxText || len(b) > maxText || max(len(a)-len(b), len(b)-len(a)) >= far {
+		return far
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return min(far, row[len(b)])
 }
 
 // quote tells the sorts of literals apart by how they begin.

@@ -222,12 +222,11 @@ func (g *goEdits) wrap(e ast.Expr) {
 	if call, ok := g.parent(1).(*ast.CallExpr); ok && call.Fun == e {
 		return
 	}
+	call := func(f string) string { return f + "(" + g.text(e) + ")" }
 	for i, f := range g.pool.wraps {
-		if i == maxPooled {
-			return
-		}
-		if f != "append" && f != "panic" {
-			g.instead(e, f+"("+g.text(e)+")", "call added", .3)
+		if i < maxPooled && f != "append" && f != "panic" {
+			g.instead(e, call(f), "call added", .3)
 		}
 	}
+	g.some(e, g.nearby.wraps, maxLike, "call added", .2, call)
 }

@@ -21,8 +21,9 @@ type GoPackage struct {
 	pkg   *types.Package
 	info  *types.Info
 
-	version string // of the language: "go1.17", "" for the newest
-	errors  int    // of the files as they are, by what could not be imported
+	texts   []string // its string literals, as written, once they were asked for
+	version string   // of the language: "go1.17", "" for the newest
+	errors  int      // of the files as they are, by what could not be imported
 }
 
 type goFile struct {

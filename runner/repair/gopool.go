@@ -16,6 +16,8 @@ type pool struct {
 	literals   []string     // by their text
 	wraps      []string     // calls of one argument, by the text before it: "strings.ToLower"
 	names      []*types.Var // variables that it declares, in order
+
+	from *ast.FuncDecl
 }
 
 // Bounds of what is tried at one place.
@@ -27,7 +29,7 @@ const (
 
 // gather collects the parts of a function, each once, in order.
 func (p *GoPackage) gather(fn *ast.FuncDecl) pool {
-	var b pool
+	b := pool{from: fn}
 	g := goEdits{GoPackage: p, file: p.file(p.fset.Position(fn.Pos()).Filename)}
 	once := func(list *[]string, text string) {
 		if len(text) <= 120 && !slices.Contains(*list, text) {
@@ -82,6 +84,97 @@ func (b *pool) take(list []ast.Stmt) {
 			}
 		}
 	}
+}
+
+// maxDonor bounds the text of a statement that is taken from another function.
+const maxDonor = 160
+
+// donors are small statements of other functions of the file, those of the nearest first, that would mean something at a position: each
+// of their names is there too, with the same type. Checks that leave are among them, and returns of the same results.
+func (g *goEdits) donors(pos token.Pos, most int) []string {
+	var list []string
+	for _, fn := range g.around() {
+		ast.Inspect(fn, func(n ast.Node) bool {
+			s, ok := n.(ast.Stmt)
+			if !ok || len(list) >= most {
+				return len(list) < most
+			}
+			switch s := s.(type) {
+			case *ast.AssignStmt:
+				ok = !declares(s)
+			case *ast.ExprStmt, *ast.IncDecStmt:
+			case *ast.IfStmt:
+				ok = s.Else == nil && s.Init == nil && len(s.Body.List) == 1 && jumps(s.Body.List[0])
+			case *ast.ReturnStmt:
+			default:
+				ok = false
+			}
+			if !ok || s.End()-s.Pos() > maxDonor || !g.transplants(s, fn, pos) {
+				return true
+			}
+			if text := g.text(s); !slices.Contains(list, text) {
+				list = append(list, text)
+			}
+			return false
+		})
+	}
+	return list
+}
+
+// around are the other functions of the file, the nearest first.
+func (g *goEdits) around() []*ast.FuncDecl {
+	if g.fn == nil || g.others != nil {
+		return g.others
+	}
+	for _, d := range g.file.syntax.Decls {
+		if fn, ok := d.(*ast.FuncDecl); ok && fn.Body != nil && fn != g.fn {
+			g.others = append(g.others, fn)
+		}
+	}
+	away := func(fn *ast.FuncDecl) int { return max(int(fn.Pos()-g.fn.Pos()), int(g.fn.Pos()-fn.Pos())) }
+	slices.SortStableFunc(g.others, func(a, b *ast.FuncDecl) int { return away(a) - away(b) })
+	return g.others
+}
+
+// transplants tells whether a statement of another function would mean something at a position.
+func (g *goEdits) transplants(s ast.Stmt, fn *ast.FuncDecl, pos token.Pos) bool {
+	scope := g.pkg.Scope().Innermost(pos)
+	fits := scope != nil
+	ast.Inspect(s, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.FuncLit:
+			fits = false
+		case *ast.ReturnStmt:
+			obj := g.info.Defs[fn.Name]
+			if obj == nil {
+				return false
+			}
+			there, _ := obj.Type().(*types.Signature)
+			here := g.signature()
+			fits = fits && there != nil && here != nil && types.Identical(there.Results(), here.Results())
+		case *ast.BranchStmt:
+			fits = fits && n.Label == nil && g.inLoop()
+		case *ast.Ident:
+			obj := g.info.Uses[n]
+			if v, ok := obj.(*types.Var); obj == nil || ok && v.IsField() || obj.Parent() == nil || !fits {
+				break // a part of something
+			}
+			_, found := scope.LookupParent(n.Name, pos)
+			if obj.Parent() == types.Universe || obj.Parent() == g.pkg.Scope() {
+				fits = found == obj
+				break
+			}
+			if p, ok := obj.(*types.PkgName); ok {
+				q, ok := found.(*types.PkgName)
+				fits = ok && q.Imported() == p.Imported()
+				break
+			}
+			v, ok := found.(*types.Var)
+			fits = ok && types.Identical(v.Type(), obj.Type())
+		}
+		return fits
+	})
+	return fits
 }
 
 // inScope are the variables of the function that can be named at a position, nearest declaration first, and then those of

@@ -54,10 +54,24 @@ func (g *goEdits) stmt(s ast.Stmt) {
 		if s.Else == nil && s.Init == nil {
 			instead(g.text(s.Body), "condition dropped", .3)
 		}
+		if len(s.Body.List) == 0 {
+			g.fill(s.Body.Lbrace+1, s.Body.Rbrace)
+		}
 		if _, last := s.Else.(*ast.BlockStmt); last {
 			g.add(g.offset(s.Body.End()), end, "", "else dropped", .3)
 		}
+	case *ast.ForStmt:
+		if len(s.Body.List) == 0 {
+			g.fill(s.Body.Lbrace+1, s.Body.Rbrace)
+		}
+	case *ast.RangeStmt:
+		if len(s.Body.List) == 0 {
+			g.fill(s.Body.Lbrace+1, s.Body.Rbrace)
+		}
 	case *ast.CaseClause:
+		if len(s.Body) == 0 {
+			g.fill(s.Colon+1, s.Colon+1)
+		}
 		if len(s.List) > 1 {
 			for i, e := range s.List {
 				from, to := g.offset(e.Pos()), g.offset(e.End())
@@ -196,6 +210,7 @@ func (g *goEdits) inPlace(s ast.Stmt) {
 	list, i := g.neighbours(s)
 	if i+1 < len(list) && !declares(s) && !declares(list[i+1]) {
 		next := list[i+1]
+		g.otherwise(s, next)
 		from, to := g.offset(next.Pos()), g.offset(next.End())
 		if !jumps(s) && to-start < maxSite {
 			src := string(g.file.src)
@@ -213,6 +228,9 @@ func (g *goEdits) inPlace(s ast.Stmt) {
 			g.insert(s, g.text(other), "statement copied", .3)
 		}
 	}
+	for _, text := range g.donors(s.Pos(), maxPooled) {
+		g.insert(s, text, "statement copied", .25)
+	}
 	if i == len(list)-1 {
 		g.append(s)
 	}
@@ -223,6 +241,65 @@ func (g *goEdits) pair(start, end int, text string) {
 	outer := g.stack
 	g.stack = g.stack[:len(g.stack)-1]
 	g.add(start, end, text, "statements swapped", .4)
+	g.stack = outer
+}
+
+// fill puts one statement into a list that has none.
+func (g *goEdits) fill(from, to token.Pos) {
+	start, end := g.offset(from), g.offset(to)
+	for _, way := range g.ways() {
+		g.add(start, end, "\n"+way+"\n", "statement added", .5)
+	}
+	n := 0
+	for _, s := range g.pool.statements {
+		if _, jump := s.(*ast.BranchStmt); !jump && n < 2*maxPooled && g.means(s, from) {
+			n++
+			g.add(start, end, "\n"+g.text(s)+"\n", "statement copied", .4)
+		}
+	}
+	for _, text := range g.donors(from, maxPooled) {
+		g.add(start, end, "\n"+text+"\n", "statement copied", .35)
+	}
+}
+
+// ways to leave: those of a loop, the first returns of the function, and a return of zero values.
+func (g *goEdits) ways() []string {
+	var ways []string
+	if g.inLoop() {
+		ways = append(ways, "continue", "break")
+	}
+	for i, r := range g.pool.returns {
+		if i < maxLike/2 {
+			ways = append(ways, r)
+		}
+	}
+	if sig := g.signature(); sig != nil {
+		var parts []string
+		for v := range sig.Results().Variables() {
+			if z := zero(v.Type()); z != "" {
+				parts = append(parts, z)
+			}
+		}
+		if bare := strings.TrimSpace("return " + strings.Join(parts, ", ")); len(parts) == sig.Results().Len() && !slices.Contains(ways, bare) {
+			ways = append(ways, bare)
+		}
+	}
+	return ways
+}
+
+// otherwise puts the statement behind an if into its else.
+func (g *goEdits) otherwise(s ast.Stmt, next ast.Stmt) {
+	branch, ok := s.(*ast.IfStmt)
+	if !ok || branch.Else != nil || declares(next) || g.offset(next.End())-g.offset(s.Pos()) > maxSite {
+		return
+	}
+	if n := len(branch.Body.List); n > 0 && jumps(branch.Body.List[n-1]) {
+		return
+	}
+	outer := g.stack
+	g.stack = g.stack[:len(g.stack)-1]
+	start, end := g.offset(s.Pos()), g.offset(next.End())
+	g.add(start, end, string(g.file.src[start:g.offset(s.End())])+" else {\n"+g.text(next)+"\n}", "else added", .4)
 	g.stack = outer
 }
 
@@ -246,6 +323,12 @@ func (g *goEdits) append(s ast.Stmt) {
 			n++
 			g.add(end, end, "\n"+indent+g.text(other), "statement copied", .3)
 		}
+	}
+	for _, way := range g.ways() {
+		g.add(end, end, "\n"+indent+way, "statement added", .3)
+	}
+	for _, text := range g.donors(s.End(), maxPooled) {
+		g.add(end, end, "\n"+indent+text, "statement copied", .25)
 	}
 }
 
@@ -284,26 +367,7 @@ func (g *goEdits) inLoop() bool {
 
 // guards leave before a statement where a usual check of its names says so.
 func (g *goEdits) guards(s ast.Stmt) {
-	var ways []string
-	if g.inLoop() {
-		ways = append(ways, "continue", "break")
-	}
-	for i, r := range g.pool.returns {
-		if i < maxLike/2 {
-			ways = append(ways, r)
-		}
-	}
-	if sig := g.signature(); sig != nil {
-		var parts []string
-		for v := range sig.Results().Variables() {
-			if z := zero(v.Type()); z != "" {
-				parts = append(parts, z)
-			}
-		}
-		if bare := strings.TrimSpace("return " + strings.Join(parts, ", ")); len(parts) == sig.Results().Len() && !slices.Contains(ways, bare) {
-			ways = append(ways, bare)
-		}
-	}
+	ways := g.ways()
 	checks := g.checks(s)
 	for _, c := range g.pool.conditions {
 		if len(checks) < maxNames+maxLike && !slices.Contains(checks, c) {

@@ -37,8 +37,16 @@ type Spectrum struct {
 	Failing int // tests that fail
 	Passing int
 	Spans   []Span
+	Leads   []Lead
 
 	byPath map[string][]Span
+}
+
+// Lead makes lines of a file more suspicious than the tests tell: a panic went through them, or somebody has just changed them.
+type Lead struct {
+	Path     string
+	From, To int     // lines, from 1, both in it
+	Weight   float64 // times the suspicion, above 1
 }
 
 // At is the suspicion of a position: that of the smallest span that holds it. False where no span does.
@@ -61,8 +69,16 @@ func (s *Spectrum) At(path string, line, column int) (float64, bool) {
 	return s.Suspicion(*best), true
 }
 
-// Suspicion of a span of the spectrum.
-func (s *Spectrum) Suspicion(span Span) float64 { return Ochiai(span.Failed, span.Passed, s.Failing) }
+// Suspicion of a span of the spectrum, with the strongest lead to its first line: above 1 where that is more than the tests tell.
+func (s *Spectrum) Suspicion(span Span) float64 {
+	weight := 1.0
+	for _, l := range s.Leads {
+		if l.Path == span.Path && l.From <= span.Line && span.Line <= l.To {
+			weight = max(weight, l.Weight)
+		}
+	}
+	return weight * Ochiai(span.Failed, span.Passed, s.Failing)
+}
 
 // Ranked are the spans that failing tests ran, most suspicious first, in order of the source where they are equal.
 func (s *Spectrum) Ranked() []Span {
