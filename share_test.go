@@ -2,6 +2,7 @@ package jitos_test
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -75,22 +76,11 @@ func TestSync_diverged(t *testing.T) {
 	ctx := context.Background()
 	all := clones(t, 2, map[string]string{"a": "a\n", "b": "b\n"})
 	one, two := all[0], all[1]
-	work := func(f *fabric, name string, files map[string]string) jitos.ProcessView {
-		p, err := f.kernel.NewWorkspace(ctx, name, "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		f.save(t, p, files)
-		if c := f.collapse(t, p); c != nil {
-			t.Fatal(c)
-		}
-		return p
-	}
 	task, _, err := one.kernel.SubmitIntent(ctx, jitos.Request{Intent: "run the tests"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	work(one, "left", map[string]string{"a": "one\n", "b": "b\n"})
+	one.handwork(t, "left", map[string]string{"a": "one\n", "b": "b\n"})
 	one.sync(t)
 	theirs := one.system(t).Commit().ID
 
@@ -101,8 +91,8 @@ func TestSync_diverged(t *testing.T) {
 	if _, _, err := two.kernel.Plan(ctx, other); err != nil {
 		t.Fatal(err)
 	}
-	clean := work(two, "clean", map[string]string{"a": "a\n", "b": "two\n"})
-	clash := work(two, "clash", map[string]string{"a": "two\n", "b": "two\n"})
+	clean := two.handwork(t, "clean", map[string]string{"a": "a\n", "b": "two\n"})
+	clash := two.handwork(t, "clash", map[string]string{"a": "two\n", "b": "two\n"})
 	if _, err := two.kernel.SubmitRewrite(ctx, jitos.Submission{Set: []jitos.Node{note("x", "two")}}, ""); err != nil {
 		t.Fatal(err)
 	}
@@ -144,4 +134,59 @@ func TestSync_diverged(t *testing.T) {
 	if again := one.sync(t); len(again.Pushed)+len(again.Taken) > 0 {
 		t.Errorf("nothing was new: %+v", again)
 	}
+}
+
+// What a reconciliation left open was forked from a line that is no more. It is brought onto the new one like any workspace, and
+// takes nothing along that the new line has left out.
+func TestSync_reopenedRebase(t *testing.T) {
+	ctx := context.Background()
+	all := clones(t, 2, map[string]string{"a": "a\n", "b": "b\n", "c": "c\n"})
+	one, two := all[0], all[1]
+	one.handwork(t, "left", map[string]string{"a": "one\n", "b": "b\n", "c": "c\n"})
+	one.sync(t)
+	two.handwork(t, "first", map[string]string{"a": "two\n", "b": "b\n", "c": "c\n"})
+	seen := jitos.Read{Item: note("y", "").ID.Item()}
+	if _, err := two.kernel.SubmitRewrite(ctx, jitos.Submission{Set: []jitos.Node{note("x", "two")}, Reads: []jitos.Read{seen}}, ""); err != nil {
+		t.Fatal(err)
+	}
+	p := two.handwork(t, "second", map[string]string{"a": "three\n", "b": "two\n", "c": "c\n"})
+	if done := two.sync(t); len(done.Reopened) != 2 {
+		t.Fatalf("%+v", done)
+	}
+	var conflict *jitos.ConflictError
+	if err := two.kernel.Rebase(ctx, p); !errors.As(err, &conflict) || conflict.Conflicts[0].Path != "a" {
+		t.Errorf("a rebase of what clashes: %v", err)
+	}
+	two.save(t, p, map[string]string{"a": "one\n", "b": "two\n", "c": "c\n"}) // as the line has it
+	if err := two.kernel.Rebase(ctx, p); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := two.kernel.SubmitRewrite(ctx, jitos.Submission{Set: []jitos.Node{note("y", "new")}}, ""); err != nil {
+		t.Fatal(err)
+	}
+	if c := two.collapse(t, p); c != nil { // that the old line relied on note y is nothing to it
+		t.Fatal(c)
+	}
+	if got := two.files(t, two.system(t)); got["a"] != "one\n" || got["b"] != "two\n" {
+		t.Errorf("files %v", got)
+	}
+	two.sync(t)
+	one.sync(t)
+	for _, f := range all {
+		f.holds(t)
+	}
+}
+
+// handwork is done in a workspace, and collapsed.
+func (f *fabric) handwork(t *testing.T, name string, files map[string]string) jitos.ProcessView {
+	t.Helper()
+	p, err := f.kernel.NewWorkspace(context.Background(), name, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.save(t, p, files)
+	if c := f.collapse(t, p); c != nil {
+		t.Fatal(c)
+	}
+	return p
 }

@@ -18,10 +18,11 @@ type line struct {
 }
 
 // line walks back from tip to where it left the first-parent line of base. That is base itself, unless a rebase merged base
-// in: then it is an older commit of the same line.
+// in: then it is an older commit of the same line. It is one, too, where tip is the system's, and base was before a reconciliation
+// put what came since on the line of another clone.
 func (m *Merger) line(ctx context.Context, base jitos.Commit, tip jitos.CommitID) (line, error) {
 	l, err := m.walk(ctx, base, tip, 0)
-	if err == nil && l.start.ID != base.ID && !l.mergedIn(base.ID) {
+	if err == nil && l.start.ID != base.ID && !l.mergedIn(base.ID) && !l.ofSystem() {
 		err = notFrom(base)
 	}
 	return l, err
@@ -59,6 +60,12 @@ func (m *Merger) walk(ctx context.Context, base jitos.Commit, tip jitos.CommitID
 	}
 	return l, notFrom(base)
 }
+
+// ofSystem tells whether a line ends in a commit of the system's; one of a workspace may have some, too: further back, where it was
+// forked from what a reconciliation has put elsewhere since.
+func (l line) ofSystem() bool { return len(l.commits) > 0 && isSystem(l.commits[0]) }
+
+func isSystem(c jitos.Commit) bool { return c.Record != nil && jitos.IsSystemRule(c.Record.Rule) }
 
 // mergedIn tells whether a commit of the line has the one given as a further parent.
 func (l line) mergedIn(id jitos.CommitID) bool {

@@ -70,11 +70,14 @@ func (m *Merger) staleReads(ctx context.Context, at three[jitos.Snapshot], way l
 	return stale, nil
 }
 
-// readsOf collects the reads of a line, oldest first, each once.
+// readsOf collects the reads of a line, oldest first, each once. What the system's commits on the way of a workspace relied on, it does not.
 func (m *Merger) readsOf(ctx context.Context, way line) ([]jitos.Read, error) {
 	var reads []jitos.Read
 	seen := map[string]bool{}
 	for i, c := range slices.Backward(way.commits) {
+		if isSystem(c) && !way.ofSystem() {
+			continue
+		}
 		list, err := m.commitReads(ctx, c, way.parent(i))
 		if err != nil {
 			return nil, fmt.Errorf("commit %s: %w", short(c.ID), err)
