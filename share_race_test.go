@@ -227,3 +227,23 @@ func TestSync_workspaceParted(t *testing.T) {
 		git(t, f.dir, "merge-base", "--is-ancestor", string(others), f.anyRef(t, others))
 	}
 }
+
+// Only rewrites stand on a system line: one with a plain commit is not taken, nor gone on with, whoever looked at it before.
+func TestReconcile_plainCommit(t *testing.T) {
+	ctx := context.Background()
+	f := newFabric(t, map[string]string{"a": "a\n"})
+	base := string(f.system(t).Commit().ID)
+	plain := jitos.CommitID(git(t, f.dir, "commit-tree", base+"^{tree}", "-p", base, "-m", "by hand"))
+	for _, mine := range []string{"", "a thing"} {
+		if mine != "" {
+			f.task(t, mine)
+		}
+		before := f.system(t).Commit().ID
+		if _, err := f.kernel.Reconcile(ctx, plain); !errors.Is(err, jitos.ErrInvalid) {
+			t.Errorf("with %q here: %v", mine, err)
+		}
+		if after := f.system(t).Commit().ID; after != before {
+			t.Errorf("with %q here the line is at %s", mine, after)
+		}
+	}
+}
