@@ -171,7 +171,7 @@ func serve(c *cli.Context, stdout, stderr io.Writer) (err error) {
 	}
 	if doors.tokenFile != "" {
 		fmt.Fprintf(stdout, "token in %s\n", doors.tokenFile)
-		if c.Duration("idle") == 0 { // one that view started keeps what it says in a file
+		if isTerminal(stderr) { // what is no terminal is a log, and no place for what lets somebody in
 			note("viewer at %s (once, within %s)", guard.Logins.Link(doors.base()), server.TicketLife)
 		}
 	}

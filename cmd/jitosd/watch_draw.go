@@ -129,7 +129,10 @@ func (s *screen) text(t string) string {
 func (s *screen) head() string {
 	where := "live"
 	if s.pinned && s.at < len(s.rows) {
-		where = "at " + s.rows[s.at].When.Local().Format("15:04:05") + ", g goes back to live"
+		where = "at " + s.rows[s.at].When.Local().Format("15:04:05")
+		if s.page == nil && !s.inbox { // there g goes elsewhere
+			where += ", g goes back to live"
+		}
 	}
 	head := fmt.Sprintf("jitos watch  %s", where)
 	if n := len(s.open); n > 0 {
@@ -211,6 +214,8 @@ func (s *screen) foot() []string {
 		lines = append(lines, s.text(s.prompt.asks+": "+string(s.prompt.text))+"▏")
 	case s.said != "":
 		lines = append(lines, waiting.Render(s.text(s.said)))
+	case s.page != nil:
+		lines = append(lines, faint.Render(s.text("↑↓ scroll · esc back · i inbox · ? help")))
 	case s.inbox:
 		lines = append(lines, faint.Render(s.text("d difference · a approve · x reject · t answer · esc back · ? help")))
 	default:

@@ -176,11 +176,12 @@ func (s *screen) key(m tea.KeyPressMsg) tea.Cmd {
 			s.inbox = false
 		}
 		return nil
+	case key == "i" || key == "tab":
+		s.inbox = !s.inbox || s.page != nil
+		s.page = nil
+		return nil
 	case s.page != nil:
 		s.page.scroll(key, s.room())
-		return nil
-	case key == "i" || key == "tab":
-		s.inbox = !s.inbox
 		return nil
 	case s.inbox:
 		return s.inboxKey(key)

@@ -168,7 +168,9 @@ func TestWatch_screen(t *testing.T) {
 	look()
 	shows("● ╮ process: ", "│ ● settle: ", "● ╯ collapse: ", "live")
 	press("enter")
-	shows("rewrite ", "+one")
+	shows("rewrite ", "+one", "esc back")
+	press("i")
+	shows("nothing waits for you")
 	press("esc", "down", "down")
 	shows("at ", "g goes back to live")
 	at := s.rows[s.at].Commit

@@ -3,6 +3,7 @@
 import Graph from 'graphology';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import Sigma from 'sigma';
+import type { Settings } from 'sigma/settings';
 import { admitted } from './api';
 import { useAnswer } from './commit';
 import { long } from './diff';
@@ -26,7 +27,23 @@ const colours = () => ({
   mute: dark.matches ? '#9aa1a9' : '#535a62',
   ink: dark.matches ? '#dfe2e5' : '#1b1d20',
   pick: dark.matches ? '#ffffff' : '#000000',
+  paper: dark.matches ? '#15181a' : '#ffffff',
 });
+
+/** A name stands below its node, on paper: what hangs on a node lies to its right, and a name there would be struck through. */
+function drawLabel(context: CanvasRenderingContext2D, data: { label: string | null; x: number; y: number; size: number; [key: string]: unknown }, settings: Settings): void {
+  if (!data.label) return;
+  const [size, text] = [settings.labelSize, data.label.length > 28 ? `${data.label.slice(0, 27)}…` : data.label];
+  context.font = `${size}px ${settings.labelFont}`;
+  context.textAlign = 'center';
+  context.lineJoin = 'round';
+  context.lineWidth = 4;
+  context.strokeStyle = colours().paper;
+  context.fillStyle = data.labelColor as string;
+  const y = data.y + data.size + size + 1;
+  context.strokeText(text, data.x, y);
+  context.fillText(text, data.x, y);
+}
 
 export function GraphView() {
   const lane = param('lane');
@@ -145,6 +162,7 @@ class Stage {
       labelFont: 'Inter, system-ui, sans-serif',
       labelSize: 12,
       labelColor: { attribute: 'labelColor' },
+      defaultDrawNodeLabel: drawLabel,
       defaultDrawNodeHover: () => {},
       stagePadding: 24,
       minCameraRatio: 0.00002,
