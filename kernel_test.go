@@ -113,25 +113,31 @@ func (f *fabric) system(t fatal) jitos.Snapshot {
 	return at
 }
 
-// save replaces the files of a workspace; names hold no slash.
-func (f *fabric) save(t fatal, p jitos.ProcessView, files map[string]string) {
-	t.Helper()
+// tree stages files; names hold no slash.
+func (f *fabric) tree(files map[string]string) (jitos.TreeID, error) {
 	var entries []object.TreeEntry
 	for name, text := range files {
 		id, err := f.repo.Store.Objects.PutBlob([]byte(text))
 		if err != nil {
-			t.Fatal(err)
+			return "", err
 		}
 		entries = append(entries, object.TreeEntry{Name: name, Mode: filemode.Regular, Hash: id})
 	}
 	tree, err := f.repo.Store.Objects.PutTree(entries)
+	if err == nil && tree == plumbing.ZeroHash {
+		err = errors.New("no tree")
+	}
+	return jitos.TreeID(tree.String()), err
+}
+
+// save replaces the files of a workspace; names hold no slash.
+func (f *fabric) save(t fatal, p jitos.ProcessView, files map[string]string) {
+	t.Helper()
+	tree, err := f.tree(files)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if tree == plumbing.ZeroHash {
-		t.Fatal("no tree")
-	}
-	if _, err := f.kernel.Save(context.Background(), p, jitos.TreeID(tree.String()), "edit"); err != nil {
+	if _, err := f.kernel.Save(context.Background(), p, tree, "edit"); err != nil {
 		t.Fatal(err)
 	}
 }

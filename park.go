@@ -99,7 +99,18 @@ func asks(p ProcessView, j jobState, tree TreeID, own bool) *Question {
 const humanWorker = "human"
 
 // approves tells whether a step is an approval: what it read is the whole file tree.
-func (s Step) approves() bool { return s.Worker == humanWorker && s.Args["question"] == "" }
+func (s Step) approves() bool {
+	return s.Worker == humanWorker && s.Args["question"] == "" && s.Inputs["question"] == ""
+}
+
+// posed is a job with the question that an earlier step left for it as an artifact. An empty one is none: nobody is asked.
+func posed(j jobState, jobs *agenda) (_ jobState, none bool, err error) {
+	if j.step.Worker != humanWorker || j.step.Inputs["question"] == "" {
+		return j, false, nil
+	}
+	j.step.Args, err = arguments(j.step, jobs)
+	return j, j.step.Args["question"] == "", err
+}
 
 func orElse(s, otherwise string) string {
 	if s == "" {
@@ -190,6 +201,13 @@ func (k *Kernel) asking(id string, p ProcessView, q Question, evidence []Evidenc
 func (k *Kernel) consult(ctx context.Context, p ProcessView, ws Snapshot, jobs *agenda, running, own map[JobID]bool, ask bool) (bool, error) {
 	var waits error
 	for j := range jobs.choice(running) {
+		j, none, err := posed(j, jobs)
+		if err != nil {
+			return false, err
+		}
+		if none {
+			return true, k.settleByAnswer(ctx, p, ws, j, Question{}, Answer{Decision: Answered})
+		}
 		q := asks(p, j, ws.Tree(), own[j.id])
 		if q == nil {
 			continue
@@ -227,6 +245,9 @@ func timeLimit(s Step) time.Duration { return time.Duration(s.Timeout) * time.Se
 func (k *Kernel) settleByAnswer(ctx context.Context, p ProcessView, ws Snapshot, j jobState, q Question, a Answer) error {
 	o := outcome{job: j, claim: q.Claim, base: ws, from: KindAnswer + "/" + q.name(),
 		result: Result{Tree: ws.Tree(), Verdict: Pass, Artifacts: map[string]string{"answer": a.Text}}}
+	if a.Question == "" {
+		o.from = "" // nobody was asked
+	}
 	if a.Decision == Rejected {
 		o.result.Verdict, o.result.Exit, o.result.Reason = Fail, exitRejected, a.words()
 	}

@@ -308,7 +308,7 @@ gates: {tests-pass: {run: "true", params: {pkg: {type: path, default: "."}, chai
 			t.Errorf("method %s: origin %q", m.Name, m.Origin)
 		}
 	}
-	if got := strings.Join(names, " "); got != "restore-dependency-files revert-the-culprit regenerate search-small-edits ask-somebody ask-a-model" {
+	if got := strings.Join(names, " "); got != "restore-dependency-files revert-the-culprit regenerate choose-among-small-edits search-small-edits ask-somebody ask-a-model" {
 		t.Errorf("methods by cost: %s", got)
 	}
 	if m, ok := lib.Understand("Unbreak it!"); !ok || m.Task != fix {
@@ -324,7 +324,7 @@ gates: {tests-pass: {run: "true", params: {pkg: {type: path, default: "."}, chai
 	if plain.Hash() == lib.Hash() {
 		t.Error("another library, the same hash")
 	}
-	if f, _ := plain.Task("fix-failing-tests"); len(f.Methods) != 5 || f.Methods[0].Name != "regenerate" {
+	if f, _ := plain.Task("fix-failing-tests"); len(f.Methods) != 6 || f.Methods[0].Name != "regenerate" {
 		t.Error("the embedded library has changed with it")
 	}
 }

@@ -49,6 +49,9 @@
 // The embedded files come first; a fabric's own files may add to them and replace a definition by its name. A definition
 // remembers the hash of the fabric's file that it came from (Origin), so that the kernel can refuse what nobody allowed.
 //
+// A person's job (worker human) asks its argument question; given as an input, it is what an earlier step left, and nobody is asked
+// where that is empty.
+//
 // # Values
 //
 // A value is text in which {name} stands for a variable; a value that is just $name is that variable. $$ at the start is a

@@ -38,7 +38,8 @@ const (
 // runs and passes. Test files are never edited.
 //
 // The verdict is Pass, and the tree the files with the best edit, where there is one: the most suspicious place first, and there the
-// likeliest kind of edit. Findings are about
+// likeliest kind of edit. With the argument "ask", where several pass that do not do the same, the tree stays, and a person is asked:
+// see repair_choose.go. Findings are about
 //
 //	repair       the edit that was chosen, its rank among all edits, and how many were tried
 //	alternative  another edit that passes all tests, at most nine
@@ -79,8 +80,13 @@ type sieved struct {
 	apart   []int // that are to be tried apart
 }
 
-// Work runs the repair.
+// Work runs the repair, or takes the patch that a person chose.
 func (w *Repair) Work(ctx context.Context, _ string, action jitos.Action, host jitos.Host) (jitos.Result, error) {
+	if _, chosen := action.Args["answer"]; chosen && action.Args[artifactPatches] == "" {
+		return jitos.Result{Verdict: jitos.Pass, Tree: action.Tree}, nil // there was nothing to choose
+	} else if chosen {
+		return w.take(ctx, action, host)
+	}
 	s := &repairing{objects: w.Objects, host: host, action: action, start: time.Now(), most: repairEdits}
 	limit := repairTime
 	if n, err := strconv.Atoi(action.Args["seconds"]); err == nil && n > 0 {
@@ -112,7 +118,9 @@ func (w *Repair) Work(ctx context.Context, _ string, action jitos.Action, host j
 		r = failed("%s", end.text)
 		r.Findings = []jitos.Finding{{About: end.about, Text: end.text, Data: s.counts()}}
 	case bounded.Err() != nil:
-		r = s.conclude(subject)
+		if r, err = s.conclude(); err != nil {
+			return r, err
+		}
 	case err != nil:
 		return r, err
 	}
@@ -184,7 +192,10 @@ func (s *repairing) run(subject subject) (jitos.Result, error) {
 	if err := s.search(subject); err != nil {
 		return jitos.Result{}, err
 	}
-	return s.conclude(subject), nil
+	if err := s.distinct(subject); err != nil {
+		return jitos.Result{}, err
+	}
+	return s.conclude()
 }
 
 // chooseTests takes the failing tests of the snapshot, running it where they are not known.
@@ -331,7 +342,7 @@ func (s *repairing) proveOne(subject subject, id int) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r.Verdict != jitos.Pass || r.Report == nil {
+	if r.Verdict != jitos.Pass || r.Report == nil || len(s.patches) >= maxPatches {
 		return nil
 	}
 	if gone := missing(slices.Concat(s.failing, s.passing), r.Report.Passed); len(gone) > 0 {
@@ -353,7 +364,7 @@ func missing(list, in []string) []string {
 }
 
 // conclude makes the result of what was found so far.
-func (s *repairing) conclude(subject) jitos.Result {
+func (s *repairing) conclude() (jitos.Result, error) {
 	data := s.counts()
 	if len(s.patches) == 0 {
 		text := fmt.Sprintf("none of %d edits makes all tests pass", len(s.tried))
@@ -365,7 +376,7 @@ func (s *repairing) conclude(subject) jitos.Result {
 		}
 		r := failed("%s", text)
 		r.Findings = []jitos.Finding{{About: "no-repair", Text: text, Data: data}}
-		return r
+		return r, nil
 	}
 	best := s.patches[0]
 	text := best.words
@@ -380,8 +391,12 @@ func (s *repairing) conclude(subject) jitos.Result {
 	for _, p := range s.patches[1:] {
 		r.Findings = append(r.Findings, jitos.Finding{About: "alternative", Text: p.words, Data: s.describe(p.edit)})
 	}
+	r.Artifacts = map[string]string{artifactQuestion: "", artifactPatches: ""}
 	s.say("%s", text)
-	return r
+	if s.action.Args["ask"] != "" && len(s.patches) > 1 {
+		return r, s.offer(&r)
+	}
+	return r, nil
 }
 
 func (s *repairing) describe(id int) map[string]string {

@@ -242,3 +242,53 @@ func TestRepairRecent(t *testing.T) {
 		t.Errorf("line %d is first", first.Line)
 	}
 }
+
+// Where a repair is to ask, it takes none of several patches; a second step takes the one that a person named, and no other place.
+func TestRepairChoice(t *testing.T) {
+	e, m := newPlain(t)
+	e.Workers = map[string]jitos.Worker{"repair": &Repair{Objects: m}}
+	const src = "package m\n\nfunc F(n int) bool { return n < 5 }\n"
+	tree := put(t, m, files{"m.go": src})
+	at := strings.Index(src, "n < 5")
+	s := &repairing{ctx: t.Context(), action: jitos.Action{Tree: tree, Args: map[string]string{"ask": "yes"}}, host: &testHost{t: t, e: e}}
+	for i, text := range []string{"n>5", "n >= 5"} {
+		edit := repair.Edit{Path: "m.go", Start: at, End: at + 5, Was: "n < 5", Text: text, Line: 3}
+		s.edits = append(s.edits, edit)
+		s.patches = append(s.patches, patch{edit: i, tree: "none", words: edit.Words([]byte(src))})
+	}
+	r, err := s.conclude()
+	if err != nil || r.Verdict != jitos.Pass || r.Tree != tree || !strings.Contains(r.Artifacts["question"], "\n2. m.go:3: ") || len(r.Findings) != 2 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	take := func(patches, answer string, from jitos.TreeID) jitos.Result {
+		a := jitos.Action{Step: jitos.Step{Name: "take", Worker: "repair", Needs: writeAll}, Tree: from, Grants: writeAll,
+			Args: map[string]string{"patches": patches, "answer": answer}}
+		r, err := e.Execute(t.Context(), a, s.host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	for answer, want := range map[string]string{"1": "n > 5", " patch 2. ": "n >= 5"} {
+		if got := take(r.Artifacts["patches"], answer, tree); !strings.Contains(get(t, m, got.Tree)["m.go"], want) {
+			t.Errorf("answer %q: %+v", answer, got)
+		}
+	}
+	for _, answer := range []string{"3", "0", "the first", ""} {
+		wantVerdict(t, take(r.Artifacts["patches"], answer, tree), jitos.Fail, "is no number from 1 to 2")
+	}
+	wantVerdict(t, take(r.Artifacts["patches"], "1", put(t, m, files{"m.go": strings.Replace(src, "< 5", "< 6", 1)})), jitos.Fail, "not as it was")
+	if got := take("", "", tree); got.Verdict != jitos.Pass || got.Tree != tree {
+		t.Errorf("nothing to choose: %+v", got)
+	}
+
+	// One patch alone is taken without a question, and so is the best where nobody is to be asked.
+	s.action.Args = nil
+	if r, err = s.conclude(); err != nil || r.Tree != "none" || r.Artifacts["question"] != "" {
+		t.Errorf("%+v, %v", r, err)
+	}
+	s.action.Args, s.patches = map[string]string{"ask": "yes"}, s.patches[:1]
+	if r, err = s.conclude(); err != nil || r.Tree != "none" || r.Artifacts["question"] != "" {
+		t.Errorf("%+v, %v", r, err)
+	}
+}

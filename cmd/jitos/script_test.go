@@ -139,8 +139,11 @@ func moduleDir() string {
 
 // condition knows what a story may need of the machine. JITOS_REQUIRE turns its absence into a failure.
 func condition(name string) (bool, error) {
-	if name == "disk" {
+	switch name {
+	case "disk":
 		return disk != "", nil
+	case "heavy":
+		return os.Getenv("JITOS_HEAVY") != "", nil
 	}
 	if name != "overlayfs" && name != "sandbox" {
 		return false, fmt.Errorf("unknown condition %q", name)

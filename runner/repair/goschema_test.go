@@ -18,7 +18,7 @@ func goProgram(t *testing.T, files map[string][]byte) string {
 		t.Skip("no go command")
 	}
 	dir := t.TempDir()
-	files["go.mod"] = []byte("module m\n\ngo 1.22\n")
+	files["go.mod"] = []byte("module m\n\ngo 1.12\n")
 	files["cmd/main.go"] = []byte("package main\n\nimport \"m\"\n\nfunc main() { println(x.Run(2, 5), x.Run(-1, 3)) }\n")
 	for name, text := range files {
 		name = filepath.Join(dir, name)

@@ -100,7 +100,7 @@ const jitosFirst = %d
 
 var jitosSeen [%d]bool
 
-var jitosTrace, _ = os.OpenFile(os.Getenv(%q), os.O_APPEND|os.O_WRONLY|os.O_CREATE, 0o600)
+var jitosTrace, _ = os.OpenFile(os.Getenv(%q), os.O_APPEND|os.O_WRONLY|os.O_CREATE, 0600)
 
 func jitosRan(n int) {
 	if !jitosSeen[n-jitosFirst] {

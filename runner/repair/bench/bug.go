@@ -126,7 +126,7 @@ func (m module) repair(o options, dir string, r *row, broken string) error {
 		return err
 	}
 	start := time.Now()
-	out, _, err := command(dir, time.Duration(o.seconds)*time.Second+5*time.Minute, env, o.jitos, "run", "fix", "--json")
+	out, _, err := command(dir, 15*time.Minute, env, o.jitos, "run", "fix", "--slap", "1", "--json")
 	if err != nil {
 		return err
 	}

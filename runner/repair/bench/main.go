@@ -1,6 +1,6 @@
 // Command bench seeds bugs of one edit in real modules, has jitos repair each, and prints a table.
 //
-//	go run ./runner/repair/bench [-bugs N] [-seed N] [-seconds N] [-hide N] [-json FILE] DIR|python:NAME…
+//	go run ./runner/repair/bench [-bugs N] [-first N] [-seed N] [-hide N] [-json FILE] DIR|python:NAME…
 //
 // A module is copied, and a slip is made at a random place of its code (see seed_go.go: it knows nothing of the edits that the
 // repair makes, and some slips are none that it can take back). It counts as a bug where everything compiles and a test fails. The
@@ -28,16 +28,16 @@ import (
 
 // options are what the flags say.
 type options struct {
-	bugs, hide, seconds int
-	jitos               string // the program
-	dir                 string // of everything that is written
+	bugs, first, hide int
+	jitos             string // the program
+	dir               string // of everything that is written
 }
 
 func main() {
 	var o options
 	flag.IntVar(&o.bugs, "bugs", 8, "bugs in each module")
 	seed := flag.Int64("seed", 1, "of the generator")
-	flag.IntVar(&o.seconds, "seconds", 300, "that a repair may take")
+	flag.IntVar(&o.first, "first", 0, "`number` of the first bug; what a seed makes of a number does not depend on the others")
 	flag.IntVar(&o.hide, "hide", 3, "hide one test in `N` from jitos; 0 hides none")
 	out := flag.String("json", "", "write one line a bug to this `file`")
 	flag.StringVar(&o.jitos, "jitos", "", "the `program`; it is built where none is given")
@@ -83,7 +83,7 @@ func bench(o options, seed int64, out string, modules []string) error {
 	var rows []row
 	for i := range o.bugs { // by turns, so that a run that is cut short has looked at all
 		for _, m := range list {
-			r, err := m.bug(o, i, rand.New(rand.NewSource(104729*seed+7919*int64(i))))
+			r, err := m.bug(o, o.first+i, rand.New(rand.NewSource(104729*seed+7919*int64(o.first+i))))
 			if err != nil {
 				return fmt.Errorf("%s: %w", m.name, err)
 			}

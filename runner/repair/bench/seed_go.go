@@ -17,7 +17,7 @@ var golang = language{
 	name:   "go",
 	suffix: ".go",
 	tests:  regexp.MustCompile(`_test\.go$|(^|/)(testdata|vendor|_?examples?|cmd|internal/testify)/|^[^/]*main\.go$`),
-	test:   []string{"go", "test", "-count=1", "-vet=off", "-timeout=60s", "./..."},
+	test:   []string{"go", "test", "-count=1", "-timeout=60s", "./..."},
 	failed: regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`),
 	check:  []string{"go", "build", "./..."},
 	decl:   regexp.MustCompile(`(?m)^func (Test[A-Z0-9_]\w*)\(`),
