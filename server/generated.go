@@ -475,6 +475,7 @@ type ComplexityRoot struct {
 		Lines    func(childComplexity int, path string, from int, first int) int
 		Node     func(childComplexity int, id string) int
 		Nodes    func(childComplexity int, kind *string, first int, after *string) int
+		Since    func(childComplexity int, node string, field string) int
 		Task     func(childComplexity int, id string) int
 		Tasks    func(childComplexity int, status []jitos.TaskStatus, first int, after *string) int
 		Tree     func(childComplexity int) int
@@ -2543,6 +2544,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Warp.Nodes(childComplexity, args["kind"].(*string), args["first"].(int), args["after"].(*string)), true
+	case "Warp.since":
+		if e.ComplexityRoot.Warp.Since == nil {
+			break
+		}
+
+		args, err := ec.field_Warp_since_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Warp.Since(childComplexity, args["node"].(string), args["field"].(string)), true
 	case "Warp.task":
 		if e.ComplexityRoot.Warp.Task == nil {
 			break
@@ -3590,6 +3602,8 @@ func (ec *executionContext) childFields_Warp(ctx context.Context, field graphql.
 		return ec.fieldContext_Warp_files(ctx, field)
 	case "lines":
 		return ec.fieldContext_Warp_lines(ctx, field)
+	case "since":
+		return ec.fieldContext_Warp_since(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Warp", field.Name)
 }
@@ -4635,6 +4649,28 @@ func (ec *executionContext) field_Warp_nodes_args(ctx context.Context, rawArgs m
 		return nil, err
 	}
 	args["after"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Warp_since_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "node",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["node"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "field",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["field"] = arg1
 	return args, nil
 }
 
@@ -13116,6 +13152,50 @@ func (ec *executionContext) fieldContext_Warp_lines(ctx context.Context, field g
 	return fc, nil
 }
 
+func (ec *executionContext) _Warp_since(ctx context.Context, field graphql.CollectedField, obj *Warp) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Warp_since(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return obj.Since(ctx, fc.Args["node"].(string), fc.Args["field"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *Commit) graphql.Marshaler {
+			return ec.marshalOCommit2ᚖgithubᚗcomᚋjitosᚋjitosᚋserverᚐCommit(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Warp_since(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Warp",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Commit(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Warp_since_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Why_commit(ctx context.Context, field graphql.CollectedField, obj *Why) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -18307,6 +18387,12 @@ func (ec *executionContext) _Warp(ctx context.Context, sel ast.SelectionSet, obj
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Warp_lines(ctx, field, obj)
+				})
+		case "since":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Warp_since(ctx, field, obj)
 				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))

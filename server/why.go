@@ -2,8 +2,10 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
+	"reflect"
 	"strings"
 
 	"github.com/jitos/jitos"
@@ -150,4 +152,54 @@ func (w *Warp) Files(ctx context.Context, pattern string, first int) ([]string, 
 		}
 	}
 	return list, nil
+}
+
+// sinceMost is how many commits are read to find since when a field is what it is.
+const sinceMost = 10_000
+
+// Since goes back through the rewrites that set the node, as long as the field is the same before.
+func (w *Warp) Since(ctx context.Context, node, field string) (*Commit, error) {
+	id, err := w.find(ctx, "", node)
+	if err != nil {
+		return orNull[*Commit](nil, err)
+	}
+	is, ok, err := fieldAt(ctx, w.at, id, field)
+	if err != nil || !ok {
+		return nil, err
+	}
+	last, err := entry{w.moment, id}.SetBy(ctx)
+	if err != nil || last == nil {
+		return nil, err
+	}
+	read := 0
+	for c, err := range w.s.Store.Log(ctx, last.c.ID) {
+		if err != nil {
+			return nil, err
+		}
+		if read++; read > sinceMost {
+			return nil, nil
+		}
+		if c.Record == nil || c.Record.Set[id.Item()] == "" || len(c.Parents) == 0 {
+			continue
+		}
+		before, err := w.s.Store.Open(ctx, c.Parents[0])
+		if err != nil {
+			return nil, err
+		}
+		was, ok, err := fieldAt(ctx, before, id, field)
+		if err != nil || !ok || !reflect.DeepEqual(was, is) {
+			return &Commit{w.s, c}, err
+		}
+	}
+	return nil, nil
+}
+
+// fieldAt is a field of a node, not ok where there is no such one.
+func fieldAt(ctx context.Context, at jitos.Snapshot, id jitos.NodeID, field string) (v any, ok bool, err error) {
+	n, err := at.Node(ctx, id)
+	if errors.Is(err, jitos.ErrNotFound) {
+		return nil, false, nil
+	}
+	v, ok = n.Fields[field]
+	return v, ok, err
 }

@@ -290,7 +290,7 @@ func TestPicture(t *testing.T) {
 	}
 }
 
-// A line leads to the commit since which it is so, and what the user committed has no way back.
+// A line, and a field of a node, leads to the commit since which it is so, and what the user committed has no way back.
 func TestLines(t *testing.T) {
 	dir, f := repository(t)
 	id, _, err := f.Kernel.SubmitIntent(t.Context(), jitos.Request{Intent: `run "echo three >> notes.txt"`})
@@ -315,6 +315,28 @@ func TestLines(t *testing.T) {
 	}
 	if at(t, lines[1], "commit", "rule") != "settle" || at(t, lines[1], "commit", "why", "task", "id") != "task/"+string(id) || at(t, lines[1], "commit", "why", "step", "worker") != "shell" {
 		t.Errorf("%v", lines[1])
+	}
+	set := func(fields map[string]any) any {
+		c, err := f.Kernel.SubmitRewrite(t.Context(), jitos.Submission{What: "a note", Set: []jitos.Node{{ID: jitos.NodeID{Kind: "note", Name: "a"}, Fields: fields}}}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(c.ID)
+	}
+	set(map[string]any{"n": json.Number("1")})
+	second := set(map[string]any{"n": json.Number("2"), "x": "y"})
+	third := set(map[string]any{"n": json.Number("2"), "x": "z"})
+	set(map[string]any{"n": json.Number("2"), "x": "z", "more": true})
+	const since = `query ($id: ID!, $field: String!) { warp { since(node: $id, field: $field) { id } } }`
+	for field, want := range map[string]any{"n": second, "x": third} {
+		if got := d.must(since, map[string]any{"id": "note/a", "field": field}, "warp", "since", "id"); got != want {
+			t.Errorf("%s is so since %v, want %s", field, got, want)
+		}
+	}
+	for field, node := range map[string]string{"none": "note/a", "n": "note/none"} {
+		if got := d.must(since, map[string]any{"id": node, "field": field}, "warp", "since"); got != nil {
+			t.Errorf("%s of %s: %v", field, node, got)
+		}
 	}
 	for path, want := range map[string]any{"../notes.txt": nil, "none": nil} {
 		if got := d.must(query, map[string]any{"path": path, "from": 1}, "warp", "lines"); got != want {

@@ -211,6 +211,9 @@ const stories = {
     await page.goto(`${origin}/why/${evidence}`);
     await way.getByText('verdict').first().waitFor();
     must(true, 'why: a node leads to its task');
+    await way.locator('.fields a', { hasText: 'verdict' }).click();
+    await way.getByText('verdict since').waitFor();
+    must(page.url().includes('field=verdict'), 'why: a field leads to its rewrite');
   },
 
   async phone() {

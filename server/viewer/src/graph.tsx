@@ -30,21 +30,6 @@ const colours = () => ({
   paper: dark.matches ? '#15181a' : '#ffffff',
 });
 
-/** A name stands below its node, on paper: what hangs on a node lies to its right, and a name there would be struck through. */
-function drawLabel(context: CanvasRenderingContext2D, data: { label: string | null; x: number; y: number; size: number; [key: string]: unknown }, settings: Settings): void {
-  if (!data.label) return;
-  const [size, text] = [settings.labelSize, data.label.length > 28 ? `${data.label.slice(0, 27)}…` : data.label];
-  context.font = `${size}px ${settings.labelFont}`;
-  context.textAlign = 'center';
-  context.lineJoin = 'round';
-  context.lineWidth = 4;
-  context.strokeStyle = colours().paper;
-  context.fillStyle = data.labelColor as string;
-  const y = data.y + data.size + size + 1;
-  context.strokeText(text, data.x, y);
-  context.fillText(text, data.x, y);
-}
-
 export function GraphView() {
   const lane = param('lane');
   const strand = lane ? lanes.value?.lanes.find((l) => l.name === lane) : undefined;
@@ -151,6 +136,7 @@ class Stage {
   private picked = -1;
   private resting = 0;
   private last = 0;
+  private taken: { left: number; right: number; y: number }[] = []; // where names stand in this frame
 
   constructor(container: HTMLElement) {
     this.sigma = new Sigma(new Graph({ multi: true }), container, {
@@ -162,15 +148,38 @@ class Stage {
       labelFont: 'Inter, system-ui, sans-serif',
       labelSize: 12,
       labelColor: { attribute: 'labelColor' },
-      defaultDrawNodeLabel: drawLabel,
+      defaultDrawNodeLabel: (context, data, settings) => this.name(context, data, settings),
       defaultDrawNodeHover: () => {},
       stagePadding: 24,
       minCameraRatio: 0.00002,
       maxCameraRatio: 3,
       enableCameraRotation: false,
     });
+    this.sigma.on('beforeRender', () => (this.taken = []));
     this.sigma.on('clickNode', ({ node }) => this.click(Number(node)));
     this.sigma.getCamera().on('updated', () => this.moved());
+  }
+
+  /**
+   * A name stands below its node, on paper: what hangs on a node lies to its right, and a name there would be struck through. One
+   * that would stand on another is left out, unless it has to be there.
+   */
+  private name(context: CanvasRenderingContext2D, data: Parameters<Settings['defaultDrawNodeLabel']>[1], settings: Settings): void {
+    if (!data.label) return;
+    const size = settings.labelSize;
+    const text = data.label.length > 28 ? `${data.label.slice(0, 27)}…` : data.label;
+    context.font = `${size}px ${settings.labelFont}`;
+    const half = context.measureText(text).width / 2 + 3;
+    const box = { left: data.x - half, right: data.x + half, y: data.y + data.size + size + 1 };
+    if (!data.forceLabel && this.taken.some((o) => o.left < box.right && box.left < o.right && Math.abs(o.y - box.y) < size + 1)) return;
+    this.taken.push(box);
+    context.textAlign = 'center';
+    context.lineJoin = 'round';
+    context.lineWidth = 4;
+    context.strokeStyle = colours().paper;
+    context.fillStyle = data.labelColor as string;
+    context.strokeText(text, data.x, box.y);
+    context.fillText(text, data.x, box.y);
   }
 
   end(): void {

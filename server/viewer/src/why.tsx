@@ -11,6 +11,7 @@ import COMMIT from '../ops/commit.graphql';
 import FILES from '../ops/files.graphql';
 import LINES from '../ops/lines.graphql';
 import WHY_COMMIT from '../ops/why-commit.graphql';
+import WHY_FIELD from '../ops/why-field.graphql';
 import WHY_NODE from '../ops/why-node.graphql';
 
 type Short = Pick<Commit, 'id' | 'seq' | 'rule' | 'subject' | 'author' | 'when'>;
@@ -119,6 +120,7 @@ function NodeWay({ id }: { id: string }) {
   type Answer = { warp: { node: { id: string; fields: Record<string, unknown>; setBy: Short | null; why: Way } | null } };
   const { data, error } = useAnswer<Answer>(WHY_NODE, { at: snapshot.value, id });
   const n = data?.warp.node;
+  const field = param('field');
   return (
     <Pane error={error} missing={data && !n ? `There is no node ${id} at this moment.` : undefined}>
       {n && (
@@ -128,15 +130,39 @@ function NodeWay({ id }: { id: string }) {
             <div>
               <code>{n.id}</code>
               <dl class="fields">
-                {Object.entries(n.fields ?? {}).map(([k, v]) => <div key={k}><dt>{k}</dt><dd tabIndex={long(v) ? 0 : undefined}>{value(v)}</dd></div>)}
+                {Object.entries(n.fields ?? {}).map(([k, v]) => (
+                  <div key={k}>
+                    <dt><a href={href(`/why/${id}`, { field: k === field ? null : k })} aria-current={k === field ? 'true' : undefined}>{k}</a></dt>
+                    <dd tabIndex={long(v) ? 0 : undefined}>{value(v)}</dd>
+                  </div>
+                ))}
               </dl>
             </div>
           </li>
-          {n.setBy && <Made what="rewrite" c={n.setBy} />}
-          <WaySteps w={n.why} />
+          {field ? <FieldSteps id={id} field={field} /> : (
+            <>
+              {n.setBy && <Made what="rewrite" c={n.setBy} />}
+              <WaySteps w={n.why} />
+            </>
+          )}
         </ol>
       )}
     </Pane>
+  );
+}
+
+/** The way from one field of a node: from the rewrite since which it is what it is. */
+function FieldSteps({ id, field }: { id: string; field: string }) {
+  const { data, error } = useAnswer<{ warp: { since: (Short & { why: Way | null }) | null } }>(WHY_FIELD, { at: snapshot.value, id, field });
+  const c = data?.warp.since;
+  if (error) return <li><p class="error" role="alert">{error}</p></li>;
+  if (data && !c) return <li><b>{field}</b><div>No rewrite of the system line is known to have made it what it is.</div></li>;
+  if (!c) return null;
+  return (
+    <>
+      <Made what={`${field} since`} c={c} />
+      {c.why && <WaySteps w={c.why} />}
+    </>
   );
 }
 
