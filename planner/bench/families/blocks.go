@@ -2,9 +2,20 @@ package families
 
 // arms: n·3 blocks and two or three arms.
 func arms(w *writer, n int) {
-	blocks := w.many(3*n+2, "b", "block")
-	hands := w.many(2+n%2, "h", "arm")
-	for _, h := range hands {
+	w.stacks(3*n+2, 2+n%2, "should")
+	line(&w.tasks, "(build)")
+}
+
+// learnt: n·2 blocks and two or three arms.
+func learnt(w *writer, n int) {
+	w.stacks(2*n+2, 2+n%2, "want")
+	line(&w.tasks, "(solve)")
+}
+
+// stacks piles blocks up, and tells of other piles what is to stand where: on a block, or on the table.
+func (w *writer) stacks(n, arms int, aim string) {
+	blocks := w.many(n, "b", "block")
+	for _, h := range w.many(arms, "h", "arm") {
 		line(&w.init, "(free %s)", h)
 	}
 	// piles calls with each block and the one below it, "" for none, from the bottom up.
@@ -33,14 +44,13 @@ func arms(w *writer, n int) {
 	})
 	piles(func(x, below string, _ bool) {
 		if below == "" {
-			line(&w.init, "(should-table %s)", x)
+			line(&w.init, "(%s-table %s)", aim, x)
 			line(&w.goal, "(table %s)", x)
 		} else {
-			line(&w.init, "(should-on %s %s)", x, below)
+			line(&w.init, "(%s-on %s %s)", aim, x, below)
 			line(&w.goal, "(on %s %s)", x, below)
 		}
 	})
-	line(&w.tasks, "(build)")
 }
 
 // patience: a suit of cards more every five problems, dealt with some disorder; three cells.

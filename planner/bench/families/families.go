@@ -29,8 +29,8 @@ type family struct {
 }
 
 var families = []family{
-	{"arms", arms}, {"courier", courier}, {"haul", haul}, {"haul-one-way", oneWay}, {"joinery", joinery}, {"joinery-no-order", noOrder}, {"mason", mason},
-	{"patience", patience}, {"rescue-all-seen", rescueAll}, {"rescue-some-seen", rescueSome}, {"wires", wires}, {"works", works},
+	{"arms", arms}, {"cavern", cavern}, {"courier", courier}, {"haul", haul}, {"haul-one-way", oneWay}, {"joinery", joinery}, {"joinery-no-order", noOrder}, {"learnt", learnt}, {"mason", mason},
+	{"patience", patience}, {"rescue-all-seen", rescueAll}, {"rescue-some-seen", rescueSome}, {"rig", rig}, {"wires", wires}, {"works", works},
 }
 
 // PerFamily is how many problems each family has.
