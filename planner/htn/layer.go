@@ -1,12 +1,21 @@
 package htn
 
-import "github.com/jitos/jitos/planner/sat"
+import (
+	"context"
+	"slices"
+
+	"github.com/jitos/jitos/planner/sat"
+)
 
 // layer is a layer while it is made.
 type layer struct {
 	*layers
+	from      int // the next position of the layer above
 	positions []position
 	state     []sat.Lit // the facts at the place that was come to
+
+	differ        []int // the facts that are not the same before and behind a position
+	gains, losses supports
 }
 
 // want is a task that a position has to hold where one of some literals is true.
@@ -15,8 +24,8 @@ type want struct {
 	why  []sat.Lit
 }
 
-// split makes of a position those below it. End is the facts behind it.
-func (b *layer) split(pos *position, end []sat.Lit) {
+// split makes of a position those below it. End is the facts behind it. The error is that of the context.
+func (b *layer) split(ctx context.Context, pos *position, end []sat.Lit) error {
 	ops := pos.ops[:0]
 	width := 0
 	for _, o := range pos.ops {
@@ -33,6 +42,9 @@ func (b *layer) split(pos *position, end []sat.Lit) {
 	}
 	pos.ops = ops
 	for k := range width {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		wants, nothing := b.wants(ops, k)
 		made := b.fill(wants, nothing)
 		made.before = b.state
@@ -44,6 +56,7 @@ func (b *layer) split(pos *position, end []sat.Lit) {
 		b.positions = append(b.positions, made)
 		b.state = behind
 	}
+	return nil
 }
 
 // wants lists the tasks that some operations of a position put into the k-th below it, and those that put nothing there.
@@ -272,30 +285,64 @@ func (b *layer) say(ops []op, causes []cause, end []sat.Lit) {
 			}
 		}
 	}
-	var differ []int
+	b.differ = b.differ[:0]
 	for f := range end {
 		if end[f] != b.state[f] {
-			differ = append(differ, f)
-			b.slots[f] = int32(len(differ))
+			b.differ = append(b.differ, f)
+			b.slots[f] = int32(len(b.differ))
 		}
 	}
-	gains, losses := make([][]sat.Lit, len(differ)), make([][]sat.Lit, len(differ))
+	add := func(c cause) []int32 { return c.add }
+	del := func(c cause) []int32 { return c.del }
+	b.gains.sort(causes, add, b.slots, len(b.differ))
+	b.losses.sort(causes, del, b.slots, len(b.differ))
+	for at, f := range b.differ {
+		b.slots[f] = 0
+		b.sat.Add(append(b.gains.at(at), b.state[f], end[f].Not())...)
+		b.sat.Add(append(b.losses.at(at), b.state[f].Not(), end[f])...)
+	}
 	for _, c := range causes {
 		b.extra += (len(c.add) + len(c.del)) / factsPerWork
-		for _, f := range c.add {
-			if at := b.slots[f]; at > 0 {
-				gains[at-1] = append(gains[at-1], c.lit)
-			}
-		}
-		for _, f := range c.del {
-			if at := b.slots[f]; at > 0 {
-				losses[at-1] = append(losses[at-1], c.lit)
+	}
+}
+
+// supports are for each of some facts the literals that may change it, all in one list.
+type supports struct {
+	start []int32
+	lits  []sat.Lit
+	one   []sat.Lit // what at returned
+}
+
+// sort sorts what causes may change by the slots of the facts, of which there are n; 0 is none.
+func (s *supports) sort(causes []cause, facts func(cause) []int32, slots []int32, n int) {
+	s.start = append(s.start[:0], make([]int32, n+1)...)
+	for _, c := range causes {
+		for _, f := range facts(c) {
+			if at := slots[f]; at > 0 {
+				s.start[at]++
 			}
 		}
 	}
-	for at, f := range differ {
-		b.slots[f] = 0
-		b.sat.Add(append(gains[at], b.state[f], end[f].Not())...)
-		b.sat.Add(append(losses[at], b.state[f].Not(), end[f])...)
+	for at := range n {
+		s.start[at+1] += s.start[at]
 	}
+	s.lits = slices.Grow(s.lits[:0], int(s.start[n]))[:s.start[n]]
+	for _, c := range causes {
+		for _, f := range facts(c) {
+			if at := slots[f]; at > 0 {
+				s.lits[s.start[at-1]] = c.lit
+				s.start[at-1]++
+			}
+		}
+	}
+}
+
+// at returns the literals of a slot, counted from 0, until the next call.
+func (s *supports) at(slot int) []sat.Lit {
+	from := int32(0)
+	if slot > 0 {
+		from = s.start[slot-1]
+	}
+	s.one = append(s.one[:0], s.lits[from:s.start[slot]]...)
+	return s.one
 }

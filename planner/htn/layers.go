@@ -22,10 +22,13 @@ type layers struct {
 	may   []effects // by group
 	slots []int32   // by fact: its place among those that differ, plus 1
 	rows  []row
-	count int // of nodes
+	next  *layer // being made
+	count int    // of nodes
+	limit int    // of them
 	over  bool
 	end   outcome
-	extra int // work on the encoding
+	given bool // plans were found, and are left out
+	extra int  // work on the encoding
 }
 
 // effects are the facts that a task, by something below it, may make true and false.
@@ -70,8 +73,8 @@ const (
 
 // What the formula may hold, and how much of the solver's work costs as much as a node.
 const (
-	maxFormula   = 250 << 20
-	satPerNode   = 20
+	maxFormula   = 400 << 20
+	satPerNode   = 30
 	maxLayers    = 200
 	factsPerWork = 4 // facts looked at while a layer is made, for a unit of work
 )
@@ -81,16 +84,19 @@ func startLayers(p *groundProblem, _ *relaxation) search {
 	return &layers{p: p, sat: sat.New(), over: p.po, end: gaveUp}
 }
 
-// run goes on until a plan is found or the nodes are spent.
+// run goes on until a plan is found or the nodes are spent. After a plan another is looked for, of other methods.
 func (l *layers) run(ctx context.Context, nodes int) (outcome, error) {
-	limit := l.count + nodes
+	l.limit += nodes // a layer may have cost more than was left: it is paid back
+	if l.end == found && l.over {
+		l.over, l.given = false, true
+		l.sat.Add(l.chosen(nil, 0, 0)...)
+	}
 	for !l.over {
-		if l.count >= limit {
+		if l.count >= l.limit {
 			return paused, nil
 		}
-		before := l.sat.Work + l.extra
-		err := l.step(ctx, (limit-l.count)*satPerNode)
-		l.count += 1 + (l.sat.Work+l.extra-before)/satPerNode
+		err := l.step(ctx)
+		l.charge()
 		if err != nil {
 			return gaveUp, err
 		}
@@ -98,27 +104,31 @@ func (l *layers) run(ctx context.Context, nodes int) (outcome, error) {
 	return l.end, nil
 }
 
-// step solves the last layer for a while, or adds one.
-func (l *layers) step(ctx context.Context, work int) error {
+// charge counts what was done as nodes, and tells whether any are left.
+func (l *layers) charge() bool {
+	l.count = (l.sat.Work + l.extra) / satPerNode
+	return l.count < l.limit
+}
+
+// step solves the last layer for a while, or adds to the next.
+func (l *layers) step(ctx context.Context) error {
 	if len(l.rows) == 0 {
-		l.first()
+		l.first(ctx)
 		return ctx.Err()
 	}
 	r := &l.rows[len(l.rows)-1]
 	if !r.met {
-		answer, err := l.sat.Solve(ctx, work, r.leaf)
+		answer, err := l.sat.Solve(ctx, (l.limit-l.count)*satPerNode, r.leaf)
 		switch {
 		case answer == sat.Yes:
 			l.over, l.end = true, found
 		case l.sat.Failed():
-			l.over, l.end = true, exhausted // whatever is below
+			if l.over, l.end = true, exhausted; l.given {
+				l.end = gaveUp
+			}
 		}
 		r.met = answer == sat.No
 		return err
-	}
-	if len(l.rows) >= maxLayers || l.sat.Bytes() > maxFormula {
-		l.over, l.end = true, gaveUp
-		return nil
 	}
 	return l.deepen(ctx)
 }
@@ -129,30 +139,44 @@ func (l *layers) plan() *Plan {
 
 func (l *layers) expanded() int { return l.count }
 
+// holds returns what a position holds in the solution.
+func (l *layers) holds(r, at int) op {
+	for _, o := range l.rows[r].positions[at].ops {
+		if l.sat.Value(o.lit) {
+			return o
+		}
+	}
+	return op{kind: opNothing}
+}
+
 // decisions reads the methods of a position, and of what is below it, from the solution.
 func (l *layers) decisions(out []decision, r, at int) []decision {
-	pos := &l.rows[r].positions[at]
-	for _, o := range pos.ops {
-		if o.kind == opMethod && l.sat.Value(o.lit) {
-			m := &l.p.methods[o.at]
-			out = append(out, m.decision)
-			for k := range m.subs {
-				out = l.decisions(out, r+1, pos.child+k)
-			}
-			break
+	if o := l.holds(r, at); o.kind == opMethod {
+		m := &l.p.methods[o.at]
+		out = append(out, m.decision)
+		for k := range m.subs {
+			out = l.decisions(out, r+1, l.rows[r].positions[at].child+k)
 		}
-		if o.kind == opAction && l.sat.Value(o.lit) {
-			break
+	}
+	return out
+}
+
+// chosen lists the negations of the methods that the solution has at a position and below it.
+func (l *layers) chosen(out []sat.Lit, r, at int) []sat.Lit {
+	if o := l.holds(r, at); o.kind == opMethod {
+		out = append(out, o.lit.Not())
+		for k := range l.p.methods[o.at].subs {
+			out = l.chosen(out, r+1, l.rows[r].positions[at].child+k)
 		}
 	}
 	return out
 }
 
 // first makes the layer of the problem itself.
-func (l *layers) first() {
+func (l *layers) first(ctx context.Context) {
 	l.true = l.sat.Var()
 	l.sat.Add(l.true)
-	l.foresee()
+	l.foresee(ctx)
 	l.slots = make([]int32, l.p.facts+1)
 	state := make([]sat.Lit, l.p.facts+1)
 	for f := range state {
@@ -174,30 +198,36 @@ func (l *layers) first() {
 	l.close(b, end)
 }
 
-// deepen adds a layer.
+// deepen makes the next layer, position by position, until it is whole or the nodes are spent.
 func (l *layers) deepen(ctx context.Context) error {
 	up := &l.rows[len(l.rows)-1]
-	b := &layer{layers: l}
-	for i := range up.positions {
-		if ctx.Err() != nil {
-			return ctx.Err()
+	if l.next == nil {
+		l.next = &layer{layers: l}
+	}
+	b := l.next
+	for ; b.from < len(up.positions); b.from++ {
+		if !l.charge() {
+			return nil
 		}
-		if l.sat.Bytes() > 2*maxFormula {
+		if len(l.rows) >= maxLayers || l.sat.Bytes() > maxFormula {
 			l.over, l.end = true, gaveUp
 			return nil
 		}
-		pos := &up.positions[i]
+		pos := &up.positions[b.from]
 		end := up.last
-		if i+1 < len(up.positions) {
-			end = up.positions[i+1].before
+		if i := b.from + 1; i < len(up.positions) {
+			end = up.positions[i].before
 		}
 		pos.child = len(b.positions)
 		b.state = pos.before
-		b.split(pos, end)
+		if err := b.split(ctx, pos, end); err != nil {
+			return err
+		}
 		pos.before = nil // the new layer has it
 	}
-	l.close(b, up.last)
-	up.last = nil
+	end := up.last
+	up.last, l.next = nil, nil
+	l.close(b, end)
 	return nil
 }
 
@@ -217,7 +247,7 @@ func (l *layers) close(b *layer, end []sat.Lit) {
 }
 
 // foresee computes what each task may change. Tasks that can come below each other change the same.
-func (l *layers) foresee() {
+func (l *layers) foresee(ctx context.Context) {
 	p := l.p
 	below := make([][]int32, len(p.nodes))
 	for _, m := range p.methods {
@@ -236,7 +266,10 @@ func (l *layers) foresee() {
 	for i := range met {
 		met[i] = -1
 	}
-	for _, g := range upwards { // the representative of a group is the last of it
+	for i, g := range upwards { // the representative of a group is the last of it
+		if i&1023 == 0 && ctx.Err() != nil {
+			return
+		}
 		if l.group[g] != g {
 			continue
 		}

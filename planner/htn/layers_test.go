@@ -54,6 +54,50 @@ func TestLayers(t *testing.T) {
 	}
 }
 
+// TestLayersAgain: after a plan comes another, of other methods, until there is none in reach; that proves nothing.
+func TestLayersAgain(t *testing.T) {
+	domain := `(define (domain ways) (:predicates (p)) (:task t :parameters ())
+ (:method a :parameters () :task (t) :ordered-subtasks (and (x)))
+ (:method b :parameters () :task (t) :ordered-subtasks (and (y) (x)))
+ (:method c :parameters () :task (t) :subtasks ())
+ (:action x :effect (p)) (:action y :effect (not (p))))`
+	l, end := layered(t, domain, `(define (problem p) (:htn :ordered-subtasks (and (t) (t))) (:init) (:goal (p)))`, 100_000)
+	plans := map[string]bool{}
+	for ; end == found; end, _ = l.run(context.Background(), 100_000) {
+		plans[l.plan().methods()] = true
+	}
+	if len(plans) != 8 || end != gaveUp {
+		t.Errorf("%d plans, and then %v", len(plans), end)
+	}
+}
+
+// TestCheapIsNoProof: a task that fails in a state by what comes after it is not tried there again by most searches, though the
+// empty method that they begin with may do where it is asked for next. They prove nothing then, and the complete search finds
+// the plan.
+func TestCheapIsNoProof(t *testing.T) {
+	d, p := parse(t, `(define (domain cheap) (:predicates (p) (q) (r)) (:task top :parameters ()) (:task t :parameters ())
+ (:method early :parameters () :task (top) :ordered-subtasks (and (t) (never)))
+ (:method right :parameters () :task (top) :ordered-subtasks (and (t) (check)))
+ (:method late :parameters () :task (top) :ordered-subtasks (and (t) (never)))
+ (:method nothing :parameters () :task (t) :subtasks ())
+ (:method something :parameters () :task (t) :ordered-subtasks (and (make)))
+ (:method other :parameters () :task (t) :ordered-subtasks (and (maybe)))
+ (:action make :effect (p)) (:action check :precondition (p)) (:action never :precondition (q)) (:action maybe :precondition (r) :effect (q)) (:action so :effect (r)))`,
+		`(define (problem p) (:htn :ordered-subtasks (and (top))) (:init))`)
+	m, err := compile(d, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for cheap, want := range map[bool]outcome{true: gaveUp, false: found} {
+		if end, err := newDFS(newEngine(m), dfsSettings{cheap: cheap}).run(context.Background(), 1000); end != want || err != nil {
+			t.Errorf("cheap %v: %v, %v", cheap, end, err)
+		}
+	}
+	if res := solve(t, d, p, Options{Budget: 1000}); len(res.Plans) == 0 {
+		t.Errorf("%+v", res)
+	}
+}
+
 // TestLayersProof: that there is no plan shows in a layer that need not end there, and only where that is so.
 func TestLayersProof(t *testing.T) {
 	domain := `(define (domain steps) (:types n) (:predicates (at ?n - n) (next ?m ?n - n) (hole ?n - n))

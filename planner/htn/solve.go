@@ -304,18 +304,21 @@ const (
 	maxInstances  = 1_200_000
 )
 
+// groundPortfolio is the searches on the ground problem. Satisfiability takes its time to say anything, but is alone in what it
+// can do: it comes in when the first look at the problem was in vain, and then has nearly as much as all others.
 var groundPortfolio = []struct {
 	name  string
+	round int // the first that it is in
 	share int // of a round, in tenths
 	start func(*groundProblem, *relaxation) search
 }{
-	{"looking ahead", 2, progressionSettings{greedy: true, lazy: true, serial: true, helpful: true, ahead: true}.start},
-	{"task after task", 2, progressionSettings{greedy: true, lazy: true, serial: true, helpful: true}.start},
-	{"layers", 3, startLayers},
-	{"relaxed plan", 3, progressionSettings{greedy: true}.start},
-	{"looking far ahead", 1, progressionSettings{greedy: true, lazy: true, helpful: true, ahead: true}.start},
-	{"relaxed plan and length", 1, progressionSettings{}.start},
-	{"relaxed cost", 1, progressionSettings{greedy: true, add: true}.start},
+	{"looking ahead", 0, 2, progressionSettings{greedy: true, lazy: true, serial: true, helpful: true, ahead: true}.start},
+	{"task after task", 0, 2, progressionSettings{greedy: true, lazy: true, serial: true, helpful: true}.start},
+	{"layers", 1, 8, startLayers},
+	{"relaxed plan", 0, 3, progressionSettings{greedy: true}.start},
+	{"looking far ahead", 0, 1, progressionSettings{greedy: true, lazy: true, helpful: true, ahead: true}.start},
+	{"relaxed plan and length", 0, 1, progressionSettings{}.start},
+	{"relaxed cost", 0, 1, progressionSettings{greedy: true, add: true}.start},
 }
 
 func (set progressionSettings) start(p *groundProblem, r *relaxation) search {
@@ -346,6 +349,10 @@ func (g *grounded) round(ctx context.Context, round, nodes int) answer {
 	for i, p := range groundPortfolio {
 		if i == len(g.searches) {
 			g.searches = append(g.searches, p.start(g.p, g.r))
+		}
+		if round < p.round {
+			a.over = false
+			continue
 		}
 		s := g.searches[i]
 		before := s.expanded()

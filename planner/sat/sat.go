@@ -11,7 +11,10 @@
 //	heap.go     the variables by activity
 package sat
 
-import "unsafe"
+import (
+	"slices"
+	"unsafe"
+)
 
 // Lit is a literal: a variable, or its negation.
 type Lit int32
@@ -77,12 +80,24 @@ const (
 	short = -2
 )
 
+// What it costs to make a variable and a clause, as Work.
+const (
+	varWork    = 8
+	clauseWork = 4
+)
+
 // New returns a solver without clauses.
 func New() *Solver { return &Solver{bump: 1, forgetAt: firstForget} }
 
 // Var makes a variable and returns its positive literal.
 func (s *Solver) Var() Lit {
 	v := int32(len(s.level))
+	s.Work += varWork
+	if len(s.level) == cap(s.level) { // twice as much at once: append grows large slices by a quarter only
+		n := max(1024, len(s.level))
+		s.watches, s.values, s.stamps = slices.Grow(s.watches, 2*n), slices.Grow(s.values, 2*n), slices.Grow(s.stamps, 2*n)
+		s.level, s.reason, s.marks = slices.Grow(s.level, n), slices.Grow(s.reason, n), slices.Grow(s.marks, n)
+	}
 	s.watches = append(s.watches, nil, nil)
 	s.values = append(s.values, 0, 0)
 	s.level, s.reason = append(s.level, 0), append(s.reason, none)
@@ -110,7 +125,7 @@ func (s *Solver) Add(lits ...Lit) {
 			s.out = append(s.out, l)
 		}
 	}
-	s.Work += 1 + len(lits)
+	s.Work += clauseWork + len(lits)
 	switch len(s.out) {
 	case 0:
 		s.failed = true
