@@ -24,10 +24,12 @@ func (k *Kernel) dispatch(ctx context.Context, p ProcessView, ws Snapshot, j job
 			o.result.Took = time.Since(start)
 		}
 	}()
-	if err := k.admit(ctx, p, j.step); err != nil && !errors.Is(err, ErrDenied) {
+	step, err := k.admit(ctx, p, j.step)
+	if err != nil && !errors.Is(err, ErrDenied) {
 		o.err = err
 		return o
-	} else if err != nil {
+	}
+	if err != nil {
 		o.result = Result{Tree: ws.Tree(), Verdict: Fail, Exit: exitDenied, Reason: err.Error(),
 			Findings: []Finding{{About: AboutDenied, Text: err.Error()}}}
 		return o
@@ -39,7 +41,7 @@ func (k *Kernel) dispatch(ctx context.Context, p ProcessView, ws Snapshot, j job
 	if o.err = pause(ctx, backoff(j)); o.err != nil {
 		return o
 	}
-	action := Action{Process: p.ID, Job: j.id, Step: j.step, Tree: ws.Tree(), Args: args, Grants: j.step.Needs}
+	action := Action{Process: p.ID, Job: j.id, Step: step, Tree: ws.Tree(), Args: args, Grants: step.Needs}
 	if o.err = unfit; o.err == nil {
 		k.act(ctx, p, ws, action, &o)
 	}

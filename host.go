@@ -47,7 +47,8 @@ func (h *host) History(ctx context.Context) iter.Seq2[Commit, error] {
 }
 
 func (h *host) Try(ctx context.Context, tree TreeID, step Step) (Result, error) {
-	if err := h.k.admit(ctx, h.p, step); err != nil {
+	step, err := h.k.admit(ctx, h.p, step)
+	if err != nil {
 		return Result{}, err
 	}
 	action := Action{Process: h.p.ID, Job: h.job, Step: step, Tree: tree, Args: step.Args, Grants: step.Needs}

@@ -109,22 +109,24 @@ func (r SecretRule) words() string {
 	return strings.Join(parts, ", ")
 }
 
-// admit decides whether a step may run in a process, as Admit does, and whether it may ask for the secrets that it needs.
-func (k *Kernel) admit(ctx context.Context, p ProcessView, step Step) error {
+// admit decides whether a step may run in a process, as Admit does, and whether it may ask for the secrets that it needs. It returns
+// the step with what is left of its needs.
+func (k *Kernel) admit(ctx context.Context, p ProcessView, step Step) (Step, error) {
 	policy := k.bounds()
 	if err := Admit(step, k.grants(p), policy, k.Local.Allowed); err != nil {
-		return err
+		return step, err
 	}
+	step = step.Within(k.grants(p), policy)
 	if len(policy.Secrets) == 0 || !slices.ContainsFunc(step.Needs, func(n string) bool { return strings.HasPrefix(n, "secret:") }) {
-		return nil
+		return step, nil
 	}
 	at, err := k.System(ctx)
 	if err != nil {
-		return err
+		return step, err
 	}
 	b, err := BorrowerOf(ctx, at, p.Process, step)
 	if err != nil {
-		return err
+		return step, err
 	}
-	return policy.MayBorrow(step.Needs, b)
+	return step, policy.MayBorrow(step.Needs, b)
 }

@@ -23,12 +23,7 @@ func (s *Step) Narrow(by string, bound []string) {
 			left = append(left, need)
 			continue
 		}
-		var has []string
-		for _, b := range bound {
-			if covered(b, []string{need}) && !strings.HasSuffix(b, ":none") {
-				has = append(has, b)
-			}
-		}
+		has := inside(need, bound)
 		s.Narrowed = append(s.Narrowed, Narrowed{by, need, has})
 		if len(has) == 0 {
 			has = []string{need} // which the kernel denies

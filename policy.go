@@ -53,7 +53,8 @@ func (d *Denial) Error() string        { return fmt.Sprintf("%s: %s", d.What, d.
 func (d *Denial) Is(target error) bool { return target == ErrDenied }
 
 // Admit decides whether a step may run in a process: what brought its command must be allowed in this clone, and every
-// capability that it needs must be held by the process and be within the policy. It returns nil or a *Denial.
+// capability that it needs must be held by the process and be within the policy, or something of it: see Within. It returns nil or a
+// *Denial.
 //
 // A capability is "verb:scope". A grant covers a need of the same verb whose scope is equal, or matches the grant's as a
 // path pattern; "*" and "**" cover all. A need without a scope asks for the whole verb. Limits (see Limits) are never denied, only
@@ -99,7 +100,9 @@ func Rights(step Step, grants []string, policy Policy) []Right {
 		if isLimit(need) {
 			continue
 		}
-		r := Right{Need: need, Process: coveredBy(need, grants), Policy: coveredBy(need, policy.Grants)}
+		r := Right{Need: need, Process: boundBy(need, grants), Policy: boundBy(need, policy.Grants)}
+		held := within([]string{need}, grants)
+		lent := within(held, policy.Grants)
 		if n := step.narrowedTo(need); n.By != "" {
 			r.Method = n.By + " leaves it of " + n.Need
 		}
@@ -107,14 +110,51 @@ func Rights(step Step, grants []string, policy Policy) []Right {
 		switch {
 		case by != "":
 			r.Denied = by + " leaves nothing of it"
-		case r.Process == "":
+		case len(held) == 0:
 			r.Denied = "the process does not hold it"
-		case r.Policy == "":
+		case len(lent) == 0:
 			r.Denied = "the fabric's policy does not grant it"
+		case len(lent) > 1 || lent[0] != need:
+			r.Has = strings.Join(lent, " ")
 		}
 		rights = append(rights, r)
 	}
 	return append(rights, limitRights(step, grants, policy)...)
+}
+
+// boundBy are the capabilities of a level that cover a need or lie within it, in words.
+func boundBy(need string, level []string) string {
+	return orElse(coveredBy(need, level), strings.Join(inside(need, level), " "))
+}
+
+// Within is a step with what its process and the policy leave of its needs: of a need that is wider than what a level grants
+// ("fs.write:**" of "fs.write:docs/**") what the level grants within it. One of which nothing is left, Admit denies.
+func (s Step) Within(grants []string, policy Policy) Step {
+	s.Needs = within(within(s.Needs, grants), policy.Grants)
+	return s
+}
+
+func within(needs, level []string) []string {
+	var left []string
+	for _, need := range needs {
+		switch {
+		case isLimit(need), covered(need, level): // the lowest limit counts
+			left = append(left, need)
+		default:
+			left = append(left, inside(need, level)...)
+		}
+	}
+	return left
+}
+
+// inside are those capabilities of a list that a need covers.
+func inside(need string, list []string) (has []string) {
+	for _, c := range list {
+		if covered(c, []string{need}) && !strings.HasSuffix(c, ":none") {
+			has = append(has, c)
+		}
+	}
+	return has
 }
 
 func covered(need string, grants []string) bool { return coveredBy(need, grants) != "" }

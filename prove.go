@@ -150,7 +150,8 @@ func (k *Kernel) provenNow() Graph {
 
 // measure runs one step of a gate and adds what it says to the evidence.
 func (k *Kernel) measure(ctx context.Context, p ProcessView, tree TreeID, step Step, e *Evidence) error {
-	if err := k.admit(ctx, p, step); err != nil {
+	step, err := k.admit(ctx, p, step)
+	if err != nil {
 		return err
 	}
 	step.Gate = &GateRef{Gate: e.Gate} // what runs as a gate changes no file

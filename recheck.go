@@ -86,6 +86,7 @@ func (k *Kernel) recheckAction(ctx context.Context, at Snapshot, p ProcessView, 
 	if err != nil {
 		return false, err
 	}
+	step = step.Within(k.grants(p), k.bounds())
 	action := Action{Process: p.ID, Job: s.Job, Step: step, Tree: ws.Tree(), Grants: step.Needs}
 	if action.Args, err = arguments(step, newAgenda(jobs)); err != nil {
 		return false, err

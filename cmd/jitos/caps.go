@@ -139,14 +139,14 @@ func (a *app) capsExplain(c *cli.Context) error {
 		}
 		for _, r := range rights {
 			what := "has it by " + r.Process + " of its process, within " + r.Policy + " of " + from
+			if r.Has != "" {
+				what = "has " + r.Has + lowest(r, from)
+			}
 			if r.Method != "" {
 				what += "; " + r.Method
 			}
-			switch {
-			case r.Denied != "":
+			if r.Denied != "" {
 				what = "denied: " + r.Denied
-			case r.Has != "":
-				what = "has " + r.Has + lowest(r, from)
 			}
 			a.ui.printf("  needs  %-16s %s\n", clean(r.Need), clean(what))
 		}
