@@ -25,7 +25,7 @@ const (
 	// maxPatches is how many patches that pass all tests are looked for: nobody wants to read more.
 	maxPatches = 10
 	// How long the search goes on after the first patch: as long as that took, within these.
-	leastMore, mostMore = 20 * time.Second, time.Minute
+	leastMore, mostMore = 20 * time.Second, 2 * time.Minute
 )
 
 // Repair looks for a small edit that makes failing tests pass, by trying many: generate and validate. The arguments "run",

@@ -10,7 +10,7 @@ import (
 
 // line is a row on one line.
 func (r row) line() string {
-	return fmt.Sprintf("%s #%d %s %s (%s) %.0fs: %s, rank %d of %d, %d wrong; tried %d of %d; %s %s", r.Module, r.Number, r.Path, r.Kind, r.What, r.Seconds,
+	return fmt.Sprintf("%s #%d %s %s (%s) %.0fs: %s, rank %d of %d, %d wrong; tried %d of %d; %s %s", r.Module, r.Number, r.Path, r.Kind, short(r.What), r.Seconds,
 		r.Outcome, r.rank(), len(r.Patches), r.wrong(), r.Tried, r.Edits, r.Why, r.Error)
 }
 
