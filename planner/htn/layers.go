@@ -96,7 +96,9 @@ func (l *layers) run(ctx context.Context, nodes int) (outcome, error) {
 			return paused, nil
 		}
 		err := l.step(ctx)
-		l.charge()
+		if l.sat != nil {
+			l.charge()
+		}
 		if err != nil {
 			return gaveUp, err
 		}
@@ -211,6 +213,7 @@ func (l *layers) deepen(ctx context.Context) error {
 		}
 		if len(l.rows) >= maxLayers || l.sat.Bytes() > maxFormula {
 			l.over, l.end = true, gaveUp
+			l.sat, l.rows, l.next, l.may = nil, nil, nil, nil // others need the room
 			return nil
 		}
 		pos := &up.positions[b.from]
