@@ -51,13 +51,22 @@ func (k *Kernel) Undo(ctx context.Context, id CommitID, o CollapseOptions) (Comm
 		done, err = k.Collapse(ctx, p, o)
 	}
 	if err != nil && done.Commit == "" && !errors.Is(err, ErrWaiting) {
-		kind := "gate"
-		if errors.Is(err, ErrConflict) || errors.Is(err, ErrStale) {
-			kind = "conflict"
-		}
-		err = errors.Join(err, k.Discard(context.WithoutCancel(ctx), p, kind, err.Error()))
+		err = k.giveUpUndo(ctx, p, err)
 	}
 	return target, done, err
+}
+
+// giveUpUndo discards an undo that was refused. After a fault (of a disk, say) it writes nothing more: the workspace stays.
+func (k *Kernel) giveUpUndo(ctx context.Context, p ProcessView, err error) error {
+	var failed *jobFailed
+	if ErrorCode(err) == "" && !errors.As(err, &failed) && ctx.Err() == nil {
+		return Hint(err, "nothing was undone; `jitos sws discard %s -m WHY` gives up what was begun, then undo again", p.Process.SWS)
+	}
+	kind := "gate"
+	if errors.Is(err, ErrConflict) || errors.Is(err, ErrStale) {
+		kind = "conflict"
+	}
+	return errors.Join(err, k.Discard(context.WithoutCancel(ctx), p, kind, err.Error()))
 }
 
 // undoable finds the commit to undo on the system line.

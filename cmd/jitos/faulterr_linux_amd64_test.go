@@ -102,6 +102,8 @@ func (f *fault) watch(c *ptrace.Call) {
 	switch {
 	case c.Name == "fsync" && f.missed[c.Path]:
 		f.broken = append(f.broken, "synced again: "+c.Path)
+	case c.Name == "unlink": // what is written under that name from now on is another file
+		delete(f.missed, c.Path)
 	case c.Name == "rename" && len(f.missed) > 0 && strings.Contains(c.Other, "/refs/"):
 		f.broken = append(f.broken, "a ref was moved: "+c.Other)
 	}
