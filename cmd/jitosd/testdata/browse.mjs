@@ -181,6 +181,22 @@ const stories = {
     must(true, 'graph: a node has its fields');
     must((await page.locator('.node .ties a', { hasText: 'job/write' }).count()) === 1, 'graph: and what it leads to');
     await accessible('graph');
+    const endless = await page.evaluate(() => document.getAnimations().filter((a) => a.effect.getComputedTiming().iterations === Infinity).length);
+    must(endless === 0, 'graph: a page that stands still is not drawn anew');
+    const pointer = await context.newCDPSession(page);
+    const tap = async (x, y) => {
+      await pointer.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: [{ x, y }] });
+      await pointer.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
+    };
+    for (const [how, press] of [['click', (x, y) => page.mouse.click(x, y)], ['tap', tap]]) {
+      await page.keyboard.press('Escape');
+      await page.locator('.node').waitFor({ state: 'detached' });
+      await page.waitForTimeout(150); // the picture is as wide as it will be
+      const { x, y, width, height } = await page.locator('.sigma').boundingBox();
+      await press(x + width / 2, y + height / 2);
+      await page.locator('.node h2', { hasText: 'process/copy-the-notes' }).waitFor();
+      must(true, `graph: a ${how} opens the node`);
+    }
     const before = await (await context.request.get(`${origin}/graph.bin?at=${'0'.repeat(40)}`)).status();
     must(before === 401, 'graph: a picture is for who is let in');
     await page.getByRole('searchbox').fill('');

@@ -3,11 +3,12 @@
 import Graph from 'graphology';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import Sigma from 'sigma';
+import { NodeCircleProgram } from 'sigma/rendering';
 import type { Settings } from 'sigma/settings';
 import { admitted } from './api';
 import { useAnswer } from './commit';
 import { long } from './diff';
-import { Picture } from './picture';
+import { Picture, type Cut } from './picture';
 import { go, href, lanes, param, rows } from './state';
 import { plural, short, slug, value } from './words';
 import NODE from '../ops/node.graphql';
@@ -18,6 +19,8 @@ const calm = matchMedia('(prefers-reduced-motion: reduce)');
 /** As in style.css, where the legend has them. */
 const hues = ['#3f6fd8', '#2e8f57', '#b0702a', '#8a55c4', '#1f8c99', '#c24f5d', '#8a7c1f', '#b3529b'];
 const darkHues = ['#7ea2f5', '#5cc08a', '#d9a05e', '#b58ae6', '#58bcc8', '#ea8490', '#c4b452', '#dd8ac8'];
+/** The radius of a node, in the picture's units. */
+const DOT = 0.5;
 const changeNames = ['', 'added', 'changed', 'removed'];
 const colours = () => ({
   of: (kind: number) => (dark.matches ? darkHues : hues)[kind % 8],
@@ -128,10 +131,18 @@ function Canvas({ picture, overlay, picked }: { picture?: Picture; overlay: bool
   );
 }
 
+/** A spot, drawn once: sigma would draw it a second time to tell by its pixels what is clicked. */
+class Spot extends NodeCircleProgram {
+  constructor(gl: WebGLRenderingContext, _: WebGLFramebuffer | null, sigma: Sigma) {
+    super(gl, null, sigma);
+  }
+}
+
 /** Sigma with the cut of a picture in it. */
 class Stage {
   private readonly sigma: Sigma;
   private picture?: Picture;
+  private cut: Cut = { dots: [], discs: [], halos: [], edges: [] };
   private overlay = false;
   private picked = -1;
   private resting = 0;
@@ -149,14 +160,19 @@ class Stage {
       labelSize: 12,
       labelColor: { attribute: 'labelColor' },
       defaultDrawNodeLabel: (context, data, settings) => this.name(context, data, settings),
-      defaultDrawNodeHover: () => {},
+      nodeProgramClasses: { circle: Spot },
       stagePadding: 24,
       minCameraRatio: 0.00002,
       maxCameraRatio: 3,
       enableCameraRotation: false,
     });
     this.sigma.on('beforeRender', () => (this.taken = []));
-    this.sigma.on('clickNode', ({ node }) => this.click(Number(node)));
+    // Sigma asks the graphics card what lies below the pointer at each move and turn of the wheel, and waits until all is drawn.
+    const [mouse, touch] = [this.sigma.getMouseCaptor(), this.sigma.getTouchCaptor()];
+    mouse.removeAllListeners();
+    touch.removeAllListeners();
+    mouse.on('click', (at) => this.click(at));
+    touch.on('tap', ({ touches: [at], previousTouches: [before] }) => this.click(at ?? before));
     this.sigma.getCamera().on('updated', () => this.moved());
   }
 
@@ -222,22 +238,21 @@ class Stage {
     void camera.animate({ x: at.x, y: at.y, ratio: Math.min(camera.ratio, near) }, { duration: calm.matches ? 0 : 300 });
   }
 
-  private click(i: number): void {
-    const p = this.picture!;
-    if (p.isGroup(i) || this.isDisc(i)) {
-      const { place } = p;
-      const at = this.sigma.viewportToFramedGraph(this.sigma.graphToViewport({ x: place[5 * i], y: place[5 * i + 1] }));
-      const { width, height } = this.sigma.getDimensions();
-      const camera = this.sigma.getCamera();
-      const fits = (camera.ratio * this.view().scale * place[5 * i + 2] * 2.4) / Math.min(width, height);
-      void camera.animate({ ...at, ratio: camera.getBoundedRatio(fits) }, { duration: calm.matches ? 0 : 300 });
-      return;
-    }
-    go(null, { node: p.id(i) }, true);
-  }
-
-  private isDisc(i: number): boolean {
-    return this.sigma.getGraph().getNodeAttribute(String(i), 'disc') === true;
+  private click(point: { x: number; y: number }): void {
+    if (!this.picture) return;
+    const { place } = this.picture;
+    const { x, y } = this.sigma.viewportToGraph(point);
+    const { scale } = this.view();
+    const disc = this.cut.discs.find((i) => Math.hypot(place[5 * i] - x, place[5 * i + 1] - y) < place[5 * i + 2]);
+    const far = (i: number) => Math.hypot(place[5 * i + 3] - x, place[5 * i + 4] - y);
+    const dot = this.cut.dots.reduce((best, i) => (best < 0 || far(i) < far(best) ? i : best), -1);
+    if (dot >= 0 && far(dot) < Math.max(DOT, 4 / scale)) return go(null, { node: this.picture.id(dot) }, true);
+    if (disc === undefined) return;
+    const at = this.sigma.viewportToFramedGraph(this.sigma.graphToViewport({ x: place[5 * disc], y: place[5 * disc + 1] }));
+    const { width, height } = this.sigma.getDimensions();
+    const camera = this.sigma.getCamera();
+    const fits = (camera.ratio * scale * place[5 * disc + 2] * 2.4) / Math.min(width, height);
+    void camera.animate({ ...at, ratio: camera.getBoundedRatio(fits) }, { duration: calm.matches ? 0 : 300 });
   }
 
   /** While the camera moves the cut follows now and then; it is taken at once when the camera rests. */
@@ -259,7 +274,7 @@ class Stage {
     if (!p) return;
     this.last = performance.now();
     const view = this.view();
-    const cut = p.cut(view, this.picked);
+    const cut = (this.cut = p.cut(view, this.picked));
     const paint = colours();
     const graph = new Graph({ multi: true });
     const tone = (i: number) => (!this.overlay ? paint.of(p.kind[i]) : paint.change[p.change[i]]);
@@ -271,11 +286,11 @@ class Stage {
     }
     for (const i of cut.discs) {
       const color = this.overlay ? (p.changes[i] ? paint.change[2] : paint.change[0]) : paint.of(p.kind[i]);
-      graph.addNode(i, { x: p.place[5 * i], y: p.place[5 * i + 1], size: p.place[5 * i + 2] * 0.82, color, disc: true, labelColor: paint.ink, label: '', zIndex: 1 });
+      graph.addNode(i, { x: p.place[5 * i], y: p.place[5 * i + 1], size: p.place[5 * i + 2] * 0.82, color, labelColor: paint.ink, label: '', zIndex: 1 });
     }
     for (const i of cut.dots) {
       graph.addNode(i, {
-        x: p.place[5 * i + 3], y: p.place[5 * i + 4], size: i === this.picked ? 0.95 : p.count[i] > 1 ? 0.62 : 0.5, color: i === this.picked ? paint.pick : tone(i),
+        x: p.place[5 * i + 3], y: p.place[5 * i + 4], size: i === this.picked ? 0.95 : p.count[i] > 1 ? 0.62 : DOT, color: i === this.picked ? paint.pick : tone(i),
         label: view.scale > 9 ? slug(p.name(i)) : '', labelColor: paint.ink, zIndex: i === this.picked ? 3 : 2, forceLabel: i === this.picked,
       });
     }

@@ -5,7 +5,7 @@ import { toggleSplit } from './diff';
 import { GraphView } from './graph';
 import { LanesView, select } from './lanes';
 import { play, Scrubber, stop } from './scrubber';
-import { at, branch, failure, follow, go, href, inbox, load, look, path, step } from './state';
+import { at, branch, failure, follow, go, href, inbox, load, look, path, rows, step } from './state';
 import { TasksView, waitingLink } from './tasks';
 import { WhyView } from './why';
 import './style.css';
@@ -41,6 +41,7 @@ function Page() {
         {inbox.value.length > 0 && <a class="waiting" href={waitingLink()}>{inbox.value.length} waiting</a>}
         {branch.value && <span class="branch" title="The branch that the fabric follows">{branch.value}</span>}
         <span class={`state ${at.value ? 'past' : online.value ? 'live' : 'off'}`} role="status">
+          <i key={rows.value[0]?.commit.id} />
           {at.value ? 'past' : online.value ? 'live' : 'connecting'}
         </span>
       </header>
