@@ -122,11 +122,14 @@ func gitMergeFile(t *testing.T, dir string, v three[[]byte]) (merged []byte, cle
 func TestMergeText_againstGit(t *testing.T) {
 	dir := t.TempDir()
 	for _, c := range []struct{ words, size, edits, runs int }{
-		{1 << 30, 30, 3, 400}, // hardly a line twice
-		{40, 40, 4, 400},      // as in code
-		{8, 25, 3, 300},       // much the same
-		{2, 10, 2, 500},       // a worst case
+		{1 << 30, 30, 3, 120}, // hardly a line twice
+		{40, 40, 4, 150},      // as in code
+		{8, 25, 3, 120},       // much the same
+		{2, 10, 2, 200},       // a worst case
 	} {
+		if os.Getenv("JITOS_HEAVY") != "" {
+			c.runs *= 10
+		}
 		var clean, conflict, stricter int
 		for seed := range c.runs {
 			g := textGen{rand.New(rand.NewSource(int64(seed))), c.words}
