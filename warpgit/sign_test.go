@@ -117,8 +117,13 @@ func TestSigner(t *testing.T) {
 			// The same signature on other bytes is none, nor is one whose key is allowed no more.
 			raw := run(t, dir, "cat-file", "commit", string(head)) + "\n"
 			write(t, dir, "forged", strings.Replace(raw, "collapse", "collapsed", 1))
-			if got := signer(jitos.CommitID(run(t, dir, "hash-object", "-t", "commit", "-w", "forged"))); got != "" {
+			forged := run(t, dir, "hash-object", "-t", "commit", "-w", "forged")
+			if got := signer(jitos.CommitID(forged)); got != "" {
 				t.Errorf("a forged commit is signed by %q", got)
+			}
+			run(t, dir, "replace", forged, string(head))
+			if got := signer(jitos.CommitID(forged)); got != "" {
+				t.Errorf("a forged commit that is shown as another one is signed by %q", got)
 			}
 			if err := os.WriteFile(r.local("signers"), nil, 0o600); err != nil {
 				t.Fatal(err)
