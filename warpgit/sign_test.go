@@ -134,3 +134,14 @@ func TestSigner(t *testing.T) {
 		})
 	}
 }
+
+// What git does not take for good is not, whatever the program that looked at it said.
+func TestSignature_judge(t *testing.T) {
+	const said = "Good \"git\" signature for ada@example.org with ED25519 key SHA256:x\n"
+	for _, good := range []bool{true, false} {
+		var s Signature
+		if s.judge(said, good, nil); s.Good != good || s.Signer != "ada@example.org" || good != (s.Why == "") {
+			t.Errorf("git takes it for good, %v: %+v", good, s)
+		}
+	}
+}
