@@ -30,3 +30,24 @@ func TestUndo_changedSince(t *testing.T) {
 		t.Errorf("the line is at %s", after)
 	}
 }
+
+// A file of the library that was changed again since stays as it is.
+func TestUndo_methodChangedSince(t *testing.T) {
+	ctx := context.Background()
+	f := newFabric(t, map[string]string{"a": "a\n"})
+	add := func(grant string) jitos.CommitID {
+		c, err := f.kernel.SubmitMethod(ctx, "policy.yaml", []byte("grants: ['"+grant+"']\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.ID
+	}
+	first := add("fs.write:**")
+	last := add("fs.write:a")
+	if _, _, err := f.kernel.Undo(ctx, first, jitos.CollapseOptions{}); !errors.Is(err, jitos.ErrConflict) {
+		t.Errorf("the first of two changes: %v", err)
+	}
+	if _, _, err := f.kernel.Undo(ctx, last, jitos.CollapseOptions{}); err != nil {
+		t.Errorf("the last of two changes: %v", err)
+	}
+}
