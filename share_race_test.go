@@ -144,8 +144,10 @@ func TestReconcile_killed(t *testing.T) {
 	all := clones(t, 2, map[string]string{"a": "a\n"})
 	one, two := all[0], all[1]
 	one.task(t, "their thing")
+	one.handwork(t, "left", map[string]string{"a": "one\n"})
 	one.sync(t)
 	mine := two.task(t, "one thing")
+	clash := two.handwork(t, "clash", map[string]string{"a": "two\n"})
 	old := two.system(t).Commit().ID
 	for step := 1; ; step++ {
 		p := &peer{fabric: two, t: t, name: "two", real: true}
@@ -156,6 +158,11 @@ func TestReconcile_killed(t *testing.T) {
 		p.exec.Close()
 		t.Cleanup(func() { p.repo.Close() })
 		two.must(t, mine)
+		if v, err := jitos.ViewProcess(context.Background(), two.system(t), clash.ID); err != nil {
+			t.Fatal(err)
+		} else if _, err := two.kernel.Workspace(context.Background(), "clash"); v.Open() && err != nil {
+			t.Errorf("killed at %d, the line leaves open what has no branch: %v", step, err)
+		}
 		git(t, two.dir, "merge-base", "--is-ancestor", string(old), two.anyRef(t, old))
 		if p.fuse.left > 0 { // it was not killed any more
 			break
