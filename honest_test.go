@@ -138,6 +138,7 @@ func TestPosedQuestion(t *testing.T) {
 		if err != nil || out.Outcome != "collapsed" {
 			t.Errorf("question %q: %+v, %v", question, out, err)
 		}
+		f.holds(t)
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/jitos/jitos/methods"
 )
 
 // operators that may stand for another, the likelier first. A weight of 1 is that of the commonest slip.
@@ -320,22 +322,7 @@ func distance(a, b string) int {
 	if len(a) > maxText || len(b) > maxText || max(len(a)-len(b), len(b)-len(a)) >= far {
 		return far
 	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return min(far, row[len(b)])
+	return min(far, methods.Distance(a, b))
 }
 
 // quote tells the sorts of literals apart by how they begin.
