@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"unicode"
+
+	"github.com/agnivade/levenshtein"
 )
 
 // Phrase is a way to say a task: "fix the failing test{s} in {pkg}". Letters in braces at the end of a word are optional;
@@ -299,5 +301,5 @@ func (p Phrase) distance(words []string) float64 {
 }
 
 func alike(w string, q phrasePart) bool {
-	return w == q.word || w == q.word+q.suffix || len(w) > 3 && min(Distance(w, q.word), Distance(w, q.word+q.suffix)) <= 1
+	return w == q.word || w == q.word+q.suffix || len(w) > 3 && min(levenshtein.ComputeDistance(w, q.word), levenshtein.ComputeDistance(w, q.word+q.suffix)) <= 1
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/agnivade/levenshtein"
 	"github.com/jitos/jitos"
 	"gopkg.in/yaml.v3"
 )
@@ -143,7 +144,7 @@ func contains(list []string, s string) bool {
 func suggest(got string, known []string) string {
 	best, at := "", 3
 	for _, k := range known {
-		if d := Distance(got, k); d < at {
+		if d := levenshtein.ComputeDistance(got, k); d < at {
 			best, at = k, d
 		}
 	}
@@ -315,25 +316,4 @@ func (o *object) one(what string, keys ...string) string {
 	}
 	o.r.complain(o.r.pos(o.node), "give exactly one of "+strings.Join(keys, ", "), "%s has %s", what, orNone(found))
 	return ""
-}
-
-// Distance is the number of letters to insert, delete or replace to make one word of the other.
-func Distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		last := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			d := last
-			if a[i] != b[j] {
-				d++
-			}
-			last = row[j+1]
-			row[j+1] = min(d, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -6,6 +6,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/agnivade/levenshtein"
 	"github.com/jitos/jitos"
 	"github.com/jitos/jitos/methods"
 	"github.com/jitos/jitos/planner/backtrack"
@@ -81,7 +82,9 @@ func (a asker) missingFile(patterns []string, c *methods.FileCondition) (string,
 		return "", nil, err
 	}
 	base := strings.Trim(path.Base(patterns[0]), "*?")
-	sort.SliceStable(root, func(i, j int) bool { return methods.Distance(root[i], base) < methods.Distance(root[j], base) })
+	sort.SliceStable(root, func(i, j int) bool {
+		return levenshtein.ComputeDistance(root[i], base) < levenshtein.ComputeDistance(root[j], base)
+	})
 	return backtrack.ThereIsNo("file " + what), firstOf(root, "file "), nil
 }
 

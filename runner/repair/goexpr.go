@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/jitos/jitos/methods"
+	"github.com/agnivade/levenshtein"
 )
 
 // operators that may stand for another, the likelier first. A weight of 1 is that of the commonest slip.
@@ -316,13 +316,13 @@ func (g *goEdits) near(literal string) []string {
 // maxText bounds the texts that are compared by their letters.
 const maxText = 60
 
-// distance is how many bytes are to be added, dropped or replaced to make one text of another; 3 stands for more than two.
+// distance is how many letters are to be added, dropped or replaced to make one text of another; 3 stands for more than two.
 func distance(a, b string) int {
 	const far = 3
-	if len(a) > maxText || len(b) > maxText || max(len(a)-len(b), len(b)-len(a)) >= far {
+	if len(a) > maxText || len(b) > maxText {
 		return far
 	}
-	return min(far, methods.Distance(a, b))
+	return min(far, levenshtein.ComputeDistance(a, b))
 }
 
 // quote tells the sorts of literals apart by how they begin.
