@@ -118,10 +118,13 @@ func (r *reconciliation) run(ctx context.Context, tip CommitID) (bool, error) {
 	return r.publish(ctx, head)
 }
 
-// finish puts at the end of the line what belongs there: what the files are recognised as, and what stays open.
+// finish puts at the end of the line what belongs there: what the files are recognised as, and what stays open. A library that this
+// jitos cannot read (of another version, or pushed without it) recognises nothing, and keeps nobody from sharing.
 func (r *reconciliation) finish(ctx context.Context) error {
 	seen, err := r.k.observed(ctx, r.at)
-	if err != nil {
+	if errors.Is(err, ErrInvalid) {
+		r.k.notify(Event{Kind: "notice", Text: "what the files are was not looked at: " + err.Error()})
+	} else if err != nil {
 		return err
 	}
 	if err := r.stage(ctx, seen...); err != nil {

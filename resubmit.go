@@ -216,7 +216,8 @@ func (r *reconciliation) follow(ctx context.Context, c Commit) error {
 	return r.again(ctx, c, rw)
 }
 
-// collapse judges a workspace of ours anew. Evidence that was found for our line counts where the files are the same.
+// collapse judges a workspace of ours anew. Evidence that was found for our line counts where the files are the same. What cannot be
+// judged here and now, because a gate fails, waits for somebody, may not run or cannot be read, stays open.
 func (r *reconciliation) collapse(ctx context.Context, c Commit) error {
 	k := r.k
 	p, err := viewOf(ctx, r.at, c.Record.Process)
@@ -261,7 +262,7 @@ func (r *reconciliation) collapse(ctx context.Context, c Commit) error {
 		return r.again(ctx, c, rw)
 	case errors.As(err, &conflict):
 		r.reopens(p, c, conflict.Conflicts)
-	case errors.As(err, &failed), errors.Is(err, ErrWaiting), errors.Is(err, ErrStale), errors.Is(err, ErrDenied):
+	case errors.As(err, &failed), errors.Is(err, ErrWaiting), errors.Is(err, ErrStale), errors.Is(err, ErrDenied), errors.Is(err, ErrInvalid):
 		r.reopens(p, c, []Conflict{{Process: p.ID, Path: "**", Why: "on the files of both sides: " + err.Error(),
 			Ours: string(r.at.Commit().ID), Theirs: string(c.Parents[1]), By: []string{string(r.at.Commit().ID), string(c.Parents[1])}}})
 	default:

@@ -1,0 +1,147 @@
+package jitos_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jitos/jitos"
+)
+
+// leftOut must be the one rewrite that a sync left out, and why.
+func leftOut(t *testing.T, done jitos.Synced, subject, why string) {
+	t.Helper()
+	if len(done.Left) != 1 || !strings.HasPrefix(done.Left[0].What, subject) || !strings.Contains(done.Left[0].Why, why) {
+		t.Errorf("left out %+v, want %q: %q", done.Left, subject, why)
+	}
+}
+
+// A change of the library that was made before its author heard of the policy that refuses it stays out.
+func TestSync_libraryRefused(t *testing.T) {
+	ctx := context.Background()
+	all := clones(t, 2, map[string]string{"a": "a\n"})
+	one, two := all[0], all[1]
+	if _, err := one.kernel.SubmitMethod(ctx, "policy.yaml", []byte("approvals:\n- {paths: [.jitos/**], by: [ada@example.org]}\n")); err != nil {
+		t.Fatal(err)
+	}
+	one.sync(t)
+	for _, by := range []struct{ actor, file string }{{"Bob <bob@example.org>", "methods/bob.yaml"}, {"Ada <ada@example.org>", "methods/ada.yaml"}} {
+		two.kernel.Actor = by.actor
+		if _, err := two.kernel.SubmitMethod(ctx, by.file, []byte("# nothing yet\n")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	leftOut(t, two.sync(t), "method: ", "line 2 of policy.yaml lets ada@example.org change it")
+	for file, want := range map[string]bool{"methods/ada.yaml": true, "methods/bob.yaml": false} {
+		if blob, err := two.system(t).Blob(ctx, jitos.FabricItem(file)); err != nil || (blob != "") != want {
+			t.Errorf("%s: %q %v, want it there: %v", file, blob, err, want)
+		}
+	}
+}
+
+// A library that cannot be read, of a newer jitos or pushed without one, keeps nobody from sharing: what its gates would have to
+// judge stays open.
+func TestSync_libraryUnread(t *testing.T) {
+	ctx := context.Background()
+	peers := peersOf(t, 2, false)
+	one, two := peers[0], peers[1]
+	if _, err := one.kernel.SubmitMethod(ctx, "methods/new.yaml", []byte("tomorrow: true\n")); err != nil {
+		t.Fatal(err) // the command lines look at it before
+	}
+	one.handwork(t, "left", map[string]string{"f0": "0\n", "f1": "one\n"})
+	one.sync(nil)
+	gated, _ := two.declare(ctx, "gated", "test -e a")
+	s, err := two.kernel.SubmitPlan(ctx, gated, jitos.Slap{Title: "write", Steps: []jitos.Step{{Name: "write", Worker: "shell", Run: "echo two >a", Needs: []string{"fs.write:**"}}}})
+	if err == nil {
+		_, err = two.kernel.Run(ctx, gated, jitos.RunOptions{Slap: s})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	two.handwork(t, "by-hand", map[string]string{"a": "two\n", "f0": "two\n", "f1": "1\n"})
+	done := two.sync(nil)
+	if len(done.Left) > 0 || len(done.Reopened) != 1 || done.Reopened[0].Task != gated || !strings.Contains(done.Reopened[0].Why, "load methods") {
+		t.Errorf("%+v", done)
+	}
+	if got := two.files(t, two.system(t)); got["f0"] != "two\n" || got["f1"] != "one\n" || got["a"] != "" {
+		t.Errorf("files %v", got)
+	}
+	two.must(t, gated)
+}
+
+// Who gives up what was collapsed meanwhile is told so: it stays collapsed.
+func TestSync_discardOfCollapsed(t *testing.T) {
+	ctx := context.Background()
+	all := clones(t, 2, map[string]string{"a": "a\n"})
+	one, two := all[0], all[1]
+	p, err := one.kernel.NewWorkspace(ctx, "shared", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	one.save(t, p, map[string]string{"a": "one\n"})
+	one.sync(t)
+	two.sync(t)
+	if c := one.collapse(t, p); c != nil {
+		t.Fatal(c)
+	}
+	one.sync(t)
+	if err := two.kernel.Discard(ctx, p, "person", "nobody needs it"); err != nil {
+		t.Fatal(err)
+	}
+	leftOut(t, two.sync(t), "discard: ", "its attempt was collapsed elsewhere")
+	if v, err := jitos.ViewProcess(ctx, two.system(t), p.ID); err != nil || v.Collapse == nil || v.Attempt != nil {
+		t.Errorf("%+v %v", v, err)
+	}
+	two.holds(t)
+}
+
+// A line does not turn to another branch while work that started from the old one is open elsewhere.
+func TestSync_otherBranch(t *testing.T) {
+	ctx := context.Background()
+	all := clones(t, 2, map[string]string{"a": "a\n"})
+	one, two := all[0], all[1]
+	if _, err := one.kernel.NewWorkspace(ctx, "open", ""); err != nil {
+		t.Fatal(err)
+	}
+	one.sync(t)
+	git(t, two.dir, "checkout", "-q", "-b", "other")
+	if err := os.WriteFile(filepath.Join(two.dir, "b"), []byte("b\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	git(t, two.dir, "add", "b")
+	git(t, two.dir, "commit", "-q", "-m", "second")
+	if _, err := two.kernel.Absorb(ctx, "", jitos.LeaveDirty); err != nil {
+		t.Fatal(err)
+	}
+	leftOut(t, two.sync(t), "absorb: other", "the line follows main by now, where work is open or not landed")
+	if s, err := jitos.Get[jitos.Sync](ctx, two.system(t), jitos.SyncNode); err != nil || s.Branch != "main" {
+		t.Errorf("%+v %v", s, err)
+	}
+}
+
+// Where a workspace that stays open stands, its owner says: a clone that has taken the line alone does not make its branch.
+func TestReconcile_reopenedElsewhere(t *testing.T) {
+	ctx := context.Background()
+	all := clones(t, 2, map[string]string{"a": "a\n"})
+	one, two := all[0], all[1]
+	one.handwork(t, "left", map[string]string{"a": "one\n"})
+	one.sync(t)
+	two.handwork(t, "clash", map[string]string{"a": "two\n"})
+	if done := two.sync(t); len(done.Reopened) != 1 {
+		t.Fatalf("%+v", done)
+	}
+	if _, err := one.repo.Meet("origin").Fetch(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := one.kernel.Reconcile(ctx, two.system(t).Commit().ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := one.kernel.Heal(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if refs := refsOf(t, one.dir); strings.Contains(refs, "sws/clash") {
+		t.Errorf("the branch of another clone's workspace: %s", refs)
+	}
+}
