@@ -210,28 +210,32 @@ func TestSync_gatesAgain(t *testing.T) {
 	}
 }
 
-// A workspace goes two ways: that of the clone that owns it stays, everywhere, and the other way is in the archive.
+// A workspace goes two ways: that of the clone that owns it stays, everywhere, and the other way is in the archive, whoever of the
+// two syncs first.
 func TestSync_workspaceParted(t *testing.T) {
 	ctx := context.Background()
 	all := clones(t, 2, map[string]string{"a": "a\n"})
 	one, two := all[0], all[1]
-	p, err := one.kernel.NewWorkspace(ctx, "shared", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	one.sync(t)
-	two.sync(t)
-	one.save(t, p, map[string]string{"a": "one\n"})
-	two.save(t, p, map[string]string{"a": "two\n"})
-	owners, others := one.tip(t, "refs/heads/jitos/sws/shared").Commit().ID, two.tip(t, "refs/heads/jitos/sws/shared").Commit().ID
-	two.sync(t)
-	one.sync(t)
-	two.sync(t)
-	for _, f := range all {
-		if at := f.tip(t, "refs/heads/jitos/sws/shared").Commit().ID; at != owners {
-			t.Errorf("%s has the workspace at %s, its owner at %s", f.dir, at, owners)
+	for name, order := range map[string][]*fabric{"owner-first": {one, two, one}, "owner-second": {two, one, two}} {
+		p, err := one.kernel.NewWorkspace(ctx, name, "")
+		if err != nil {
+			t.Fatal(err)
 		}
-		git(t, f.dir, "merge-base", "--is-ancestor", string(others), f.anyRef(t, others))
+		one.sync(t)
+		two.sync(t)
+		one.save(t, p, map[string]string{"a": "one\n"})
+		two.save(t, p, map[string]string{"a": "two\n"})
+		ref := jitos.Ref("refs/heads/jitos/sws/" + name)
+		owners, others := one.tip(t, ref).Commit().ID, two.tip(t, ref).Commit().ID
+		for _, f := range order {
+			f.sync(t)
+		}
+		for _, f := range all {
+			if at := f.tip(t, ref).Commit().ID; at != owners {
+				t.Errorf("%s: %s has the workspace at %s, its owner at %s", name, f.dir, at, owners)
+			}
+			git(t, f.dir, "merge-base", "--is-ancestor", string(others), f.anyRef(t, others))
+		}
 	}
 }
 
