@@ -3,6 +3,8 @@ package jitos_test
 import (
 	"context"
 	"errors"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/jitos/jitos"
@@ -256,5 +258,72 @@ func TestReconcile_plainCommit(t *testing.T) {
 		if after := f.system(t).Commit().ID; after != before {
 			t.Errorf("with %q here the line is at %s", mine, after)
 		}
+	}
+}
+
+// What another clone did in a workspace that has ended meanwhile goes to the archive, and its branch goes.
+func TestSync_beyondItsEnd(t *testing.T) {
+	ctx := context.Background()
+	all := clones(t, 2, map[string]string{"a": "a\n"})
+	one, two := all[0], all[1]
+	p, err := one.kernel.NewWorkspace(ctx, "shared", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	one.sync(t)
+	two.sync(t)
+	two.save(t, p, map[string]string{"a": "two\n"})
+	beyond := two.tip(t, "refs/heads/jitos/sws/shared").Commit().ID
+	one.save(t, p, map[string]string{"a": "one\n"})
+	if c := one.collapse(t, p); c != nil {
+		t.Fatal(c)
+	}
+	one.sync(t)
+	two.sync(t)
+	if refs := refsOf(t, two.dir); strings.Contains(refs, "sws/shared") {
+		t.Errorf("the workspace has ended: %s", refs)
+	}
+	git(t, two.dir, "merge-base", "--is-ancestor", string(beyond), two.anyRef(t, beyond))
+}
+
+// A workspace that has gone on at its owner's stays where somebody works in it here, until he is done.
+func TestSync_atWorkHere(t *testing.T) {
+	ctx := context.Background()
+	all := clones(t, 2, map[string]string{"a": "a\n"})
+	one, two := all[0], all[1]
+	p, err := one.kernel.NewWorkspace(ctx, "shared", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	one.sync(t)
+	two.sync(t)
+	one.save(t, p, map[string]string{"a": "one\n"})
+	one.sync(t)
+	const ref = "refs/heads/jitos/sws/shared"
+	was := two.tip(t, ref).Commit().ID
+	dir := filepath.Join(t.TempDir(), "shared")
+	for why, work := range map[string]func() (end func()){
+		"is checked out in " + dir: func() func() {
+			git(t, two.dir, "worktree", "add", "-q", dir, "jitos/sws/shared")
+			return func() { git(t, two.dir, "worktree", "remove", dir) }
+		},
+		"is at work here": func() func() {
+			release, err := two.repo.Hold(p.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return release
+		},
+	} {
+		end := work()
+		done := two.sync(t)
+		if at := two.tip(t, ref).Commit().ID; at != was || len(done.Kept) != 1 || !strings.HasSuffix(done.Kept[0], why) {
+			t.Errorf("at %s, was %s; kept %q, want %q", at, was, done.Kept, why)
+		}
+		end()
+	}
+	two.sync(t)
+	if at, want := two.tip(t, ref).Commit().ID, one.tip(t, ref).Commit().ID; at != want {
+		t.Errorf("nobody is at work any more, and it is at %s, not %s", at, want)
 	}
 }
