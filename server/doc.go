@@ -13,7 +13,8 @@
 //	commit.go        commits and differences; why.go: the way back to the intent
 //	page.go          connections as Relay has them; enum.go: enumerations
 //	query.go         where queries begin; mutation.go: commands and refusals; runs.go: what this daemon runs
-//	subscription.go  streams; source.go: where their events come from; topic.go: one execution of each event for all clients
+//	subscription.go  streams; source.go: where their events come from; topic.go: one execution of each event for all clients,
+//	                 wave.go: who is told when
 //	follow.go        how rewrites made by others are noticed
 //	overhttp.go      GraphQL over HTTP; socket.go: WebSocket; events.go: server-sent events; limits.go: what a request may ask for; guard.go: who may ask
 //	persist.go       the operations that are known by their hash

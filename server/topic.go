@@ -31,9 +31,11 @@ type topic struct {
 	start string           // the mark before kept[0]
 	bytes int              // of kept
 	past  map[string][]byte
-	wake  chan struct{} // closed when there is more, or the end has come
 	over  bool
 	err   error // why it is over; nil for a proper end
+
+	waiting map[*reader]bool
+	more    chan struct{} // holds one when there is more; closed at the end
 
 	users int // guarded by topics.mu
 	stop  context.CancelFunc
@@ -70,11 +72,13 @@ func (ts *topics) join(key string, exec graphql.GraphExecutor, op *graphql.Opera
 			stop()
 			return nil, nil, err
 		}
-		t = &topic{source: s, exec: exec, op: alone(op), start: start, marks: map[string]int64{}, wake: make(chan struct{}), stop: stop}
+		t = newTopic(s, start, stop)
+		t.exec, t.op = exec, alone(op)
 		if ts.all == nil {
 			ts.all = map[string]*topic{}
 		}
 		ts.all[key] = t
+		go t.waves()
 		go func() {
 			t.run(ctx, events)
 			ts.mu.Lock()
@@ -95,6 +99,10 @@ func (ts *topics) join(key string, exec graphql.GraphExecutor, op *graphql.Opera
 			}
 		}
 	}), nil
+}
+
+func newTopic(s source, start string, stop context.CancelFunc) *topic {
+	return &topic{source: s, start: start, marks: map[string]int64{}, waiting: map[*reader]bool{}, more: make(chan struct{}, 1), stop: stop}
 }
 
 // alone is an operation without the client who sent it.
@@ -122,13 +130,18 @@ func (t *topic) run(ctx context.Context, events iter.Seq2[[]occurrence, error]) 
 			list = list[n:]
 		}
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.over, t.err = true, failed
-	close(t.wake)
+	t.end(failed)
 }
 
-// add keeps events and wakes who waits for them.
+// end tells readers that nothing more comes; err is why, nil for a proper end.
+func (t *topic) end(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.over, t.err = true, err
+	close(t.more)
+}
+
+// add keeps events, and lets who waits for them be woken.
 func (t *topic) add(more []told) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -147,8 +160,10 @@ func (t *topic) add(more []told) {
 		t.kept = t.kept[1:]
 		t.base++
 	}
-	close(t.wake)
-	t.wake = make(chan struct{})
+	select {
+	case t.more <- struct{}{}:
+	default:
+	}
 }
 
 type occurrenceKey struct{}
@@ -185,6 +200,7 @@ type reader struct {
 	mark  string   // of the last event
 	own   []string // marks that are read apart from the topic
 	batch [][]byte
+	wake  chan struct{} // holds one when there may be more
 }
 
 // read returns the payloads of what has happened since, as many as fit into one write, and waits for the first. The error is io.EOF
@@ -211,7 +227,10 @@ func (r *reader) read(ctx context.Context) ([][]byte, error) {
 				size += len(e.payload)
 			}
 		}
-		wake, over, err := r.t.wake, r.t.over, r.t.err
+		over, err := r.t.over, r.t.err
+		if len(r.batch) == 0 {
+			r.t.waiting[r] = true // from this look on: nothing comes between it and the wait
+		}
 		r.t.mu.Unlock()
 		if len(r.batch) > 0 {
 			return r.batch, nil
@@ -228,7 +247,7 @@ func (r *reader) read(ctx context.Context) ([][]byte, error) {
 			return nil, err
 		}
 		select {
-		case <-wake:
+		case <-r.wake:
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
@@ -310,7 +329,8 @@ func (s *Server) stream(ctx context.Context, ts *topics, exec graphql.GraphExecu
 	defer leave()
 	s.metrics.subscribers.Inc() // from now on what happens is told
 	defer s.metrics.subscribers.Dec()
-	r := &reader{t: t, next: -1, mark: o.after}
+	r := t.reader(o.after)
+	defer r.leave()
 	if _, isLine := o.source.(line); !isLine {
 		t.mu.Lock()
 		r.next = t.base + int64(len(t.kept))

@@ -31,6 +31,13 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asDaemon) != "" || filepath.Base(os.Args[0]) == "jitosd" || len(os.Args) > 1 && strings.HasPrefix(os.Args[1], "--porter") {
 		main()
 	}
+	if socket := os.Getenv(asAsker); socket != "" {
+		if err := askAlways(socket); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	code := m.Run()
 	if built != "" {
 		os.RemoveAll(built)
@@ -197,9 +204,11 @@ func (d *daemon) stop(sig syscall.Signal) error {
 }
 
 // overSocket is a client of the unix socket.
-func (d *daemon) overSocket() *http.Client {
+func (d *daemon) overSocket() *http.Client { return overSocket(d.socket) }
+
+func overSocket(socket string) *http.Client {
 	return &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", d.socket)
+		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	}}}
 }
 

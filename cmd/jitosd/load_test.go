@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"hash/crc64"
@@ -199,25 +200,66 @@ func filled(t *testing.T, f *wire.Fabric, nodes int) {
 	}
 }
 
-// questions asks for a page of nodes every 20 ms until stop is closed, and tells how long each answer took.
-func (d *daemon) questions(stop <-chan struct{}) (took []time.Duration) {
-	client := d.overSocket()
+// asAsker makes the test binary a client that asks the daemon at a socket: a process of its own, as clients are, so that it does not wait
+// behind the subscribers and the writers of the test's.
+const asAsker = "JITOSD_TEST_ASKER"
+
+// askAlways asks for a page of nodes every 20 ms until its input ends, and prints how many nanoseconds each answer took.
+func askAlways(socket string) error {
+	stop := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(io.Discard, os.Stdin)
+		stop <- err
+	}()
+	client := overSocket(socket)
 	for {
 		select {
-		case <-stop:
-			slices.Sort(took)
-			return took
+		case err := <-stop:
+			return err
 		case <-time.After(20 * time.Millisecond):
 		}
 		from := time.Now()
 		resp, err := client.Post("http://jitos/graphql", "application/json", strings.NewReader(`{"query":"{ warp { commit { id seq } nodes(kind: \"note\", first: 20) { nodes { id fields } } } }"}`))
-		if err != nil || resp.StatusCode != http.StatusOK {
-			d.t.Errorf("%v %v", resp, err)
-			return took
+		if err != nil {
+			return err
 		}
-		io.Copy(io.Discard, resp.Body)
+		_, err = io.Copy(io.Discard, resp.Body)
 		resp.Body.Close()
-		took = append(took, time.Since(from))
+		if resp.StatusCode != http.StatusOK || err != nil {
+			return fmt.Errorf("%s %w", resp.Status, err)
+		}
+		fmt.Println(time.Since(from).Nanoseconds())
+	}
+}
+
+// asked starts a client that asks. end ends it, and tells how long each answer took, in order.
+func (d *daemon) asked() (end func() []time.Duration) {
+	d.t.Helper()
+	client := exec.Command(os.Args[0])
+	client.Env = append(os.Environ(), asAsker+"="+d.socket)
+	var out, stderr bytes.Buffer
+	client.Stdout, client.Stderr = &out, &stderr
+	in, err := client.StdinPipe()
+	if err == nil {
+		err = client.Start()
+	}
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return func() (took []time.Duration) {
+		in.Close()
+		if err := client.Wait(); err != nil {
+			d.t.Errorf("who asks: %v %s", err, stderr.String())
+		}
+		for _, word := range strings.Fields(out.String()) {
+			n, err := strconv.ParseInt(word, 10, 64)
+			if err != nil {
+				d.t.Error(err)
+			}
+			took = append(took, time.Duration(n))
+		}
+		slices.Sort(took)
+		return took
 	}
 }
 
@@ -234,14 +276,12 @@ func TestHeavySubscribers(t *testing.T) {
 	filled(t, f, setting("JITOS_NODES", 0))
 	d := start(t, dir, "--dev")
 	c := gather(t, f, d, subscribers, 2*rate*seconds)
-	stop, answered := make(chan struct{}), make(chan []time.Duration, 1)
-	go func() { answered <- d.questions(stop) }()
+	answers := d.asked()
 	daemon, us := d.cpu(), ours()
 	perSecond := c.write(rate, time.Duration(seconds)*time.Second)
 	delays := c.check()
 	daemon, us = d.cpu()-daemon, ours()-us
-	close(stop)
-	queries := <-answered
+	queries := answers()
 	n := len(delays)
 	t.Logf("%d subscribers, %d rewrites in %d s (%.0f a second), all told once and in order", subscribers, c.made.Load(), seconds, perSecond)
 	t.Logf("from acknowledgement to client: p50 %s, p99 %s; %d queries beside it: p50 %s, p99 %s", quantile(delays, 0.5), quantile(delays, 0.99), len(queries), quantile(queries, 0.5), quantile(queries, 0.99))
