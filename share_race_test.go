@@ -3,6 +3,7 @@ package jitos_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -325,5 +326,37 @@ func TestSync_atWorkHere(t *testing.T) {
 	two.sync(t)
 	if at, want := two.tip(t, ref).Commit().ID, one.tip(t, ref).Commit().ID; at != want {
 		t.Errorf("nobody is at work any more, and it is at %s, not %s", at, want)
+	}
+}
+
+// Two clones give different workspaces one name: each keeps its own branch, and the remote the one that came first.
+func TestSync_sameName(t *testing.T) {
+	ctx := context.Background()
+	all := clones(t, 2, map[string]string{"a": "a\n"})
+	const ref = "refs/heads/jitos/sws/same"
+	var tips []jitos.CommitID
+	for i, f := range all {
+		p, err := f.kernel.NewWorkspace(ctx, "same", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.save(t, p, map[string]string{"a": fmt.Sprint(i)})
+		tips = append(tips, f.tip(t, ref).Commit().ID)
+	}
+	all[0].sync(t)
+	for range 2 {
+		done := all[1].sync(t)
+		if len(done.Kept) != 1 || done.Kept[0] != "same: it is another workspace than the one of that name there" {
+			t.Errorf("kept %q", done.Kept)
+		}
+		all[0].sync(t)
+	}
+	for i, f := range all {
+		if at := f.tip(t, ref).Commit().ID; at != tips[i] {
+			t.Errorf("clone %d has it at %s, was %s", i, at, tips[i])
+		}
+	}
+	if there := git(t, all[0].dir, "ls-remote", "origin", ref); !strings.HasPrefix(there, string(tips[0])) {
+		t.Errorf("there it is %s, was %s", there, tips[0])
 	}
 }
