@@ -192,6 +192,9 @@ func (c *checkout) writeMissing() error {
 			missing[parentDir(p)] = append(missing[parentDir(p)], p)
 		}
 	}
+	if len(missing) == 0 {
+		return c.ctx.Err()
+	}
 	work := make(chan string)
 	failed := make(chan error, writers)
 	var running sync.WaitGroup

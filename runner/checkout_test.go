@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -253,4 +254,47 @@ func TestMain(m *testing.M) {
 		f()
 	}
 	os.Exit(code)
+}
+
+// The directories beside the files are emptied for each job, also of what was written within one step of the file system's clock after
+// they were made, and of what only changed a mode.
+func TestBesideIsEmptied(t *testing.T) {
+	s, err := takeSlot(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.release()
+	empty := func() bool { return isEmpty(s.home()) && isEmpty(s.tmp()) && isEmpty(s.out()) }
+	file := filepath.Join(s.tmp(), "left")
+	for round := range 200 {
+		if err := s.fresh(); err != nil || !empty() {
+			t.Fatalf("round %d: %v", round, err)
+		}
+		if err := os.WriteFile(file, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Lstat(s.tmp())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.beside[s.tmp()] = statOf(info) // as a coarse clock would have shown it before
+	}
+	for _, spoil := range []func() error{
+		func() error { return os.Mkdir(filepath.Join(s.out(), "left"), 0o700) },
+		func() error { return os.Chmod(s.home(), 0o500) },
+		func() error { return os.Remove(s.tmp()) },
+	} {
+		for range 2 { // the second time nothing is read
+			if err := s.fresh(); err != nil || !empty() {
+				t.Fatal(err)
+			}
+			time.Sleep(2 * racyWindow)
+		}
+		if err := s.fresh(); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(spoil(), s.fresh()); err != nil || !empty() {
+			t.Errorf("what was spoilt stays so: %v", err)
+		}
+	}
 }

@@ -179,7 +179,7 @@ func (b *boxed) wait() (ended, error) {
 // wait implements job. What the leader left is killed while nobody else can get its number.
 func (f *family) wait() (ended, error) {
 	exited := waitExited(f.leader)
-	if exited {
+	if exited && !f.lone() {
 		f.kill()
 	}
 	return f.collect(exited)
@@ -216,6 +216,12 @@ func (e ended) with(err error) (ended, error) {
 	return e, nil
 }
 
+// nothing is an empty standard input, opened once for all commands; nil where that failed, and exec opens one for each.
+var nothing = sync.OnceValue(func() *os.File {
+	f, _ := os.Open(os.DevNull)
+	return f
+})
+
 // readers pass both streams on.
 type readers struct {
 	running sync.WaitGroup
@@ -228,13 +234,16 @@ func (c command) start(ctx context.Context, cmd *exec.Cmd) (job, *readers, error
 	r := &readers{}
 	var mine []*os.File
 	for range 2 {
-		read, write, err := os.Pipe()
+		read, write, err := pipe()
 		if err != nil {
 			return nil, nil, errors.Join(err, closeAll(r.pipes), closeAll(mine))
 		}
 		r.pipes, mine = append(r.pipes, read), append(mine, write)
 	}
 	cmd.Stdout, cmd.Stderr = mine[stdout], mine[stderr]
+	if null := nothing(); null != nil {
+		cmd.Stdin = null
+	}
 	if c.stdin != nil {
 		read, write, err := os.Pipe()
 		if err != nil {
@@ -302,9 +311,17 @@ func closeAll(files []*os.File) error {
 	return err
 }
 
+// lineReaders are between commands, most of which print little.
+var lineReaders = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 64<<10) }}
+
 // eachLine calls yield with every line. A line beyond maxLine is cut; the last needs no newline.
 func eachLine(from io.Reader, yield func(string)) {
-	in := bufio.NewReaderSize(from, 64<<10)
+	in := lineReaders.Get().(*bufio.Reader)
+	in.Reset(from)
+	defer func() {
+		in.Reset(nil)
+		lineReaders.Put(in)
+	}()
 	var line strings.Builder
 	for {
 		part, err := in.ReadSlice('\n')

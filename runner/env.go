@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -64,19 +65,7 @@ var netNames = []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "h
 // environ returns the variables that a toolchain adds for its jobs. With net they include what it takes to reach the
 // network as the user does. A toolchain that came from elsewhere and was not allowed adds nothing.
 func (e *Executor) environ(ctx context.Context, chain string, net bool) (map[string]string, error) {
-	vars := map[string]string{}
-	home, err := os.UserHomeDir()
-	if err == nil {
-		for name, below := range toolHomes {
-			dir := os.Getenv(name)
-			if dir == "" {
-				dir = filepath.Join(home, below)
-			}
-			if info, err := os.Stat(dir); err == nil && info.IsDir() {
-				vars[name] = dir
-			}
-		}
-	}
+	vars := e.toolHomes()
 	if net {
 		inherit(vars, netNames)
 	}
@@ -106,6 +95,30 @@ func (e *Executor) environ(ctx context.Context, chain string, net bool) (map[str
 		vars[name] = dir
 	}
 	return vars, nil
+}
+
+// toolHomes returns those of toolHomes that are there. It looks once a second at most, for there is one look for each job.
+func (e *Executor) toolHomes() map[string]string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if time.Since(e.looked) < time.Second {
+		return maps.Clone(e.homes)
+	}
+	e.homes, e.looked = map[string]string{}, time.Now()
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return map[string]string{}
+	}
+	for name, below := range toolHomes {
+		dir := os.Getenv(name)
+		if dir == "" {
+			dir = filepath.Join(home, below)
+		}
+		if info, err := os.Stat(dir); err == nil && info.IsDir() {
+			e.homes[name] = dir
+		}
+	}
+	return maps.Clone(e.homes)
 }
 
 func inherit(vars map[string]string, names []string) {

@@ -57,6 +57,8 @@ type Executor struct {
 	versions map[string]*version // of toolchains, by name
 	asked    map[string]string   // answers of Toolchain.Ask, by command
 	failed   map[string]string   // preparations that failed, and why, by key
+	homes    map[string]string   // of version managers, as they were when it looked
+	looked   time.Time
 	over     overlays
 	cell     cell
 }

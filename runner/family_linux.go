@@ -19,6 +19,18 @@ func ownSession() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 }
 
+// pipe makes a pipe that is read through the poller, and written by a child alone: its end of ours needs none.
+func pipe() (read, write *os.File, err error) {
+	var fds [2]int
+	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+		return nil, nil, os.NewSyscallError("pipe2", err)
+	}
+	if err := unix.SetNonblock(fds[0], true); err != nil {
+		return nil, nil, errors.Join(os.NewSyscallError("fcntl", err), unix.Close(fds[0]), unix.Close(fds[1]))
+	}
+	return os.NewFile(uintptr(fds[0]), "|0"), os.NewFile(uintptr(fds[1]), "|1"), nil
+}
+
 // waitExited returns when the process has ended. It stays a zombie, so that its number is not given to another.
 func waitExited(pid int) bool {
 	for {
@@ -108,13 +120,18 @@ func (f *family) alive(pid int) bool {
 	return ok && p.state != 'Z' && p.state != 'X'
 }
 
+// lone tells whether no process at all was started after the leader, which has ended: then it left none.
+func (f *family) lone() bool {
+	return f.leader != 0 && time.Since(f.began) < recent && lastProcess() == f.leader
+}
+
+// recent is a time in which no machine comes around to the same number of a process.
+const recent = 100 * time.Millisecond
+
 // candidates yields the numbers of processes that may belong to the family. Of a leader that was started just now these are the
 // few that were given out since, for the kernel counts upwards; some are of threads, and of processes that are no more.
 func (f *family) candidates(yield func(pid int) bool) {
-	const (
-		recent = 100 * time.Millisecond // in which no machine comes around to the same number
-		few    = 1000
-	)
+	const few = 1000
 	if last := lastProcess(); f.leader != 0 && time.Since(f.began) < recent && last >= f.leader && last-f.leader < few {
 		for pid := f.leader; pid <= last && yield(pid); pid++ {
 			if pid == last { // whoever was started while we looked comes as well
@@ -147,8 +164,9 @@ func lastProcess() int {
 
 func (f *family) members() []int {
 	var all []process
+	self := os.Getpid()
 	for pid := range f.candidates {
-		if pid == os.Getpid() {
+		if pid == self {
 			continue
 		}
 		if p, ok := readProcess(pid); ok {
@@ -163,6 +181,9 @@ func (f *family) members() []int {
 	for _, p := range all {
 		if p.started < began || p.parent == kthreadd {
 			continue
+		}
+		if f.leader != 0 && p.pid != f.leader && p.parent == self && self != 1 {
+			continue // the leader of another job, or a helper of ours: nobody else's child becomes ours
 		}
 		if f.leader != 0 && (p.pid == f.leader || p.session == f.leader) || f.marked(p.pid) || f.stray(p) {
 			in[p.pid] = true
@@ -214,12 +235,16 @@ func readProc(pid int, name string) ([]byte, error) {
 	raw := make([]byte, 0, 4096)
 	for {
 		n, err := unix.Read(fd, raw[len(raw):cap(raw)])
-		if n <= 0 && !errors.Is(err, unix.EINTR) {
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if n <= 0 {
 			return raw, err
 		}
-		if raw = raw[:len(raw)+max(n, 0)]; len(raw) == cap(raw) {
-			raw = append(raw, 0)[:len(raw)]
+		if raw = raw[:len(raw)+n]; len(raw) < cap(raw) {
+			return raw, nil // the kernel fills what it is given, as far as there is something
 		}
+		raw = append(raw, 0)[:len(raw)]
 	}
 }
 

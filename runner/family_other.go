@@ -3,6 +3,7 @@
 package runner
 
 import (
+	"os"
 	"syscall"
 	"time"
 )
@@ -38,3 +39,8 @@ func (f *family) collect(bool) (ended, error) {
 	f.kill()
 	return end, err
 }
+
+// lone is never known here.
+func (f *family) lone() bool { return false }
+
+func pipe() (read, write *os.File, err error) { return os.Pipe() }

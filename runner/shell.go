@@ -192,6 +192,9 @@ func artifacts(dir string, r jitos.Result) (jitos.Result, error) {
 	if err != nil {
 		return r, fmt.Errorf("read artifacts: %w", err)
 	}
+	if len(list) == 0 {
+		return r, nil
+	}
 	sort.Slice(list, func(i, j int) bool { return list[i].Name() < list[j].Name() })
 	root, err := os.OpenRoot(dir)
 	if err != nil {

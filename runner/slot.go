@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
 )
@@ -27,6 +29,38 @@ type slot struct {
 
 	over  *overlaid          // what it shows while it is an overlay; what was copied lies below, unseen
 	upper map[string]tracked // what was written above the layer before the job began
+
+	beside  map[string]fileStat // the directories beside the files when they were empty last
+	emptied time.Time           // when that was seen, and the job after it had not begun
+}
+
+// fresh empties everything beside the files. A directory that nobody has touched since it was empty is not read: a change within
+// one step of the file system's clock would not be seen in it, so it must have been still for longer when the last job began.
+func (s *slot) fresh() error {
+	still := s.emptied.Add(-racyWindow).UnixNano()
+	dirs := []string{s.home(), s.tmp(), s.out()}
+	touched := func(dir string) bool {
+		info, err := os.Lstat(dir)
+		was, known := s.beside[dir]
+		return err != nil || !known || statOf(info) != was || was.ctime == -1 || was.ctime >= still
+	}
+	if !slices.ContainsFunc(dirs, touched) {
+		s.emptied = time.Now()
+		return nil
+	}
+	s.beside = map[string]fileStat{}
+	if err := s.place.fresh(); err != nil {
+		return err
+	}
+	for _, dir := range dirs {
+		info, err := os.Lstat(dir)
+		if err != nil {
+			return err
+		}
+		s.beside[dir] = statOf(info)
+	}
+	s.emptied = time.Now()
+	return nil
 }
 
 // takeSlot locks the first place below dir that nobody uses and wipes what a former owner left. Processes of a job whose
