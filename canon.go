@@ -7,6 +7,7 @@ import (
 	"encoding/base32"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -222,6 +223,18 @@ func (n Node) Decode(record any) error {
 	}
 	if err != nil {
 		return fmt.Errorf("node %s: %w: %v", n.ID, ErrCorrupt, err)
+	}
+	return nil
+}
+
+// decodeRecord reads a stored record from the bytes of its node, which are one JSON object.
+func decodeRecord(id NodeID, raw []byte, record any) error {
+	err := errors.New("not a JSON object")
+	if text := bytes.TrimLeft(raw, " \t\r\n"); len(text) > 0 && text[0] == '{' {
+		err = json.Unmarshal(raw, record)
+	}
+	if err != nil {
+		return fmt.Errorf("node %s: %w: %v", id, ErrCorrupt, err)
 	}
 	return nil
 }

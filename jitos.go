@@ -857,8 +857,8 @@ type Local interface {
 type Witness interface {
 	// Saw tells whether See was called with a hash here. What was forgotten was not seen.
 	Saw(hash string) bool
-	// See remembers a hash, as well as it can without waiting for a disk.
-	See(hash string) error
+	// See remembers hashes, as well as it can without waiting for a disk.
+	See(hashes ...string) error
 }
 
 // Notary is a Local that knows whose signatures count in this clone. Without one nobody's do.

@@ -2,7 +2,6 @@ package jitos
 
 import (
 	"context"
-	"errors"
 	"sort"
 	"strings"
 )
@@ -132,6 +131,13 @@ func FieldText(v any) string {
 // Get reads the node of a stored record. The error Is ErrNotFound where it is absent.
 func Get[T any](ctx context.Context, in Graph, id NodeID) (T, error) {
 	var record T
+	if stored, ok := in.(storedGraph); ok {
+		raw, err := stored.NodeBytes(ctx, id)
+		if err != nil {
+			return record, err
+		}
+		return record, decodeRecord(id, raw, &record)
+	}
 	n, err := in.Node(ctx, id)
 	if err != nil {
 		return record, err
@@ -139,11 +145,23 @@ func Get[T any](ctx context.Context, in Graph, id NodeID) (T, error) {
 	return record, n.Decode(&record)
 }
 
+// storedGraph is a Graph that lends the bytes of a node, as they are stored: a record is read from them without a detour by the
+// node's fields. The error is that of Node.
+type storedGraph interface {
+	NodeBytes(ctx context.Context, id NodeID) ([]byte, error)
+}
+
 // Has tells whether a node is there.
 func Has(ctx context.Context, in Graph, id NodeID) (bool, error) {
-	_, err := in.Node(ctx, id)
-	if errors.Is(err, ErrNotFound) {
-		return false, nil
+	if in, ok := in.(staged); ok {
+		if _, ok := in.set[id]; ok {
+			return true, nil
+		}
+		return Has(ctx, in.Graph, id)
 	}
-	return err == nil, err
+	if err := id.Check(); err != nil {
+		return false, err
+	}
+	blob, err := in.Blob(ctx, id.Item())
+	return blob != "", err
 }

@@ -126,18 +126,22 @@ func (k *Kernel) signer(ctx context.Context, commit CommitID) (string, error) {
 }
 
 // see remembers that it did. Where that cannot be kept there is nothing to mend: the work is done again.
-func (k *Kernel) see(hash string) {
+func (k *Kernel) see(hashes ...string) {
 	if w, ok := k.Local.(Witness); ok {
-		_ = w.See(hash)
+		_ = w.See(hashes...)
 	}
 }
 
 // seeSettled remembers the commits of results.
 func (k *Kernel) seeSettled(chain []Rewrite, ids []CommitID) {
+	var hashes []string
 	for i, id := range ids {
 		if chain[i].Rule == RuleSettle {
-			k.see(string(id))
+			hashes = append(hashes, string(id))
 		}
+	}
+	if len(hashes) > 0 {
+		k.see(hashes...)
 	}
 }
 

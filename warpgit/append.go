@@ -316,23 +316,23 @@ func (s *Store) checkRewrite(t tip, rw jitos.Rewrite) error {
 // stageItems puts the blobs of a rewrite. The same item twice is refused, unless it is twice the same.
 func stageItems(layer *Objects, rw jitos.Rewrite) (change, error) {
 	c := change{set: make([]itemBlob, 0, len(rw.Set)+len(rw.Edges)+len(rw.Fabric)), drop: slices.Clone(rw.Drop)}
-	put := func(item jitos.ItemID, data []byte, err error) error {
+	put := func(item jitos.ItemID, to jitos.NodeID, data []byte, err error) error {
 		if err != nil {
 			return err
 		}
 		id, err := layer.putOwn(plumbing.BlobObject, data, plumbing.ZeroHash)
-		c.set = append(c.set, itemBlob{item, id})
+		c.set = append(c.set, itemBlob{item, id, to})
 		return err
 	}
 	for _, n := range rw.Set {
 		data, err := encodeNode(n)
-		if err := put(n.ID.Item(), data, err); err != nil {
+		if err := put(n.ID.Item(), jitos.NodeID{}, data, err); err != nil {
 			return c, err
 		}
 	}
 	for _, e := range rw.Edges {
 		data, err := encodeEdge(e)
-		if err := put(e.Item(), data, err); err != nil {
+		if err := put(e.Item(), e.To, data, err); err != nil {
 			return c, err
 		}
 	}
@@ -341,7 +341,7 @@ func stageItems(layer *Objects, rw jitos.Rewrite) (change, error) {
 			c.drop = append(c.drop, jitos.FabricItem(name))
 			continue
 		}
-		if err := put(jitos.FabricItem(name), slices.Clone(data), nil); err != nil {
+		if err := put(jitos.FabricItem(name), jitos.NodeID{}, slices.Clone(data), nil); err != nil {
 			return c, err
 		}
 	}

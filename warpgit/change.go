@@ -25,6 +25,7 @@ type change struct {
 type itemBlob struct {
 	item jitos.ItemID
 	blob plumbing.Hash
+	to   jitos.NodeID // of an edge that was just encoded; else its blob tells
 }
 
 // sort brings what is set into order, and refuses one item with two values.
@@ -55,8 +56,14 @@ type plan struct {
 	edges   map[jitos.NodeID]map[string][]leafChange // by source and label
 	methods []leafChange
 	files   []leafChange // directly below .jitos/
-	added   []jitos.ItemParts
+	added   []newEdge
 	removed []jitos.NodeID
+}
+
+// newEdge is an edge that a change sets; to is the zero id where that is still to be read.
+type newEdge struct {
+	parts jitos.ItemParts
+	to    jitos.NodeID
 }
 
 // kindChange is what changes of one kind.
@@ -133,7 +140,7 @@ func (o *Objects) change(ctx context.Context, fabric plumbing.Hash, c change) (p
 	if err != nil {
 		return id, err
 	}
-	return id, o.checkEnds(ctx, id, p)
+	return id, o.checkEnds(ctx, id, p, c)
 }
 
 func (o *Objects) sortChange(ctx context.Context, fabric plumbing.Hash, c change) (*plan, error) {
@@ -144,7 +151,7 @@ func (o *Objects) sortChange(ctx context.Context, fabric plumbing.Hash, c change
 			return nil, err
 		}
 		if parts.Label != "" {
-			p.added = append(p.added, parts)
+			p.added = append(p.added, newEdge{parts, s.to})
 		}
 		p.add(parts, s.blob)
 	}
@@ -257,23 +264,18 @@ func (o *Objects) changeDir(ctx context.Context, dir plumbing.Hash, changes []le
 
 // checkEnds refuses a graph with an edge that hangs in the air: the ends of each new edge are looked up, and a node that goes
 // may not leave edges of its own behind. That nothing else points to it is checked where the index is at hand.
-func (o *Objects) checkEnds(ctx context.Context, fabric plumbing.Hash, p *plan) error {
+func (o *Objects) checkEnds(ctx context.Context, fabric plumbing.Hash, p *plan, c change) error {
 	there := map[jitos.NodeID]bool{}
-	for _, parts := range p.added {
-		blob, err := o.item(ctx, fabric, parts)
-		if err != nil {
-			return err
+	for _, e := range p.added {
+		to := e.to
+		if to == (jitos.NodeID{}) {
+			var err error
+			if to, err = o.edgeEnd(ctx, fabric, e.parts); err != nil {
+				return err
+			}
 		}
-		data, err := o.Blob(ctx, blob)
-		if err != nil {
-			return err
-		}
-		e, err := decodeEdge(parts.Node, parts.Label, parts.Edge, data)
-		if err != nil {
-			return err
-		}
-		for _, end := range []jitos.NodeID{e.From, e.To} {
-			if there[end] {
+		for _, end := range []jitos.NodeID{e.parts.Node, to} {
+			if there[end] || c.sets(end.Item()) {
 				continue
 			}
 			node, err := o.item(ctx, fabric, jitos.ItemParts{Node: end})
@@ -281,7 +283,8 @@ func (o *Objects) checkEnds(ctx context.Context, fabric plumbing.Hash, p *plan) 
 				return err
 			}
 			if node.IsZero() {
-				return fmt.Errorf("edge %s to %s: %w: there is no node %s", e.Item(), e.To, jitos.ErrInvalid, end)
+				item := jitos.ItemID(e.parts.Node.String() + "#" + e.parts.Label + "/" + e.parts.Edge)
+				return fmt.Errorf("edge %s to %s: %w: there is no node %s", item, to, jitos.ErrInvalid, end)
 			}
 			there[end] = true
 		}
@@ -296,4 +299,18 @@ func (o *Objects) checkEnds(ctx context.Context, fabric plumbing.Hash, p *plan) 
 		}
 	}
 	return nil
+}
+
+// edgeEnd reads where an edge leads to.
+func (o *Objects) edgeEnd(ctx context.Context, fabric plumbing.Hash, parts jitos.ItemParts) (jitos.NodeID, error) {
+	blob, err := o.item(ctx, fabric, parts)
+	if err != nil {
+		return jitos.NodeID{}, err
+	}
+	data, err := o.Blob(ctx, blob)
+	if err != nil {
+		return jitos.NodeID{}, err
+	}
+	e, err := decodeEdge(parts.Node, parts.Label, parts.Edge, data)
+	return e.To, err
 }

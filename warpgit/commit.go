@@ -88,9 +88,11 @@ func (s *Store) record(ctx context.Context, v *view) (*jitos.Record, error) {
 		return nil, err
 	}
 	r := &jitos.Record{}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber()
-	if d.Decode(r) != nil {
+	if json.Unmarshal(data, r) == nil {
+		return r, nil
+	}
+	r = &jitos.Record{} // something may follow it
+	if json.NewDecoder(bytes.NewReader(data)).Decode(r) != nil {
 		return nil, nil
 	}
 	return r, nil

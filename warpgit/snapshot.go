@@ -27,21 +27,30 @@ func (s *snapshot) Commit() jitos.Commit { return s.commit }
 
 // Node implements jitos.Graph.
 func (s *snapshot) Node(ctx context.Context, id jitos.NodeID) (jitos.Node, error) {
-	if err := id.Check(); err != nil {
+	data, err := s.NodeBytes(ctx, id)
+	if err != nil {
 		return jitos.Node{}, err
+	}
+	return decodeNode(id, data)
+}
+
+// NodeBytes are the bytes of a node as they are stored, which the caller must not change.
+func (s *snapshot) NodeBytes(ctx context.Context, id jitos.NodeID) ([]byte, error) {
+	if err := id.Check(); err != nil {
+		return nil, err
 	}
 	blob, err := s.objects.item(ctx, s.fabric, jitos.ItemParts{Node: id})
 	if err != nil {
-		return jitos.Node{}, fmt.Errorf("node %s: %w", id, err)
+		return nil, fmt.Errorf("node %s: %w", id, err)
 	}
 	if blob.IsZero() {
-		return jitos.Node{}, fmt.Errorf("node %s: %w", id, jitos.ErrNotFound)
+		return nil, fmt.Errorf("node %s: %w", id, jitos.ErrNotFound)
 	}
 	data, err := s.objects.Blob(ctx, blob)
 	if err != nil {
-		return jitos.Node{}, fmt.Errorf("node %s: %w", id, err)
+		return nil, fmt.Errorf("node %s: %w", id, err)
 	}
-	return decodeNode(id, data)
+	return data, nil
 }
 
 // Blob implements jitos.Graph.

@@ -176,7 +176,7 @@ func (v *verifier) replay(ctx context.Context, at, parent *view, record *jitos.R
 		if err := v.checkItem(ctx, item, id); err != nil {
 			return err
 		}
-		c.set = append(c.set, itemBlob{item, id})
+		c.set = append(c.set, itemBlob{item: item, blob: id})
 	}
 	err := c.sort()
 	if err != nil {

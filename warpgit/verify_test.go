@@ -91,7 +91,7 @@ func TestVerify_lies(t *testing.T) {
 		return id
 	}
 	with := func(t *testing.T, s *Store, fabric plumbing.Hash, item jitos.ItemID, id plumbing.Hash) plumbing.Hash {
-		next, err := s.Objects.change(ctx, fabric, change{set: []itemBlob{{item, id}}})
+		next, err := s.Objects.change(ctx, fabric, change{set: []itemBlob{{item: item, blob: id}}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -33,6 +34,19 @@ func (r *Repo) Saw(hash string) bool {
 		w.look(r.local("seen"))
 	}
 	return w.seen[hash]
+}
+
+// unseen are those of a list that were not seen yet; the file is looked at once for all of them.
+func (r *Repo) unseen(hashes []string) []string {
+	w := &r.witness
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	known := func(hash string) bool { return w.seen[hash] }
+	left := slices.DeleteFunc(slices.Clone(hashes), known)
+	if len(left) > 0 {
+		w.look(r.local("seen"))
+	}
+	return slices.DeleteFunc(left, known)
 }
 
 // look takes in what was written to the file since.
@@ -66,11 +80,17 @@ func (w *witness) look(file string) {
 }
 
 // See implements jitos.Witness.
-func (r *Repo) See(hash string) error {
-	if hash == "" || strings.ContainsAny(hash, " \t\r\n") {
-		return fmt.Errorf("see %q: %w", hash, jitos.ErrInvalid)
+func (r *Repo) See(hashes ...string) error {
+	var text strings.Builder
+	for _, hash := range hashes {
+		if hash == "" || strings.ContainsAny(hash, " \t\r\n") {
+			return fmt.Errorf("see %q: %w", hash, jitos.ErrInvalid)
+		}
 	}
-	if r.Saw(hash) {
+	for _, hash := range r.unseen(hashes) {
+		text.WriteString("\n" + hash + "\n") // a line that was cut off ends at the first newline
+	}
+	if text.Len() == 0 {
 		return nil
 	}
 	if err := r.packs.perm.mkdirAll(r.local()); err != nil {
@@ -83,7 +103,7 @@ func (r *Repo) See(hash string) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString("\n" + hash + "\n") // a line that was cut off ends here
+	_, err = f.WriteString(text.String())
 	return errors.Join(err, f.Close())
 }
 

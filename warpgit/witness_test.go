@@ -36,6 +36,15 @@ func TestWitness(t *testing.T) {
 	if err := b.See("four"); err != nil || !a.Saw("four") {
 		t.Errorf("after a line that was cut off: %v", err)
 	}
+	if err := b.See("five", "one", "six"); err != nil || !a.Saw("five") || !a.Saw("six") {
+		t.Errorf("several at once: %v", err)
+	}
+	if text, err := os.ReadFile(a.local("seen")); err != nil || strings.Count(string(text), "one\n") != 1 {
+		t.Errorf("what was seen already is written again: %q, %v", text, err)
+	}
+	if err := a.See("seven", "a\nb"); err == nil || a.Saw("seven") {
+		t.Error("of a list that is refused something was kept")
+	}
 	if err := a.See("a\nb"); err == nil {
 		t.Error("two lines for one")
 	}
