@@ -231,15 +231,19 @@ func (t *ticker) next(jobs *agenda) []jobState {
 	return batch
 }
 
-// ahead is how many jobs are claimed beyond those that run side by side: as many as end while four ticks write, so that the results
-// of several share one; none where they take much longer than that. One after the other, each starts from what the last one left,
-// so none is claimed ahead.
+// patient is how many times as long as a tick writes it may wait for results that share it: what does not depend on their number
+// is then a small part of what each costs.
+const patient = 8
+
+// ahead is how many jobs are claimed beyond those that run side by side: as many as end while a patient tick waits, so that the
+// results of several share one; none where they take much longer than that. One after the other, each starts from what the last one
+// left, so none is claimed ahead.
 func (t *ticker) ahead(side int) int {
-	const most = 16 // of each lane
+	const most = 32 // of each lane
 	if side < 2 || t.took == 0 || t.took > 10*t.wrote {
 		return 0
 	}
-	return side * min(int((4*t.wrote+t.took-1)/t.took), most)
+	return side * min(int((patient*t.wrote+t.took-1)/t.took), most)
 }
 
 // mayQueue tells whether a job may be claimed before it is its turn: should it be interrupted then, nobody has to be asked
@@ -261,7 +265,7 @@ func (t *ticker) asks(jobs *agenda) bool {
 func (t *ticker) collect() []outcome {
 	done := []outcome{<-t.results}
 	side := t.k.sideBySide()
-	late := time.NewTimer(4 * t.wrote)
+	late := time.NewTimer(patient * t.wrote)
 	defer late.Stop()
 	for len(t.running)-len(done) > side+t.queued/2 {
 		select {
