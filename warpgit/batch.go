@@ -23,12 +23,15 @@ type batch struct {
 
 	slab []staged // room for the next ones: many small objects come and go together
 	room []byte   // for their bytes
+	took int      // how large the last room was
 }
 
-// slabSize is how many objects, and arenaSize how many bytes, are taken from memory at a time.
+// slabSize is how many objects, and arenaSize how many bytes, are taken from memory at a time, at most. The first room of a batch is
+// small: whoever keeps one object keeps the room that it is in.
 const (
-	slabSize  = 256
-	arenaSize = 1 << 17
+	slabSize   = 256
+	arenaSize  = 1 << 17
+	firstArena = 1 << 12
 )
 
 // newBatch returns a batch with room for about so many objects.
@@ -42,7 +45,8 @@ func (b *batch) take(size int) []byte {
 		return make([]byte, 0, size)
 	}
 	if len(b.room) < size {
-		b.room = make([]byte, arenaSize)
+		b.took = min(max(2*b.took, firstArena), arenaSize)
+		b.room = make([]byte, max(size, b.took))
 	}
 	out := b.room[:0:size]
 	b.room = b.room[size:]
@@ -56,7 +60,7 @@ func (b *batch) add(id plumbing.Hash, r rawObject, former plumbing.Hash) *staged
 		return s
 	}
 	if len(b.slab) == 0 {
-		b.slab = make([]staged, slabSize)
+		b.slab = make([]staged, min(max(len(b.list), slabSize/16), slabSize))
 	}
 	s := &b.slab[0]
 	b.slab = b.slab[1:]
