@@ -138,6 +138,11 @@ func TestPosedQuestion(t *testing.T) {
 		if err != nil || out.Outcome != "collapsed" {
 			t.Errorf("question %q: %+v, %v", question, out, err)
 		}
+		log := git(t, f.dir, "log", "--format=%s", "jitos/system^2")
+		chosen, left := strings.Contains(log, "choose passed, as a person decided"), strings.Contains(log, "choose was left out: nobody had to be asked")
+		if chosen != (question != "") || left == chosen {
+			t.Errorf("question %q: the line says\n%s", question, log)
+		}
 		f.holds(t)
 	}
 }

@@ -246,7 +246,7 @@ func (k *Kernel) settleByAnswer(ctx context.Context, p ProcessView, ws Snapshot,
 	o := outcome{job: j, claim: q.Claim, base: ws, from: KindAnswer + "/" + q.name(),
 		result: Result{Tree: ws.Tree(), Verdict: Pass, Artifacts: map[string]string{"answer": a.Text}}}
 	if a.Question == "" {
-		o.from = "" // nobody was asked
+		o.from, o.result.Reason = "", "nobody had to be asked"
 	}
 	if a.Decision == Rejected {
 		o.result.Verdict, o.result.Exit, o.result.Reason = Fail, exitRejected, a.words()

@@ -186,11 +186,16 @@ func settledWords(step Step, s Settlement) string {
 	case s.Verdict == Fail:
 		return name + " failed"
 	}
+	if s.Reason != "" && s.From == "" && step.Worker == humanWorker {
+		return name + " was left out: " + firstLine(s.Reason)
+	}
 	name += " passed"
 	if len(s.Paths) > 0 {
 		name += " and changed " + plural(len(s.Paths), "file")
 	}
 	switch {
+	case s.From == "" && s.Reason != "" && len(s.Paths) == 0: // why it did nothing
+		name += ": " + firstLine(s.Reason)
 	case strings.HasPrefix(s.From, KindAnswer+"/"):
 		name += ", as a person decided"
 	case s.Signer != "":

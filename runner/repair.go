@@ -83,7 +83,7 @@ type sieved struct {
 // Work runs the repair, or takes the patch that a person chose.
 func (w *Repair) Work(ctx context.Context, _ string, action jitos.Action, host jitos.Host) (jitos.Result, error) {
 	if _, chosen := action.Args["answer"]; chosen && action.Args[artifactPatches] == "" {
-		return jitos.Result{Verdict: jitos.Pass, Tree: action.Tree}, nil // there was nothing to choose
+		return jitos.Result{Verdict: jitos.Pass, Tree: action.Tree, Reason: "there was no choice: the repair took its patch itself"}, nil
 	} else if chosen {
 		return w.take(ctx, action, host)
 	}

@@ -278,7 +278,7 @@ func TestRepairChoice(t *testing.T) {
 		wantVerdict(t, take(r.Artifacts["patches"], answer, tree), jitos.Fail, "is no number from 1 to 2")
 	}
 	wantVerdict(t, take(r.Artifacts["patches"], "1", put(t, m, files{"m.go": strings.Replace(src, "< 5", "< 6", 1)})), jitos.Fail, "not as it was")
-	if got := take("", "", tree); got.Verdict != jitos.Pass || got.Tree != tree {
+	if got := take("", "", tree); got.Verdict != jitos.Pass || got.Tree != tree || !strings.Contains(got.Reason, "no choice") {
 		t.Errorf("nothing to choose: %+v", got)
 	}
 
