@@ -2,6 +2,7 @@ package jitos_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -143,5 +144,51 @@ func TestReconcile_reopenedElsewhere(t *testing.T) {
 	}
 	if refs := refsOf(t, one.dir); strings.Contains(refs, "sws/clash") {
 		t.Errorf("the branch of another clone's workspace: %s", refs)
+	}
+}
+
+// One question is decided in two clones: the decision that was shared first stays, and the other is told to whoever made it.
+func TestSync_decidedTwice(t *testing.T) {
+	ctx := context.Background()
+	all := clones(t, 2, map[string]string{"a": "a\n"})
+	one, two := all[0], all[1]
+	if _, err := one.kernel.SubmitMethod(ctx, "policy.yaml", []byte("approvals:\n- {paths: [a], by: ['*@example.org']}\n")); err != nil {
+		t.Fatal(err)
+	}
+	p, err := one.kernel.NewWorkspace(ctx, "shared", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	one.save(t, p, map[string]string{"a": "one\n"})
+	if _, err := one.kernel.Collapse(ctx, p, jitos.CollapseOptions{NoGate: "a test"}); !errors.Is(err, jitos.ErrWaiting) {
+		t.Fatal(err)
+	}
+	one.sync(t)
+	two.sync(t)
+	for _, by := range []struct {
+		f *fabric
+		d jitos.Decision
+	}{{one, jitos.Rejected}, {two, jitos.Approved}} {
+		open, err := jitos.OpenProcesses(ctx, by.f.system(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		waiting, err := by.f.kernel.Inbox(ctx, open)
+		if err != nil || len(waiting) != 1 {
+			t.Fatal(waiting, err)
+		}
+		if _, err := by.f.kernel.Answer(ctx, waiting[0].ID, by.d, "so I say"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	one.sync(t)
+	leftOut(t, two.sync(t), "answer: ", "it was decided otherwise elsewhere")
+	for n, err := range two.system(t).Nodes(ctx, jitos.KindAnswer) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a, err := jitos.Get[jitos.Answer](ctx, two.system(t), n.ID); err != nil || a.Decision != jitos.Rejected {
+			t.Errorf("%+v %v", a, err)
+		}
 	}
 }
