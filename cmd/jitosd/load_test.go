@@ -266,7 +266,8 @@ func (d *daemon) asked() (end func() []time.Duration) {
 // Many subscribers while many rewrites are made: each gets every one, in order, once. How long that takes is reported: from the
 // rewrite that was acknowledged to the client that has it, queries beside it, and what both sides need of the processor.
 // JITOS_SUBSCRIBERS (500), JITOS_RATE (1000 a second), JITOS_SECONDS (20) and JITOS_NODES (0; 100000) are its size.
-// Where other programs are at work, chrt -r 1 in front of the test keeps them out of it.
+// Where other programs are at work, a session with echo -20 >/proc/self/autogroup has most of the cores. chrt -r 1 keeps others out
+// altogether, but lets each thread of the test's keep a core for 100 ms that a query waits for.
 func TestHeavySubscribers(t *testing.T) {
 	if os.Getenv("JITOS_HEAVY") == "" {
 		t.Skip("JITOS_HEAVY=1 runs it")
