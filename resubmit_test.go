@@ -3,6 +3,7 @@ package jitos_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -72,30 +73,72 @@ func TestSync_libraryUnread(t *testing.T) {
 	two.must(t, gated)
 }
 
-// Who gives up what was collapsed meanwhile is told so: it stays collapsed.
-func TestSync_discardOfCollapsed(t *testing.T) {
+// What was done about an attempt that has ended elsewhere is told to whoever did it, and changes nothing; that both have collapsed the
+// same is no news.
+func TestSync_endedElsewhere(t *testing.T) {
+	ctx := context.Background()
+	all := clones(t, 2, map[string]string{"a": "a\n", "b": "b\n", "c": "c\n"})
+	one, two := all[0], all[1]
+	ps := map[string]jitos.ProcessView{}
+	for _, name := range []string{"a", "b", "c"} {
+		p, err := one.kernel.NewWorkspace(ctx, "work-on-"+name, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		files := map[string]string{"a": "a\n", "b": "b\n", "c": "c\n"}
+		files[name] = "one\n"
+		one.save(t, p, files)
+		ps[name] = p
+	}
+	one.sync(t)
+	two.sync(t)
+	collapse := func(f *fabric, name string) {
+		if _, err := f.kernel.Collapse(ctx, ps[name], jitos.CollapseOptions{NoGate: "a test"}); err != nil {
+			t.Fatal(name, err)
+		}
+	}
+	discard := func(f *fabric, name string) {
+		if err := f.kernel.Discard(ctx, ps[name], "person", "nobody needs it"); err != nil {
+			t.Fatal(name, err)
+		}
+	}
+	collapse(one, "a")
+	discard(one, "b")
+	collapse(one, "c")
+	one.sync(t)
+	discard(two, "a")
+	collapse(two, "b")
+	collapse(two, "c")
+	done := two.sync(t)
+	if len(done.Left) != 2 || done.Left[0].Why != "its attempt was collapsed elsewhere" || done.Left[1].Why != "its attempt has ended elsewhere" || len(done.Reopened) > 0 {
+		t.Errorf("left out %+v, reopened %+v", done.Left, done.Reopened)
+	}
+	if got := two.files(t, two.system(t)); got["a"] != "one\n" || got["b"] != "b\n" || got["c"] != "one\n" {
+		t.Errorf("files %v", got)
+	}
+	if a, b := one.system(t).Commit().ID, two.system(t).Commit().ID; a != b {
+		t.Errorf("nothing was new, and the line went from %s to %s", a, b)
+	}
+	two.holds(t)
+}
+
+// A collapse that was made before its clone heard of the policy is judged by it all the same.
+func TestSync_policyHeeded(t *testing.T) {
 	ctx := context.Background()
 	all := clones(t, 2, map[string]string{"a": "a\n"})
 	one, two := all[0], all[1]
-	p, err := one.kernel.NewWorkspace(ctx, "shared", "")
-	if err != nil {
+	if _, err := one.kernel.SubmitMethod(ctx, "policy.yaml", []byte("approvals:\n- {paths: [a], by: [ada@example.org]}\n")); err != nil {
 		t.Fatal(err)
 	}
-	one.save(t, p, map[string]string{"a": "one\n"})
 	one.sync(t)
-	two.sync(t)
-	if c := one.collapse(t, p); c != nil {
-		t.Fatal(c)
+	two.handwork(t, "early", map[string]string{"a": "two\n"})
+	done := two.sync(t)
+	if len(done.Reopened) != 1 || done.Reopened[0].Name != "early" {
+		t.Errorf("%+v", done)
 	}
-	one.sync(t)
-	if err := two.kernel.Discard(ctx, p, "person", "nobody needs it"); err != nil {
-		t.Fatal(err)
+	if got := two.files(t, two.system(t)); got["a"] != "a\n" {
+		t.Errorf("files %v", got)
 	}
-	leftOut(t, two.sync(t), "discard: ", "its attempt was collapsed elsewhere")
-	if v, err := jitos.ViewProcess(ctx, two.system(t), p.ID); err != nil || v.Collapse == nil || v.Attempt != nil {
-		t.Errorf("%+v %v", v, err)
-	}
-	two.holds(t)
 }
 
 // A line does not turn to another branch while work that started from the old one is open elsewhere.
@@ -108,17 +151,47 @@ func TestSync_otherBranch(t *testing.T) {
 	}
 	one.sync(t)
 	git(t, two.dir, "checkout", "-q", "-b", "other")
-	if err := os.WriteFile(filepath.Join(two.dir, "b"), []byte("b\n"), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	git(t, two.dir, "add", "b")
-	git(t, two.dir, "commit", "-q", "-m", "second")
-	if _, err := two.kernel.Absorb(ctx, "", jitos.LeaveDirty); err != nil {
-		t.Fatal(err)
-	}
+	two.commit(t, "b", "two\n")
 	leftOut(t, two.sync(t), "absorb: other", "the line follows main by now, where work is open or not landed")
 	if s, err := jitos.Get[jitos.Sync](ctx, two.system(t), jitos.SyncNode); err != nil || s.Branch != "main" {
 		t.Errorf("%+v %v", s, err)
+	}
+}
+
+// commit commits a file with git, and absorbs it.
+func (f *fabric) commit(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(f.dir, name), []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	git(t, f.dir, "add", name)
+	git(t, f.dir, "commit", "-q", "-m", "change "+name)
+	if _, err := f.kernel.Absorb(context.Background(), "", jitos.LeaveDirty); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Commits that clash with what was collapsed elsewhere are left out; those that were absorbed elsewhere, with others after them, are
+// known.
+func TestSync_absorbed(t *testing.T) {
+	all := clones(t, 2, map[string]string{"a": "a\n", "b": "b\n"})
+	one, two := all[0], all[1]
+	one.handwork(t, "left", map[string]string{"a": "one\n", "b": "b\n"})
+	one.sync(t)
+	two.commit(t, "a", "two\n")
+	leftOut(t, two.sync(t), "absorb: main", "your commits and what was collapsed elsewhere change the same lines")
+	git(t, two.dir, "reset", "-q", "--hard", "HEAD^")
+
+	two.commit(t, "b", "two\n")
+	git(t, two.dir, "push", "-q", "origin", "main")
+	git(t, one.dir, "pull", "-q", "origin", "main")
+	one.commit(t, "c", "c\n")
+	one.sync(t)
+	if done := two.sync(t); len(done.Left) > 0 || done.Again > 0 || done.Known == 0 {
+		t.Errorf("%+v", done)
+	}
+	if got := two.files(t, two.system(t)); got["a"] != "one\n" || got["b"] != "two\n" || got["c"] != "c\n" {
+		t.Errorf("files %v", got)
 	}
 }
 
@@ -191,4 +264,36 @@ func TestSync_decidedTwice(t *testing.T) {
 			t.Errorf("%+v %v", a, err)
 		}
 	}
+}
+
+// One node is set in two clones, and one file of the library: the line keeps what was shared first, and each of the others is an open
+// workspace that a person decides about; with the node as its clone had it.
+func TestSync_disputes(t *testing.T) {
+	ctx := context.Background()
+	all := clones(t, 2, map[string]string{"a": "a\n"})
+	one, two := all[0], all[1]
+	for i, f := range all {
+		if _, err := f.kernel.SubmitRewrite(ctx, jitos.Submission{Set: []jitos.Node{note("x", fmt.Sprint(i))}}, ""); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.kernel.SubmitMethod(ctx, "policy.yaml", fmt.Appendf(nil, "retention: {archive_months: %d}\n", i+7)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	one.sync(t)
+	done := two.sync(t)
+	if len(done.Reopened) != 2 || len(done.Left) > 0 || !done.Reopened[0].Hand {
+		t.Fatalf("%+v", done)
+	}
+	if got := two.notes(t, two.system(t)); got["x"] != "0" {
+		t.Errorf("on the line: %v", got)
+	}
+	w, err := two.kernel.Workspace(ctx, done.Reopened[0].Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := two.notes(t, two.tip(t, jitos.Ref(jitos.SWSPrefix+done.Reopened[0].Name))); got["x"] != "1" {
+		t.Errorf("in the workspace %s: %v", w.Name, got)
+	}
+	two.holds(t)
 }

@@ -110,6 +110,19 @@ func TestSync_diverged(t *testing.T) {
 			t.Errorf("%s: %v %v", id, ok, err)
 		}
 	}
+	again := 0
+	for c, err := range two.repo.Store.Log(ctx, at.Commit().ID) {
+		if err != nil || c.ID == theirs {
+			break
+		}
+		if was := c.Trailers["Jitos-Was"]; was != "" {
+			git(t, two.dir, "merge-base", "--is-ancestor", was, string(old))
+			again++
+		}
+	}
+	if again != done.Again+len(done.Reopened) {
+		t.Errorf("%d rewrites say what they were, of %d", again, done.Again)
+	}
 	if held, err := two.repo.Contains(ctx, at.Commit().ID, theirs); err != nil || !held {
 		t.Error("their line is not the beginning of ours", err)
 	}
