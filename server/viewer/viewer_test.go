@@ -51,6 +51,13 @@ func TestBuilt(t *testing.T) {
 	}
 }
 
+// Edges that leave the view are drawn, those within it before them.
+func TestPicture(t *testing.T) {
+	if out, err := exec.Command("node", "testdata/picture.mjs", modules(t)).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
 func files(t *testing.T, dir string) map[string][]byte {
 	t.Helper()
 	all := map[string][]byte{}

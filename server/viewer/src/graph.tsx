@@ -142,7 +142,7 @@ class Spot extends NodeCircleProgram {
 class Stage {
   private readonly sigma: Sigma;
   private picture?: Picture;
-  private cut: Cut = { dots: [], discs: [], halos: [], edges: [] };
+  private cut: Cut = { dots: [], discs: [], halos: [], beyond: [], edges: [] };
   private overlay = false;
   private picked = -1;
   private resting = 0;
@@ -294,6 +294,7 @@ class Stage {
         label: view.scale > 9 ? slug(p.name(i)) : '', labelColor: paint.ink, zIndex: i === this.picked ? 3 : 2, forceLabel: i === this.picked,
       });
     }
+    for (const i of cut.beyond) graph.addNode(i, { x: p.place[5 * i + 3], y: p.place[5 * i + 4], size: DOT, color: tone(i), label: '' });
     for (const [a, b, e] of cut.edges) {
       const mine = a === this.picked || b === this.picked;
       const change = this.overlay ? p.edgeChange[e] : 0;

@@ -19,6 +19,8 @@ export interface Cut {
   discs: number[];
   /** Groups that one looks into. */
   halos: number[];
+  /** Where edges lead that leave the view. */
+  beyond: number[];
   edges: [from: number, to: number, edge: number][];
 }
 
@@ -169,7 +171,7 @@ export class Picture {
   }
 
   private tryCut(v: View, small: number, always: number): Cut | null {
-    const cut: Cut = { dots: [], discs: [], halos: [], edges: [] };
+    const cut: Cut = { dots: [], discs: [], halos: [], beyond: [], edges: [] };
     const wanted = new Set<number>();
     for (let i = always; i >= 0 && i !== NONE; i = this.parent[i]) wanted.add(i);
     const { place, shown } = this;
@@ -195,7 +197,7 @@ export class Picture {
     return cut;
   }
 
-  /** Edges between what is drawn: those of what is in a disc are the disc's. */
+  /** Edges of what is drawn: those of what is in a disc are the disc's. Those that leave the view have what room the others leave. */
   private addEdges(cut: Cut): void {
     const { shown, parent } = this;
     const discs = new Uint8Array(this.size);
@@ -205,13 +207,19 @@ export class Picture {
       if (shown[i] === NONE && shown[q] !== NONE && discs[shown[q]]) shown[i] = shown[q];
     }
     const seen = new Set<number>();
-    for (let e = 0; e < this.from.length && cut.edges.length < MOST_EDGES; e++) {
-      const [a, b] = [shown[this.from[e]], shown[this.to[e]]];
-      if (a === NONE || b === NONE || a === b) continue;
-      const key = a * this.size + b;
-      if (seen.has(key)) continue;
-      seen.add(key);
-      cut.edges.push([a, b, e]);
+    const beyond = new Set<number>();
+    for (const leaving of [false, true]) {
+      for (let e = 0; e < this.from.length && cut.edges.length < MOST_EDGES; e++) {
+        let [a, b] = [shown[this.from[e]], shown[this.to[e]]];
+        if (a === b || (a === NONE || b === NONE) !== leaving) continue;
+        if (a === NONE) beyond.add((a = this.from[e]));
+        if (b === NONE) beyond.add((b = this.to[e]));
+        const key = a * this.size + b;
+        if (seen.has(key)) continue;
+        seen.add(key);
+        cut.edges.push([a, b, e]);
+      }
     }
+    cut.beyond = [...beyond];
   }
 }
