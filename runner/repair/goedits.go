@@ -66,17 +66,20 @@ func (g *goEdits) combine(pools []pool) pool {
 // goEdits makes the edits of one declaration.
 type goEdits struct {
 	*GoPackage
-	file     *goFile
-	fn       *ast.FuncDecl
-	place    string
-	spectrum *Spectrum
-	heat     map[types.Object]float64 // suspicion of what is declared outside of functions
-	pool     pool
-	nearby   pool // of the rest of the file
-	others   []*ast.FuncDecl
-	stack    []ast.Node // from the declaration to the node that is looked at
-	at       float64    // its suspicion
-	edits    []Edit
+	file      *goFile
+	fn        *ast.FuncDecl
+	place     string
+	spectrum  *Spectrum
+	heat      map[types.Object]float64 // suspicion of what is declared outside of functions
+	pool      pool
+	nearby    pool // of the rest of the file
+	others    []*ast.FuncDecl
+	unused    map[*types.Var]bool // parameters that nothing uses, once they were asked for
+	fixed     []*types.Var        // local variables that nothing sets again, likewise
+	relatives []cousin
+	stack     []ast.Node // from the declaration to the node that is looked at
+	at        float64    // its suspicion
+	edits     []Edit
 }
 
 // declared gives what stands outside of functions, which coverage does not see, the suspicion of the places that use it.

@@ -21,6 +21,7 @@ type GoPackage struct {
 	pkg   *types.Package
 	info  *types.Info
 
+	learned *lore    // what its statements teach, once that was asked for
 	texts   []string // its string literals, as written, once they were asked for
 	version string   // of the language: "go1.17", "" for the newest
 	errors  int      // of the files as they are, by what could not be imported
@@ -55,6 +56,9 @@ func LoadGo(path, version string, sources map[string][]byte, exports func(path s
 	p.pkg, _ = config.Check(path, p.fset, syntax, p.info)
 	return p, nil
 }
+
+// Sound tells whether the package is without errors as it is.
+func (p *GoPackage) Sound() bool { return p.errors == 0 }
 
 // lenient imports a package that cannot be read as an empty one.
 type lenient struct{ types.Importer }

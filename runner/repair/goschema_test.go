@@ -1,9 +1,11 @@
 package repair
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -85,7 +87,7 @@ func TestSchema_asAlone(t *testing.T) {
 
 // A program writes what it runs, also when it panics.
 func TestTraceGo(t *testing.T) {
-	const src = "package x\n\nfunc Run(a, b int) int {\n\tif a > 0 {\n\t\treturn b\n\t}\n\tvar none []int\n\treturn none[b]\n}\n"
+	const src = "package x\n\nfunc Run(a, b int) int {\n\tif a > 0 {\n\t\treturn b\n\t}\n\tvar none []int\n\tempty(b); switch b {\n\t}\n\treturn none[b]\n}\n\nfunc empty(n int) {\n}\n"
 	files, spans, err := TraceGo(map[string][]byte{"x.go": []byte(src)}, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -106,8 +108,29 @@ func TestTraceGo(t *testing.T) {
 		}
 		lines = append(lines, spans[n].Line)
 	}
-	if len(lines) != 4 || lines[0] != 4 || lines[1] != 5 || lines[2] != 7 || lines[3] != 8 {
+	if !slices.Equal(lines, []int{4, 5, 7, 8, 13, 8, 10}) { // of a function without statements its body
 		t.Errorf("ran lines %v", lines)
+	}
+}
+
+// What may be gone from a function that has nothing left is tried in the program of all edits, too.
+func TestSchema_empty(t *testing.T) {
+	p := load(t, "package x\n\ntype list []int\n\nfunc (l list) Swap(i, j int) {\n\t// nothing\n}\n\nfunc Run(a, b int) int {\n\tl := list{a, b}\n\tl.Swap(0, 1)\n\treturn l[0]\n}\n")
+	edits := p.Edits(everywhere("x.go"))
+	s, err := p.Schema(edits, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(edits, func(e Edit) bool { return strings.Contains(e.Text, "l[i], l[j] = l[j], l[i]") })
+	if i < 0 || s.Site[i] == 0 {
+		t.Fatalf("edit %d of %d, site %d", i, len(edits), s.Site[i])
+	}
+	program := goProgram(t, s.Files)
+	if got := output(program); got != "2 -1\n" {
+		t.Errorf("without an edit: %s", got)
+	}
+	if got := output(program, fmt.Sprintf("%s=%d", SchemaSite, s.Site[i]), fmt.Sprintf("%s=%d", SchemaEdit, i)); got != "5 3\n" {
+		t.Errorf("with the edit: %s", got)
 	}
 }
 

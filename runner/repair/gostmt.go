@@ -68,6 +68,13 @@ func (g *goEdits) stmt(s ast.Stmt) {
 		if len(s.Body.List) == 0 {
 			g.fill(s.Body.Lbrace+1, s.Body.Rbrace)
 		}
+	case *ast.BlockStmt:
+		switch g.parent(1).(type) {
+		case *ast.FuncDecl, *ast.FuncLit:
+			if len(s.List) == 0 {
+				g.fill(s.Lbrace+1, s.Rbrace)
+			}
+		}
 	case *ast.CaseClause:
 		if len(s.Body) == 0 {
 			g.fill(s.Colon+1, s.Colon+1)
@@ -231,6 +238,9 @@ func (g *goEdits) inPlace(s ast.Stmt) {
 	for _, text := range g.donors(s.Pos(), maxPooled) {
 		g.insert(s, text, "statement copied", .25)
 	}
+	for _, m := range g.missing(s.Pos(), list, i, g.where(1)) {
+		g.insert(s, m.text, "statement learned", m.weight)
+	}
 	if i == len(list)-1 {
 		g.append(s)
 	}
@@ -247,18 +257,37 @@ func (g *goEdits) pair(start, end int, text string) {
 // fill puts one statement into a list that has none.
 func (g *goEdits) fill(from, to token.Pos) {
 	start, end := g.offset(from), g.offset(to)
+	put := func(text, kind string, weight float64) { g.add(start, end, "\n"+text+"\n", kind, weight) }
+	if _, whole := g.stack[len(g.stack)-1].(*ast.BlockStmt); whole { // no statement around it could choose
+		put = func(text, kind string, weight float64) {
+			g.add(start, start, "\n"+text+"\n", kind, weight)
+			g.edits[len(g.edits)-1].site = site{form: insertion, start: start, end: start}
+		}
+	}
 	for _, way := range g.ways() {
-		g.add(start, end, "\n"+way+"\n", "statement added", .5)
+		put(way, "statement added", .5)
 	}
 	n := 0
 	for _, s := range g.pool.statements {
 		if _, jump := s.(*ast.BranchStmt); !jump && n < 2*maxPooled && g.means(s, from) {
 			n++
-			g.add(start, end, "\n"+g.text(s)+"\n", "statement copied", .4)
+			put(g.text(s), "statement copied", .4)
 		}
 	}
 	for _, text := range g.donors(from, maxPooled) {
-		g.add(start, end, "\n"+text+"\n", "statement copied", .35)
+		put(text, "statement copied", .35)
+	}
+	where := "func"
+	switch g.stack[len(g.stack)-1].(type) {
+	case *ast.IfStmt:
+		where = "if"
+	case *ast.ForStmt, *ast.RangeStmt:
+		where = "for"
+	case *ast.CaseClause:
+		where = "case"
+	}
+	for _, m := range g.missing(from, nil, 0, where) {
+		put(m.text, "statement learned", m.weight+.1)
 	}
 }
 
@@ -282,6 +311,13 @@ func (g *goEdits) ways() []string {
 		}
 		if bare := strings.TrimSpace("return " + strings.Join(parts, ", ")); len(parts) == sig.Results().Len() && !slices.Contains(ways, bare) {
 			ways = append(ways, bare)
+		}
+		if n := len(parts) - 1; n >= 0 && len(parts) == sig.Results().Len() && slices.ContainsFunc(g.pool.names, func(v *types.Var) bool { return v.Name() == "err" }) &&
+			types.Identical(sig.Results().At(n).Type(), types.Universe.Lookup("error").Type()) {
+			parts[n] = "err"
+			if fail := "return " + strings.Join(parts, ", "); !slices.Contains(ways, fail) {
+				ways = append(ways, fail)
+			}
 		}
 	}
 	return ways
@@ -329,6 +365,10 @@ func (g *goEdits) append(s ast.Stmt) {
 	}
 	for _, text := range g.donors(s.End(), maxPooled) {
 		g.add(end, end, "\n"+indent+text, "statement copied", .25)
+	}
+	list, i := g.neighbours(s)
+	for _, m := range g.missing(s.End(), list, i+1, g.where(1)) {
+		g.add(end, end, "\n"+indent+m.text, "statement learned", m.weight)
 	}
 }
 

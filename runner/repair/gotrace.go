@@ -30,7 +30,8 @@ func TraceGo(sources map[string][]byte, first int) (traced map[string][]byte, sp
 			return nil, nil, fmt.Errorf("parse: %w", err)
 		}
 		pkg = f.Name.Name
-		var marks []int // offsets of statements, as found
+		var marks []int                      // offsets of statements, as found
+		choices := map[*ast.BlockStmt]bool{} // bodies of switches and selects
 		mark := func(list []ast.Stmt) {
 			for _, s := range list {
 				from, to := fset.PositionFor(s.Pos(), false), fset.PositionFor(s.End(), false)
@@ -40,9 +41,20 @@ func TraceGo(sources map[string][]byte, first int) (traced map[string][]byte, sp
 		}
 		ast.Inspect(f, func(n ast.Node) bool {
 			switch n := n.(type) {
+			case *ast.SwitchStmt:
+				choices[n.Body] = true
+			case *ast.TypeSwitchStmt:
+				choices[n.Body] = true
+			case *ast.SelectStmt:
+				choices[n.Body] = true
 			case *ast.BlockStmt:
 				if !clauses(n) {
 					mark(n.List)
+				}
+				if len(n.List) == 0 && !choices[n] { // what stood there may be gone
+					from, to := fset.PositionFor(n.Lbrace, false), fset.PositionFor(n.Rbrace+1, false)
+					marks = append(marks, from.Offset+1)
+					spans = append(spans, Span{Path: name, Line: from.Line, Column: from.Column, EndLine: to.Line, EndColumn: to.Column})
 				}
 			case *ast.CaseClause:
 				mark(n.Body)

@@ -51,7 +51,7 @@ func (r row) wrong() (n int) {
 
 // bug makes one and has it repaired.
 func (m module) bug(o options, number int, random *rand.Rand) (row, error) {
-	const attempts = 300
+	const attempts = 600
 	sound := m.hide(o.hide)
 	names := m.files.names(m.language.suffix, m.language.tests, false)
 	if len(names) == 0 {
@@ -59,7 +59,7 @@ func (m module) bug(o options, number int, random *rand.Rand) (row, error) {
 	}
 	for i := range attempts {
 		name := names[random.Intn(len(names))]
-		slip, ok := m.language.slip(m.files[name], random)
+		slip, ok := m.language.slip(m.files[name], o.kind, random)
 		if !ok || m.language.tidy(slip.text) == m.language.tidy(m.files[name]) {
 			continue
 		}

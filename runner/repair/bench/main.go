@@ -1,6 +1,7 @@
 // Command bench seeds bugs of one edit in real modules, has jitos repair each, and prints a table.
 //
-//	go run ./runner/repair/bench [-bugs N] [-first N] [-seed N] [-hide N] [-json FILE] DIR|python:NAME…
+//	go run ./runner/repair/bench [-bugs N] [-first N] [-seed N] [-hide N] [-kind EXPR] [-json FILE] DIR|python:NAME…
+//	go run ./runner/repair/bench -rank lost|slips [-bugs N] [-seed N] DIR…
 //
 // A module is copied, and a slip is made at a random place of its code (see seed_go.go: it knows nothing of the edits that the
 // repair makes, and some slips are none that it can take back). It counts as a bug where everything compiles and a test fails. The
@@ -10,6 +11,9 @@
 // Every third test (-hide; 0: none) is hidden from jitos. A patch that passes all tests that jitos saw is judged after: it is the
 // true fix where the file is what it was before the slip (but for formatting and needless parentheses), right where the hidden
 // tests and the others pass, else wrong.
+//
+// With -rank nothing runs: in each module of Go statements and checks are taken out of functions (or other slips made), and the table
+// says where the edit that gives them back stands among the edits of the function. So hundreds of bugs are looked at in a minute.
 //
 // What a repair leaves behind is counted in the fabric: nodes, references, bytes of the git directory, directories of jobs.
 package main
@@ -22,6 +26,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -29,8 +34,9 @@ import (
 // options are what the flags say.
 type options struct {
 	bugs, first, hide int
-	jitos             string // the program
-	dir               string // of everything that is written
+	kind              *regexp.Regexp // of slips, nil for all
+	jitos             string         // the program
+	dir               string         // of everything that is written
 }
 
 func main() {
@@ -38,10 +44,31 @@ func main() {
 	flag.IntVar(&o.bugs, "bugs", 8, "bugs in each module")
 	seed := flag.Int64("seed", 1, "of the generator")
 	flag.IntVar(&o.first, "first", 0, "`number` of the first bug; what a seed makes of a number does not depend on the others")
+	flag.Func("kind", "only slips of kinds that match the `expression`: '^(check|statement|return) lost$'", func(text string) (err error) {
+		o.kind, err = regexp.Compile(text)
+		return err
+	})
 	flag.IntVar(&o.hide, "hide", 3, "hide one test in `N` from jitos; 0 hides none")
 	out := flag.String("json", "", "write one line a bug to this `file`")
 	flag.StringVar(&o.jitos, "jitos", "", "the `program`; it is built where none is given")
+	rank := flag.String("rank", "", "run nothing: look up the true fix among the edits of its function, of statements and checks that are `lost`, or of other slips")
 	flag.Parse()
+	if *rank != "" {
+		var all []ranked
+		for _, name := range flag.Args() {
+			list, err := ranks(name, o.bugs, *rank != "lost", rand.New(rand.NewSource(*seed)))
+			if err != nil {
+				fmt.Fprintln(os.Stderr, "bench:", err)
+				os.Exit(1)
+			}
+			for _, r := range list {
+				fmt.Fprintf(os.Stderr, "%s: %s: %d of %d: %s\n", r.module, r.kind, r.rank, r.edits, r.what)
+			}
+			all = append(all, list...)
+		}
+		rankTable(os.Stdout, all)
+		return
+	}
 	if err := bench(o, *seed, *out, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)

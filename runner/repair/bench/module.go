@@ -71,7 +71,7 @@ type language struct {
 	check  []string       // fails where the program is none
 	decl   *regexp.Regexp // the declaration of a test, up to the name
 	hidden string         // what becomes of it
-	slip   func(src string, random *rand.Rand) (slipped, bool)
+	slip   func(src string, only *regexp.Regexp, random *rand.Rand) (slipped, bool)
 	tidy   func(src string) string
 }
 

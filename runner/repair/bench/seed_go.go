@@ -8,6 +8,7 @@ import (
 	"go/token"
 	"math/rand"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -81,8 +82,8 @@ func tidyGo(src string) string {
 }
 
 // slipGo makes a classic slip in a file of a module, by its syntax alone: a kind of those that the file allows is picked at random,
-// however often the code offers it, and then a place.
-func slipGo(src string, random *rand.Rand) (slipped, bool) {
+// however often the code offers it, and then a place. Kinds that only does not match are left out.
+func slipGo(src string, only *regexp.Regexp, random *rand.Rand) (slipped, bool) {
 	fset := token.NewFileSet()
 	tree, err := goparser.ParseFile(fset, "", src, goparser.ParseComments)
 	if err != nil {
@@ -106,6 +107,9 @@ func slipGo(src string, random *rand.Rand) (slipped, bool) {
 			})
 			ast.Inspect(fn.Body, func(n ast.Node) bool { s.look(n); return true })
 		}
+	}
+	if only != nil {
+		s.kinds = slices.DeleteFunc(s.kinds, func(kind string) bool { return !only.MatchString(kind) })
 	}
 	if len(s.kinds) == 0 {
 		return slipped{}, false

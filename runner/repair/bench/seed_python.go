@@ -51,9 +51,12 @@ var pythonSlips = []struct {
 }
 
 // slipPython makes a classic slip in a line of a file, by its text alone.
-func slipPython(src string, random *rand.Rand) (slipped, bool) {
+func slipPython(src string, only *regexp.Regexp, random *rand.Rand) (slipped, bool) {
 	lines := strings.Split(src, "\n")
 	kind := pythonSlips[random.Intn(len(pythonSlips))]
+	if only != nil && !only.MatchString(kind.kind) {
+		return slipped{}, false
+	}
 	for range 100 { // a line that the slip fits
 		i := random.Intn(len(lines))
 		line := lines[i]

@@ -30,11 +30,11 @@ func f(list []string, n int) (int, error) {
 func TestSlipGo(t *testing.T) {
 	kinds := map[string]bool{}
 	for seed := range int64(400) {
-		slip, ok := slipGo(sample, rand.New(rand.NewSource(seed)))
+		slip, ok := slipGo(sample, nil, rand.New(rand.NewSource(seed)))
 		if !ok {
 			continue
 		}
-		again, _ := slipGo(sample, rand.New(rand.NewSource(seed)))
+		again, _ := slipGo(sample, nil, rand.New(rand.NewSource(seed)))
 		if again != slip {
 			t.Fatalf("%d: %+v, then %+v", seed, slip, again)
 		}
