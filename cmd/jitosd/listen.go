@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"golang.org/x/net/netutil"
 	"golang.org/x/sys/unix"
@@ -36,7 +37,7 @@ type doors struct {
 	addr      string // of HTTP, host:port, "" for none
 	token     string // for HTTP
 	tokenFile string
-	lock      *os.File
+	locks     []*os.File // beside its sockets
 }
 
 // openDoors listens. Another daemon on the same socket is ErrBusy.
@@ -56,6 +57,11 @@ func openDoors(common, socket, addr string, most int) (_ *doors, err error) {
 		return nil, err
 	}
 	for _, l := range activated {
+		if path := l.Addr().String(); filepath.IsAbs(path) { // an abstract socket has no file
+			if err := ds.lock(path); err != nil {
+				return nil, err
+			}
+		}
 		ds.list = append(ds.list, door{netutil.LimitListener(userListener{l}, most), "the socket that systemd opened", true})
 	}
 	if len(activated) == 0 {
@@ -110,23 +116,40 @@ func private(dir string) error {
 	return os.Chmod(dir, 0o700)
 }
 
-// listenUnix listens on a socket. A socket that a killed daemon left is replaced; who holds the lock beside it is alive.
+// lock takes the lock beside a socket: who holds it is the daemon there, and is alive.
+func (ds *doors) lock(path string) error {
+	lock, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("--socket: %w", err)
+	}
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		lock.Close()
+		return taken(path, "another jitosd")
+	}
+	ds.locks = append(ds.locks, lock)
+	return nil
+}
+
+func taken(path, by string) error {
+	return jitos.Hint(fmt.Errorf("%s: %w: %s listens there", path, jitos.ErrBusy, by), "use that one, or give --socket PATH")
+}
+
+// listenUnix listens on a socket. A socket that a killed daemon left is replaced; one that is open is not: systemd keeps it before
+// there is a daemon.
 func (ds *doors) listenUnix(path string) (net.Listener, error) {
 	if len(path) > client.SocketLimit {
 		return nil, exit.Usage("--socket %s: the path has more than %d bytes", path, client.SocketLimit)
 	}
-	lock, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("--socket: %w", err)
+	if err := ds.lock(path); err != nil {
+		return nil, err
 	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		lock.Close()
-		return nil, jitos.Hint(fmt.Errorf("%s: %w: another jitosd listens there", path, jitos.ErrBusy), "use that one, or give --socket PATH")
-	}
-	ds.lock = lock
 	if info, err := os.Lstat(path); err == nil {
 		if info.Mode()&fs.ModeSocket == 0 {
 			return nil, exit.Usage("--socket %s: there is a file that is no socket", path)
+		}
+		if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
+			c.Close()
+			return nil, taken(path, "systemd or another program")
 		}
 		if err := os.Remove(path); err != nil {
 			return nil, err
@@ -154,8 +177,8 @@ func (ds *doors) close() {
 	if ds.tokenFile != "" {
 		os.Remove(ds.tokenFile)
 	}
-	if ds.lock != nil {
-		ds.lock.Close()
+	for _, lock := range ds.locks {
+		lock.Close()
 	}
 }
 
