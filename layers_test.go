@@ -3,6 +3,7 @@ package jitos_test
 import (
 	"os"
 	"os/exec"
+	"path"
 	"strings"
 	"testing"
 )
@@ -83,13 +84,10 @@ func TestTopLevel(t *testing.T) {
 	}
 }
 
-// place is the package of the list that a package belongs to: itself, or the one whose folder it is in.
+// place is the package of the list that a package belongs to: itself, or the nearest one whose folder it is in.
 func place(pkg string) string {
-	if _, own := mayImport[pkg]; own {
-		return pkg
-	}
-	for p := range mayImport {
-		if p != "" && strings.HasPrefix(pkg, p+"/") {
+	for p := pkg; p != "."; p = path.Dir(p) {
+		if _, own := mayImport[p]; own {
 			return p
 		}
 	}
