@@ -256,7 +256,7 @@ func (m meeting) settle(ctx context.Context) (CommitID, error) {
 			return "", err
 		}
 		if why == "" && p.ID != "" && v.ID != p.ID {
-			why = "it is another workspace than the one of that name there"
+			why = "it is another workspace than the one of that name there, and stays here alone until one of the two has ended"
 		}
 		if why != "" {
 			return m.there, m.keep(why)

@@ -346,7 +346,7 @@ func TestSync_sameName(t *testing.T) {
 	all[0].sync(t)
 	for range 2 {
 		done := all[1].sync(t)
-		if len(done.Kept) != 1 || done.Kept[0] != "same: it is another workspace than the one of that name there" {
+		if len(done.Kept) != 1 || done.Kept[0] != "same: it is another workspace than the one of that name there, and stays here alone until one of the two has ended" {
 			t.Errorf("kept %q", done.Kept)
 		}
 		all[0].sync(t)
