@@ -36,7 +36,8 @@ allowed here: <git dir>/jitos/signers or else gpg.ssh.allowedSignersFile, lines 
 Ends with 1 where a commit does not hold, a signature is not good, or an object is damaged. --json: {"holds","system","commits","rerun","replayed","plain","edges",
 "workspaces","archived","bad":{"line","commit","why"},"damaged":[{"object","path","why","commits"}],"actions":{"run","skipped"},
 "signatures":{"good","signers","bad","unsigned"}}; plain are your own commits in workspaces, edges the ends of a shallow
-clone, archived the given up workspaces; bad is null where all holds.`,
+clone, archived the lines of the archive: workspaces that were given up, and the system line as it was before a sync; bad is
+null where all holds.`,
 		Flags: []cli.Flag{rerunFlag(),
 			&cli.BoolFlag{Name: "signatures", Usage: "check the signatures on the system line, too"}, jsonFlag()},
 		Action: func(c *cli.Context) error { return a.verify(c) },
@@ -156,7 +157,7 @@ func (a *app) printVerdict(o verdict) {
 		a.ui.printf("run again: %s, %d not to be compared\n", plural(o.Actions.Run, "settled job"), o.Actions.Skipped)
 	}
 	if o.Workspaces+o.Archived > 0 {
-		a.ui.printf("looked into %s: %d open, %d given up\n", plural(o.Workspaces+o.Archived, "workspace"), o.Workspaces, o.Archived)
+		a.ui.printf("looked into %s and %s of the archive\n", plural(o.Workspaces, "open workspace"), plural(o.Archived, "line"))
 	}
 }
 
@@ -216,7 +217,7 @@ func (v *verifying) all(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// month goes through the given up workspaces of an archive month: each is the second parent of a commit with no files.
+// month goes through the lines of an archive month: each is the second parent of a commit with no files.
 func (v *verifying) month(ctx context.Context, month string, tip jitos.CommitID) error {
 	for c, err := range v.f.store.Log(ctx, tip) {
 		if err != nil {
