@@ -46,19 +46,27 @@ func (f *fabric) must(t *testing.T, ids ...jitos.TaskID) {
 	}
 }
 
+// shared is a workspace of the first clone's that all have.
+func shared(t *testing.T, all []*fabric, name string) jitos.ProcessView {
+	t.Helper()
+	p, err := all[0].kernel.NewWorkspace(context.Background(), name, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range all {
+		f.sync(t)
+	}
+	return p
+}
+
 // Another clone pushes while one is about to: what it pushed is never gone over, of the line, of a workspace and of the archive.
 func TestSync_pushedMeanwhile(t *testing.T) {
 	ctx := context.Background()
 	all := clones(t, 2, map[string]string{"a": "a\n"})
 	one, two := all[0], all[1]
-	shared, err := one.kernel.NewWorkspace(ctx, "shared", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	one.sync(t)
-	two.sync(t)
+	ws := shared(t, all, "shared")
 	mine := one.task(t, "one thing")
-	one.save(t, shared, map[string]string{"a": "one\n"})
+	one.save(t, ws, map[string]string{"a": "one\n"})
 	var theirs jitos.TaskID
 	done, err := one.kernel.Sync(ctx, &between{one.repo.Meet("origin"), func() {
 		theirs = two.task(t, "another thing")
@@ -216,16 +224,10 @@ func TestSync_gatesAgain(t *testing.T) {
 // A workspace goes two ways: that of the clone that owns it stays, everywhere, and the other way is in the archive, whoever of the
 // two syncs first.
 func TestSync_workspaceParted(t *testing.T) {
-	ctx := context.Background()
 	all := clones(t, 2, map[string]string{"a": "a\n"})
 	one, two := all[0], all[1]
 	for name, order := range map[string][]*fabric{"owner-first": {one, two, one}, "owner-second": {two, one, two}} {
-		p, err := one.kernel.NewWorkspace(ctx, name, "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		one.sync(t)
-		two.sync(t)
+		p := shared(t, all, name)
 		one.save(t, p, map[string]string{"a": "one\n"})
 		two.save(t, p, map[string]string{"a": "two\n"})
 		ref := jitos.Ref("refs/heads/jitos/sws/" + name)
@@ -264,15 +266,9 @@ func TestReconcile_plainCommit(t *testing.T) {
 
 // What another clone did in a workspace that has ended meanwhile goes to the archive, and its branch goes.
 func TestSync_beyondItsEnd(t *testing.T) {
-	ctx := context.Background()
 	all := clones(t, 2, map[string]string{"a": "a\n"})
 	one, two := all[0], all[1]
-	p, err := one.kernel.NewWorkspace(ctx, "shared", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	one.sync(t)
-	two.sync(t)
+	p := shared(t, all, "shared")
 	two.save(t, p, map[string]string{"a": "two\n"})
 	beyond := two.tip(t, "refs/heads/jitos/sws/shared").Commit().ID
 	one.save(t, p, map[string]string{"a": "one\n"})
@@ -289,15 +285,9 @@ func TestSync_beyondItsEnd(t *testing.T) {
 
 // A workspace that has gone on at its owner's stays where somebody works in it here, until he is done.
 func TestSync_atWorkHere(t *testing.T) {
-	ctx := context.Background()
 	all := clones(t, 2, map[string]string{"a": "a\n"})
 	one, two := all[0], all[1]
-	p, err := one.kernel.NewWorkspace(ctx, "shared", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	one.sync(t)
-	two.sync(t)
+	p := shared(t, all, "shared")
 	one.save(t, p, map[string]string{"a": "one\n"})
 	one.sync(t)
 	const ref = "refs/heads/jitos/sws/shared"
