@@ -29,13 +29,14 @@ type Solver struct {
 	// Work counts the clauses looked at: of it a processor does some tens of millions a second.
 	Work int
 
-	arena   []int32   // the clauses, each a header and its literals
-	shorts  int       // how many clauses of two there are
-	watches [][]watch // by literal: the clauses to look at when it becomes false
-	values  []int8    // by literal: 1 is true, -1 false, 0 open
-	level   []int32   // by variable
-	reason  []int32   // by variable: the clause that made it so
-	phase   []bool    // by variable: it was true last
+	arena   []int32     // the clauses, each a header and its literals
+	watches []watchList // by literal: the clauses to look at when it becomes false
+	pool    []watch     // what the lists hold
+	unused  [32]int32   // by the logarithm of its size: the last room in the pool that a list has left, plus 1
+	values  []int8      // by literal: 1 is true, -1 false, 0 open
+	level   []int32     // by variable
+	reason  []int32     // by variable: the clause that made it so
+	phase   []bool      // by variable: it was true last
 	trail   []Lit
 	limits  []int32 // of the trail, by decision level
 	head    int     // of what is to be propagated in the trail
@@ -70,6 +71,50 @@ type watch struct {
 	other Lit
 }
 
+// watchList is a list in the pool: so that lists of all literals are nothing that the garbage collector has to look through.
+type watchList struct {
+	at, n int32
+	size  int8 // the logarithm of its room, plus 1; 0 is no room
+}
+
+// of returns a list.
+func (s *Solver) of(l Lit) []watch {
+	x := &s.watches[l]
+	return s.pool[x.at : x.at+x.n]
+}
+
+// watch adds to a list. It may move the pool.
+func (s *Solver) watch(l Lit, w watch) {
+	x := &s.watches[l]
+	if x.size == 0 || x.n == 1<<(x.size-1) {
+		s.widen(x)
+	}
+	s.pool[x.at+x.n] = w
+	x.n++
+}
+
+// widen gives a list twice its room, where another has left it or at the end of the pool.
+func (s *Solver) widen(x *watchList) {
+	at := s.unused[x.size] - 1
+	if at >= 0 {
+		s.unused[x.size] = s.pool[at].ref
+	} else {
+		at = int32(len(s.pool))
+		room := 1 << x.size
+		if cap(s.pool)-len(s.pool) < room {
+			s.pool = slices.Grow(s.pool, max(len(s.pool), 1024))
+		}
+		s.pool = s.pool[:int(at)+room]
+	}
+	copy(s.pool[at:], s.pool[x.at:x.at+x.n])
+	if x.size > 0 {
+		s.pool[x.at].ref = s.unused[x.size-1]
+		s.unused[x.size-1] = x.at + 1
+	}
+	x.at = at
+	x.size++
+}
+
 // A clause in the arena: its length, how many levels it joined when it was learned (0: it was given), and its literals.
 const header = 2
 
@@ -98,7 +143,7 @@ func (s *Solver) Var() Lit {
 		s.watches, s.values, s.stamps = slices.Grow(s.watches, 2*n), slices.Grow(s.values, 2*n), slices.Grow(s.stamps, 2*n)
 		s.level, s.reason, s.marks = slices.Grow(s.level, n), slices.Grow(s.reason, n), slices.Grow(s.marks, n)
 	}
-	s.watches = append(s.watches, nil, nil)
+	s.watches = append(s.watches, watchList{}, watchList{})
 	s.values = append(s.values, 0, 0)
 	s.level, s.reason = append(s.level, 0), append(s.reason, none)
 	s.phase, s.seen = append(s.phase, false), append(s.seen, false)
@@ -153,9 +198,8 @@ func (s *Solver) Failed() bool { return s.failed }
 
 // Bytes is about what the solver holds.
 func (s *Solver) Bytes() int {
-	perVar := 2*int(unsafe.Sizeof([]watch(nil))) + 60
-	// A clause of three is 20 bytes and has two watches of 8, with room to grow.
-	return 12*len(s.arena) + 24*s.shorts + perVar*len(s.level)
+	perVar := 2*int(unsafe.Sizeof(watchList{})) + 60
+	return 4*len(s.arena) + int(unsafe.Sizeof(watch{}))*len(s.pool) + perVar*len(s.level)
 }
 
 // enter keeps a clause of two literals or more; it watches the first two. It returns the reason for the first, once the others
@@ -170,11 +214,9 @@ func (s *Solver) enter(lits []Lit, levels int32) int32 {
 		for _, l := range lits {
 			s.arena = append(s.arena, int32(l))
 		}
-	} else {
-		s.shorts++
 	}
-	s.watches[a] = append(s.watches[a], watch{ref, b})
-	s.watches[b] = append(s.watches[b], watch{ref, a})
+	s.watch(a, watch{ref, b})
+	s.watch(b, watch{ref, a})
 	return reason
 }
 
@@ -202,7 +244,7 @@ func (s *Solver) propagate() int32 {
 	for s.head < len(s.trail) {
 		p := s.trail[s.head].Not() // it became false
 		s.head++
-		list := s.watches[p]
+		list := s.of(p)
 		s.Work += 1 + len(list)
 		kept, conflict := 0, int32(none)
 	clauses:
@@ -237,7 +279,8 @@ func (s *Solver) propagate() int32 {
 			for k := 2; k < len(c); k++ {
 				if l := Lit(c[k]); s.values[l] >= 0 {
 					c[1], c[k] = int32(l), c[1]
-					s.watches[l] = append(s.watches[l], watch{w.ref, first})
+					s.watch(l, watch{w.ref, first})
+					list = s.of(p)
 					continue clauses
 				}
 			}
@@ -251,7 +294,7 @@ func (s *Solver) propagate() int32 {
 			kept += copy(list[kept:], list[i+1:])
 			break
 		}
-		s.watches[p] = list[:kept]
+		s.watches[p].n = int32(kept)
 		if conflict != none {
 			s.head = len(s.trail)
 			return conflict

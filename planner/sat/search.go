@@ -134,9 +134,10 @@ func (s *Solver) forget() {
 	}
 	old := s.arena
 	s.arena, s.learned = make([]int32, 0, len(old)), s.learned[:0]
-	for l, list := range s.watches {
+	for l := range s.watches {
+		list := s.of(Lit(l))
 		s.Work += len(list) / 4
-		s.watches[l] = slices.DeleteFunc(list, func(w watch) bool { return w.ref != short })
+		s.watches[l].n = int32(len(slices.DeleteFunc(list, func(w watch) bool { return w.ref != short })))
 	}
 	s.Work += len(old) / 4
 	var out []Lit
