@@ -191,7 +191,7 @@ func (b *builder) finish() {
 			}
 		}
 	}
-	p.init = newBitset(p.facts + 1)
+	p.init = newBitset(p.facts)
 	for _, id := range b.initial {
 		if f, asked := b.facts[id]; asked {
 			p.init.set(int(f))
@@ -260,20 +260,95 @@ func (p *groundProblem) prune(ctx context.Context, has []bool) bool {
 			break
 		}
 	}
-	var methods []groundMethod
+	p.compact(keep)
+	return true
+}
+
+// compact leaves out the methods that are not kept, the tasks that none of the others has, and the facts that nobody asks for
+// or that always hold. What an estimate costs goes with the size of its tables, more than with what it looks at in them.
+func (p *groundProblem) compact(keep []bool) {
+	live := make([]bool, len(p.nodes))
+	live[p.top] = true
+	asked, changes := newBitset(p.facts), newBitset(p.facts)
+	ask := func(facts []int32) {
+		for _, f := range facts {
+			asked.set(int(f))
+		}
+	}
 	for i, m := range p.methods {
 		if keep[i] {
-			p.nodes[m.task].methods = append(p.nodes[m.task].methods, int32(len(methods)))
-			methods = append(methods, m)
+			ask(m.pre)
+			live[m.task] = true
+			for _, s := range m.subs {
+				live[s] = true
+			}
 		}
 	}
-	p.methods = methods
-	for n := range p.nodes {
-		if p.nodes[n].action && !has[n] {
-			p.nodes[n].pre = []int32{int32(p.facts)} // a fact that never holds
+	for n, t := range p.nodes {
+		if live[n] && t.action {
+			ask(t.pre)
+			for _, f := range t.del {
+				changes.set(int(f))
+			}
 		}
 	}
-	return true
+	ask(p.goal)
+	facts := numbers(p.facts, func(f int) bool { return asked.has(f) && (changes.has(f) || !p.init.has(f)) })
+	nodes := numbers(len(p.nodes), func(n int) bool { return live[n] })
+	methods := numbers(len(p.methods), func(i int) bool { return keep[i] })
+
+	init := newBitset(facts.n)
+	for f, to := range facts.to {
+		if to >= 0 && p.init.has(f) {
+			init.set(int(to))
+		}
+	}
+	p.facts, p.init, p.goal, p.top = facts.n, init, facts.of(p.goal), nodes.to[p.top]
+	tasks := make([]groundTask, 0, nodes.n)
+	for n, t := range p.nodes {
+		if live[n] {
+			t.pre, t.add, t.del = facts.of(t.pre), facts.of(t.add), facts.of(t.del)
+			tasks = append(tasks, t)
+		}
+	}
+	kept := make([]groundMethod, 0, methods.n)
+	for i, m := range p.methods {
+		if keep[i] {
+			m.task, m.pre, m.subs = nodes.to[m.task], facts.of(m.pre), nodes.of(m.subs)
+			tasks[m.task].methods = append(tasks[m.task].methods, int32(len(kept)))
+			kept = append(kept, m)
+		}
+	}
+	p.nodes, p.methods = tasks, kept
+}
+
+// numbering gives those that stay of some numbers new ones, from 0; -1 is for the others.
+type numbering struct {
+	to []int32
+	n  int
+}
+
+func numbers(n int, stays func(int) bool) numbering {
+	out := numbering{to: make([]int32, n)}
+	for i := range out.to {
+		out.to[i] = -1
+		if stays(i) {
+			out.to[i] = int32(out.n)
+			out.n++
+		}
+	}
+	return out
+}
+
+// of renumbers a list, in its place.
+func (x numbering) of(list []int32) []int32 {
+	out := list[:0]
+	for _, i := range list {
+		if to := x.to[i]; to >= 0 {
+			out = append(out, to)
+		}
+	}
+	return out
 }
 
 // aims computes what each task can add to the goal.
@@ -317,10 +392,10 @@ func (p *groundProblem) aims() {
 // relaxed computes which tasks can be done if nothing is ever deleted.
 func (p *groundProblem) relaxed(has, keep []bool) []bool {
 	possible := make([]bool, len(p.nodes))
-	facts := make([]bool, p.facts+1)
+	facts := make([]bool, p.facts)
 	// Counting: each action and method waits for its facts and subtasks.
 	type waiter struct{ list []int32 } // actions >= 0, methods as complement
-	onFact := make([]waiter, p.facts+1)
+	onFact := make([]waiter, p.facts)
 	onTask := make([]waiter, len(p.nodes))
 	waitAction := make([]int, len(p.nodes))
 	waitMethod := make([]int, len(p.methods))

@@ -179,8 +179,8 @@ func (l *layers) first(ctx context.Context) {
 	l.true = l.sat.Var()
 	l.sat.Add(l.true)
 	l.foresee(ctx)
-	l.slots = make([]int32, l.p.facts+1)
-	state := make([]sat.Lit, l.p.facts+1)
+	l.slots = make([]int32, l.p.facts)
+	state := make([]sat.Lit, l.p.facts)
 	for f := range state {
 		if state[f] = l.true.Not(); l.p.init.has(f) {
 			state[f] = l.true

@@ -60,9 +60,9 @@ func (s *progression) follow(n *pnode) bool {
 // supporter is the method by which the relaxed plan does a task, where its condition holds now, else one that holds and begins
 // something of the relaxed plan; -1 for none.
 func (s *progression) supporter(state bitset, task int32) int32 {
-	e := int32(s.p.facts+1) + task
-	if s.r.dist[e] < unreachable && int(s.r.by[e]) >= s.r.actions {
-		if mi := s.r.by[e] - int32(s.r.actions); holds(state, s.p.methods[mi].pre) {
+	e := int32(s.p.facts) + task
+	if x := &s.r.elements[e]; x.dist < unreachable && int(x.by) >= s.r.actions {
+		if mi := x.by - int32(s.r.actions); holds(state, s.p.methods[mi].pre) {
 			return mi
 		}
 	}

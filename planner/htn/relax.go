@@ -9,30 +9,24 @@ import "math/bits"
 type relaxation struct {
 	p *groundProblem
 	// Elements are facts, then tasks. Operators are actions and method instances.
-	start   []int32 // of the operators that need an element, in needed
-	needed  []int32
-	waits   []int32 // number of elements that an operator needs
-	effects []int32 // of operators, in makes
-	makes   []int32
-	pre     []int32 // of operators, in needs
-	needs   []int32
+	elements  []element
+	operators []operator
+	needed    []int32 // the operators that need each element
+	needs     []int32 // the elements that each operator needs
+	makes     []int32 // the elements that each operator makes
 
 	work  int // operators and elements looked at
 	price int // how much of it costs as much as a node
 
-	live  []int32 // of operators: the last round in which the network could lead to them
-	told  []int32 // of tasks: the last round in which their operators were taken in
-	free  []int32 // live operators that need nothing
-	set   []int32 // elements whose distance was set
-	dist  []int32
-	by    []int32 // the operator that made an element at the least cost, -1 for none
-	wait  []int32
-	cost  []int32
-	stamp []int32
-	round int32
-	queue distQueue
-	want  []int32
-	stack []int32
+	reached int32   // the last round in which it was found what a network leads to
+	root    int32   // a task of it that leads to all that it leads to, -1 for none
+	told    []int32 // by task: the last such round in which its operators were taken in
+	free    []int32 // the operators of that round that need nothing
+	set     []int32 // elements whose distance was set
+	round   int32
+	queue   distQueue
+	want    []int32
+	stack   []int32
 
 	actions int     // operators before this are actions, the others method instances
 	node    []int32 // of an action's operator: its task
@@ -40,11 +34,27 @@ type relaxation struct {
 	used    []int32 // the operators of the last relaxed plan
 }
 
+// element is what is kept of one; all of it is asked for together.
+type element struct {
+	dist, by   int32 // by is the operator that made it at the least cost, -1 for none
+	stamp      int32
+	start, end int32 // in needed
+}
+
+// operator is what is kept of one.
+type operator struct {
+	live            int32 // the last round in which a network led to it
+	round           int32 // wait and cost are of this round
+	wait, cost      int32
+	pre, preEnd     int32 // in needs
+	makes, makesEnd int32 // in makes
+}
+
 // How much of the work of estimates costs as much as a node of a depth-first search, measured: less where the operators are
 // too many for the caches of the processor.
 const (
 	relaxPerNode      = 40
-	relaxPerNodeLarge = 12
+	relaxPerNodeLarge = 30
 	largeRelaxation   = 100_000 // what the operators need, in all
 )
 
@@ -53,8 +63,8 @@ const unreachable = 1 << 28
 
 func newRelaxation(p *groundProblem) *relaxation {
 	r := &relaxation{p: p}
-	elements := p.facts + 1 + len(p.nodes)
-	base := int32(p.facts + 1)
+	elements := p.facts + len(p.nodes)
+	base := int32(p.facts)
 	var pres, effs [][]int32
 	r.op = make([]int32, len(p.nodes))
 	for n, t := range p.nodes {
@@ -72,69 +82,98 @@ func newRelaxation(p *groundProblem) *relaxation {
 		}
 		pres, effs = append(pres, pre), append(effs, []int32{base + m.task})
 	}
-	count := make([]int32, elements+1)
+	r.elements, r.operators = make([]element, elements), make([]operator, len(pres))
 	for o, pre := range pres {
-		r.pre = append(r.pre, int32(len(r.needs)))
-		r.needs = append(r.needs, pre...)
-		r.effects = append(r.effects, int32(len(r.makes)))
-		r.makes = append(r.makes, effs[o]...)
-		r.waits = append(r.waits, int32(len(pre)))
+		x := &r.operators[o]
+		x.pre, x.makes = int32(len(r.needs)), int32(len(r.makes))
+		r.needs, r.makes = append(r.needs, pre...), append(r.makes, effs[o]...)
+		x.preEnd, x.makesEnd = int32(len(r.needs)), int32(len(r.makes))
 		for _, e := range pre {
-			count[e+1]++
+			r.elements[e].end++
 		}
 	}
-	r.pre, r.effects = append(r.pre, int32(len(r.needs))), append(r.effects, int32(len(r.makes)))
-	for i := range elements {
-		count[i+1] += count[i]
+	at := int32(0)
+	for i := range r.elements {
+		e := &r.elements[i]
+		e.dist, e.start = unreachable, at
+		at += e.end
+		e.end = e.start
 	}
-	r.start = append([]int32(nil), count...)
 	r.needed = make([]int32, len(r.needs))
 	for o, pre := range pres {
 		for _, e := range pre {
-			r.needed[count[e]] = int32(o)
-			count[e]++
+			r.needed[r.elements[e].end] = int32(o)
+			r.elements[e].end++
 		}
 	}
-	r.dist, r.by, r.stamp = make([]int32, elements), make([]int32, elements), make([]int32, elements)
-	r.wait, r.cost, r.live, r.told = make([]int32, len(pres)), make([]int32, len(pres)), make([]int32, len(pres)), make([]int32, len(p.nodes))
-	for e := range r.dist {
-		r.dist[e] = unreachable
-	}
+	r.told, r.root = make([]int32, len(p.nodes)), -1
 	if r.price = relaxPerNode; len(r.needs) > largeRelaxation {
 		r.price = relaxPerNodeLarge
 	}
 	return r
 }
 
-// reach takes in the operators that some tasks can lead to.
+// reach takes in the operators that some tasks can lead to. Where the last of them leads to all, as one does that comes back
+// until everything is done, that is found once for as long as it is there.
 func (r *relaxation) reach(tasks []int32) {
-	take := func(o int32) {
-		r.live[o], r.wait[o], r.cost[o] = r.round, r.waits[o], 0
-		if r.waits[o] == 0 {
-			r.free = append(r.free, o)
-		}
+	if r.root >= 0 && r.known(tasks) {
+		return
 	}
-	r.free, r.stack = r.free[:0], r.stack[:0]
-	tell := func(tasks []int32) {
-		for _, t := range tasks {
-			if r.told[t] != r.round {
-				r.told[t] = r.round
-				r.stack = append(r.stack, t)
-			}
+	r.reached++
+	r.free, r.root = r.free[:0], -1
+	for i := len(tasks) - 1; i >= 0; i-- {
+		if r.told[tasks[i]] == r.reached {
+			continue
 		}
+		r.root = -1
+		if i == len(tasks)-1 {
+			r.root = tasks[i]
+		}
+		r.lead(tasks[i])
 	}
-	for tell(tasks); len(r.stack) > 0; {
+}
+
+// known tells whether some tasks lead to what the root leads to, and to nothing else.
+func (r *relaxation) known(tasks []int32) bool {
+	there := false
+	for _, t := range tasks {
+		if r.told[t] != r.reached {
+			return false
+		}
+		there = there || t == r.root
+	}
+	return there
+}
+
+// lead takes in what one task leads to.
+func (r *relaxation) lead(task int32) {
+	r.told[task] = r.reached
+	r.stack = append(r.stack[:0], task)
+	for len(r.stack) > 0 {
 		t := r.stack[len(r.stack)-1]
 		r.stack = r.stack[:len(r.stack)-1]
 		if r.p.nodes[t].action {
-			take(r.op[t])
+			r.take(r.op[t])
 			continue
 		}
 		r.work += len(r.p.nodes[t].methods)
 		for _, mi := range r.p.nodes[t].methods {
-			take(int32(r.actions) + mi)
-			tell(r.p.methods[mi].subs)
+			r.take(int32(r.actions) + mi)
+			for _, sub := range r.p.methods[mi].subs {
+				if r.told[sub] != r.reached {
+					r.told[sub] = r.reached
+					r.stack = append(r.stack, sub)
+				}
+			}
 		}
+	}
+}
+
+func (r *relaxation) take(o int32) {
+	x := &r.operators[o]
+	x.live = r.reached
+	if x.pre == x.preEnd {
+		r.free = append(r.free, o)
 	}
 }
 
@@ -142,18 +181,18 @@ func (r *relaxation) reach(tasks []int32) {
 // list several times.
 func (r *relaxation) estimate(state bitset, tasks, goal []int32) (add, ff int32) {
 	for _, e := range r.set {
-		r.dist[e] = unreachable
+		r.elements[e].dist = unreachable
 	}
 	r.set = r.set[:0]
-	base := int32(r.p.facts + 1)
+	base := int32(r.p.facts)
 	r.round++
 	r.reach(tasks)
 	left := 0
 	r.want = r.want[:0]
 	wanted := func(e int32) {
 		r.want = append(r.want, e)
-		if r.stamp[e] != r.round {
-			r.stamp[e] = r.round
+		if x := &r.elements[e]; x.stamp != r.round {
+			x.stamp = r.round
 			left++
 		}
 	}
@@ -167,12 +206,13 @@ func (r *relaxation) estimate(state bitset, tasks, goal []int32) (add, ff int32)
 	for w, word := range state {
 		for ; word != 0; word &= word - 1 {
 			f := int32(w<<6 + bits.TrailingZeros64(word))
-			r.dist[f], r.by[f] = 0, -1
+			r.elements[f].dist, r.elements[f].by = 0, -1
 			r.set = append(r.set, f)
 			r.queue.push(0, f)
 		}
 	}
 	for _, o := range r.free {
+		r.operators[o].cost = 0
 		r.fire(o)
 	}
 	for {
@@ -180,43 +220,50 @@ func (r *relaxation) estimate(state bitset, tasks, goal []int32) (add, ff int32)
 		if e < 0 {
 			break
 		}
-		if d > r.dist[e] {
+		x := &r.elements[e]
+		if d > x.dist {
 			continue
 		}
-		if r.stamp[e] == r.round {
-			r.stamp[e]--
+		if x.stamp == r.round {
+			x.stamp--
 			if left--; left == 0 {
 				break
 			}
 		}
-		r.work += 1 + int(r.start[e+1]-r.start[e])
-		for _, o := range r.needed[r.start[e]:r.start[e+1]] {
-			if r.live[o] != r.round {
+		r.work += 1 + int(x.end-x.start)
+		for _, o := range r.needed[x.start:x.end] {
+			op := &r.operators[o]
+			if op.live != r.reached {
 				continue
 			}
-			r.cost[o] = min(r.cost[o]+d, unreachable-2)
-			if r.wait[o]--; r.wait[o] == 0 {
+			if op.round != r.round {
+				op.round, op.wait, op.cost = r.round, op.preEnd-op.pre, 0
+			}
+			op.cost = min(op.cost+d, unreachable-2)
+			if op.wait--; op.wait == 0 {
 				r.fire(o)
 			}
 		}
 	}
 	for _, e := range r.want {
-		if r.dist[e] >= unreachable {
+		if d := r.elements[e].dist; d < unreachable {
+			add = min(add+d, unreachable-1)
+		} else {
 			return unreachable, unreachable
 		}
-		add = min(add+r.dist[e], unreachable-1)
 	}
 	return add, r.extract()
 }
 
 func (r *relaxation) fire(o int32) {
-	d := r.cost[o] + 1
-	for _, e := range r.makes[r.effects[o]:r.effects[o+1]] {
-		if d < r.dist[e] {
-			if r.dist[e] == unreachable {
+	op := &r.operators[o]
+	d := op.cost + 1
+	for _, e := range r.makes[op.makes:op.makesEnd] {
+		if x := &r.elements[e]; d < x.dist {
+			if x.dist == unreachable {
 				r.set = append(r.set, e)
 			}
-			r.dist[e], r.by[e] = d, o
+			x.dist, x.by = d, o
 			r.queue.push(d, e)
 		}
 	}
@@ -231,19 +278,19 @@ func (r *relaxation) extract() int32 {
 		r.stack = append(r.stack, e)
 	}
 	for len(r.stack) > 0 {
-		e := r.stack[len(r.stack)-1]
+		x := &r.elements[r.stack[len(r.stack)-1]]
 		r.stack = r.stack[:len(r.stack)-1]
-		if r.stamp[e] == r.round {
+		if x.stamp == r.round {
 			continue
 		}
-		r.stamp[e] = r.round
-		o := r.by[e]
-		if o < 0 {
+		x.stamp = r.round
+		if x.by < 0 {
 			continue
 		}
 		n++
-		r.used = append(r.used, o)
-		r.stack = append(r.stack, r.needs[r.pre[o]:r.pre[o+1]]...)
+		r.used = append(r.used, x.by)
+		op := &r.operators[x.by]
+		r.stack = append(r.stack, r.needs[op.pre:op.preEnd]...)
 	}
 	return n
 }
