@@ -68,8 +68,38 @@ func (s *progression) estimate(n *pnode) int32 {
 	work := s.r.work
 	add, ff := s.r.estimate(n.state, list, goal)
 	s.count += (s.r.work - work) / s.r.price
+	s.note(outlook{n.least, ff})
 	if s.set.add {
 		return add
 	}
 	return ff
+}
+
+// outlook is what remains at a node: the tasks that the network must come down by, and the estimate.
+type outlook struct{ least, h int32 }
+
+// note keeps how near the search has come.
+func (s *progression) note(now outlook) {
+	if s.nearest == (outlook{}) {
+		s.nearest, s.began.nearest = now, now
+	}
+	if !s.set.serial {
+		now.least = s.nearest.least
+	}
+	if now.least < s.nearest.least || now.least == s.nearest.least && now.h < s.nearest.h {
+		s.nearest, s.nearedAt = now, s.count
+	}
+}
+
+// forecast guesses how many more nodes it takes to find a plan, if the search goes on to come nearer as it did in its last run.
+func (s *progression) forecast() (nodes int, ok bool) {
+	from, to := s.began.nearest.least, s.nearest.least
+	if from == to {
+		from, to = s.began.nearest.h, s.nearest.h
+	}
+	spent := s.count - s.began.count
+	if from <= to || s.over || s.nearedAt < s.began.count+spent/2 {
+		return 0, false
+	}
+	return spent * int(to) / int(from-to), true
 }

@@ -25,6 +25,13 @@ type progression struct {
 	over   bool
 	end    outcome
 
+	nearest  outlook  // of all nodes that were estimated, the one with the least to do
+	nearedAt int      // the count when that was found
+	began    struct { // how it was when the last run began
+		nearest outlook
+		count   int
+	}
+
 	first     intHeap // of the nodes that a relaxed plan led to
 	turn      [2]int  // how often each queue was asked, less what it earned
 	helped    bool    // best is set
@@ -85,6 +92,7 @@ func (s *progression) run(ctx context.Context, nodes int) (outcome, error) {
 		return end, nil
 	}
 	limit := s.count + nodes
+	s.began.nearest, s.began.count = s.nearest, s.count
 	if s.nodes == nil {
 		if !s.p.possible {
 			return finish(exhausted)

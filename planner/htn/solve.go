@@ -25,6 +25,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"math"
 
 	"github.com/jitos/jitos"
 	"github.com/jitos/jitos/planner/hddl"
@@ -305,20 +306,22 @@ const (
 )
 
 // groundPortfolio is the searches on the ground problem. Satisfiability takes its time to say anything, but is alone in what it
-// can do: it comes in when the first look at the problem was in vain, and then has nearly as much as all others.
+// can do: it comes in when the first look at the problem was in vain and no other search seems to be near a plan, and then has
+// nearly as much as all others.
 var groundPortfolio = []struct {
-	name  string
-	round int // the first that it is in
-	share int // of a round, in tenths
-	start func(*groundProblem, *relaxation) search
+	name    string
+	round   int // the first that it is in
+	share   int // of a round, in tenths
+	patient bool
+	start   func(*groundProblem, *relaxation) search
 }{
-	{"looking ahead", 0, 2, progressionSettings{greedy: true, lazy: true, serial: true, helpful: true, ahead: true}.start},
-	{"task after task", 0, 2, progressionSettings{greedy: true, lazy: true, serial: true, helpful: true}.start},
-	{"layers", 1, 8, startLayers},
-	{"relaxed plan", 0, 3, progressionSettings{greedy: true}.start},
-	{"looking far ahead", 0, 1, progressionSettings{greedy: true, lazy: true, helpful: true, ahead: true}.start},
-	{"relaxed plan and length", 0, 1, progressionSettings{}.start},
-	{"relaxed cost", 0, 1, progressionSettings{greedy: true, add: true}.start},
+	{"looking ahead", 0, 4, false, progressionSettings{greedy: true, lazy: true, serial: true, helpful: true, ahead: true}.start},
+	{"task after task", 0, 1, false, progressionSettings{greedy: true, lazy: true, serial: true, helpful: true}.start},
+	{"layers", 1, 8, true, startLayers},
+	{"relaxed plan", 0, 3, false, progressionSettings{greedy: true}.start},
+	{"looking far ahead", 0, 1, false, progressionSettings{greedy: true, lazy: true, helpful: true, ahead: true}.start},
+	{"relaxed plan and length", 0, 1, false, progressionSettings{}.start},
+	{"relaxed cost", 0, 1, false, progressionSettings{greedy: true, add: true}.start},
 }
 
 func (set progressionSettings) start(p *groundProblem, r *relaxation) search {
@@ -350,30 +353,62 @@ func (g *grounded) round(ctx context.Context, round, nodes int) answer {
 		if i == len(g.searches) {
 			g.searches = append(g.searches, p.start(g.p, g.r))
 		}
-		if round < p.round {
+		_, least := g.soonest(0)
+		if round < p.round || p.patient && least < 2*nodes {
 			a.over = false
 			continue
 		}
-		s := g.searches[i]
-		before := s.expanded()
-		end, err := s.run(ctx, nodes*p.share/10)
-		a.nodes += s.expanded() - before
-		a.by = p.name
-		switch {
-		case err != nil:
-			a.err = err
+		if g.goOn(ctx, i, nodes*p.share/10, &a) {
 			return a
-		case end == found:
-			a.plan, a.more = s.plan, s
-			return a
-		case end == exhausted:
-			a.proved = true
-			return a
-		case end == paused:
-			a.over = false
 		}
 	}
-	return a
+	return g.finish(ctx, nodes, a)
+}
+
+// goOn lets a search go on, and tells whether that ends the round.
+func (g *grounded) goOn(ctx context.Context, i, nodes int, a *answer) (ends bool) {
+	s := g.searches[i]
+	before := s.expanded()
+	end, err := s.run(ctx, nodes)
+	a.nodes += s.expanded() - before
+	a.by, a.err = groundPortfolio[i].name, err
+	switch {
+	case err != nil:
+	case end == found:
+		a.plan, a.more = s.plan, s
+	case end == exhausted:
+		a.proved = true
+	default:
+		a.over = a.over && end != paused
+		return false
+	}
+	return true
+}
+
+// finish lets those searches go on that come nearer and nearer to a plan, and by that will soon be there: the nearest first, with
+// half more than they seem to need, as long as it is less than so many nodes.
+func (g *grounded) finish(ctx context.Context, nodes int, a answer) answer {
+	for tried := 0; ; {
+		best, least := g.soonest(tried)
+		if least > nodes || g.goOn(ctx, best, least+least/2, &a) {
+			return a
+		}
+		nodes -= least
+		tried |= 1 << best
+	}
+}
+
+// soonest returns which of the searches that were not tried will have a plan first, as it seems, and after how many nodes.
+func (g *grounded) soonest(tried int) (best, nodes int) {
+	nodes = math.MaxInt / 2
+	for i, s := range g.searches {
+		if p, ok := s.(*progression); ok && tried&(1<<i) == 0 {
+			if n, ok := p.forecast(); ok && n < nodes {
+				best, nodes = i, n
+			}
+		}
+	}
+	return best, nodes
 }
 
 // partial is the second track where the order is partial: half of it is for the problem with every network in its linear order,
