@@ -36,12 +36,14 @@ func (s *State) flip(fact int32) {
 // Mark is the present point in time.
 func (s *State) Mark() int { return len(s.log) }
 
-// Back goes back to a point in time.
-func (s *State) Back(mark int) {
-	for i := len(s.log) - 1; i >= mark; i-- {
-		s.flip(s.log[i])
+// Back goes back to a point in time. It returns the facts that changed, each as often as it did, until the next call.
+func (s *State) Back(mark int) []int32 {
+	undone := s.log[mark:]
+	for _, fact := range undone {
+		s.flip(fact)
 	}
 	s.log = s.log[:mark]
+	return undone
 }
 
 // Begin makes the present point the first in time.

@@ -87,24 +87,27 @@ func (t *table) grow() {
 }
 
 // facts holds a state over interned facts, and indexes for joins. An index lists every fact that was ever true: what is not
-// true now is skipped by its bit, so that going back in time costs nothing.
+// true now is skipped, so that going back in time costs little.
 type facts struct {
 	table
 	backtrack.State
-	ever  []uint64
-	rels  []relation
-	buf   []int32
-	rigid []bool
-	stop  func() bool // asked now and then by long joins; nil is never
-	over  bool        // stop said yes: joins find nothing from then on
-	work  int         // facts and objects that joins looked at
-	spin  uint64      // not 0: lists are gone through from pseudo-random places
-	turn  uint64
+	ever    []uint64
+	rels    []relation
+	tracked []int32 // by fact: the first of its places, plus 1
+	places  []place
+	grows   bool // nothing ever becomes false
+	buf     []int32
+	rigid   []bool
+	stop    func() bool // asked now and then by long joins; nil is never
+	over    bool        // stop said yes: joins find nothing from then on
+	work    int         // facts and objects that joins looked at
+	spin    uint64      // not 0: lists are gone through from pseudo-random places
+	turn    uint64
 }
 
 // relation is the facts of one predicate that were ever true.
 type relation struct {
-	ids     []int32
+	all     *bucket
 	indexes []*index
 	values  []int // of each argument, how many there are; nil is not counted yet
 }
@@ -112,15 +115,24 @@ type relation struct {
 // index lists the facts of a relation by some of their arguments.
 type index struct {
 	mask uint32
-	at   map[uint64][]int32
+	at   map[uint64]*bucket
 }
 
 func newFacts(m *model) *facts {
-	f := &facts{table: newTable(), rels: make([]relation, len(m.preds)), rigid: m.rigid}
+	f := newFactsOf(m.rigid)
 	for _, e := range m.init {
 		f.set(f.ground(e.pred, e.args, nil), true)
 	}
 	f.Begin()
+	return f
+}
+
+// newFactsOf makes an empty state over predicates, of which some are rigid.
+func newFactsOf(rigid []bool) *facts {
+	f := &facts{table: newTable(), rels: make([]relation, len(rigid)), rigid: rigid}
+	for p := range f.rels {
+		f.rels[p].all = new(bucket)
+	}
 	return f
 }
 
@@ -146,7 +158,10 @@ func (f *facts) holds(pred int32, args []term, b []int32) bool {
 func (f *facts) true(id int32) bool { return f.Has(id) }
 
 func (f *facts) set(id int32, to bool) {
-	if !f.Set(id, to) || !to {
+	if !f.Set(id, to) {
+		return
+	}
+	if f.flipped(id); !to {
 		return
 	}
 	for int(id>>6) >= len(f.ever) {
@@ -158,21 +173,34 @@ func (f *facts) set(id int32, to bool) {
 	}
 }
 
-// enter lists a fact that is true for the first time.
-func (f *facts) enter(id int32) {
-	r := &f.rels[f.heads[id]]
-	r.ids = append(r.ids, id)
-	for _, x := range r.indexes {
-		x.add(id, f.tuple(id))
+// Back goes back to a point in time.
+func (f *facts) Back(mark int) {
+	for _, id := range f.State.Back(mark) {
+		f.flipped(id)
 	}
 }
 
-func (x *index) add(id int32, args []int32) {
-	h := uint64(x.mask)
+// enter lists a fact that is true for the first time.
+func (f *facts) enter(id int32) {
+	r := &f.rels[f.heads[id]]
+	f.list(r.all, id)
+	for _, x := range r.indexes {
+		f.add(x, id)
+	}
+}
+
+// add lists a fact in an index.
+func (f *facts) add(x *index, id int32) {
+	h, args := uint64(x.mask), f.tuple(id)
 	for m := x.mask; m != 0; m &= m - 1 {
 		h = indexStep(h, args[bits.TrailingZeros32(m)])
 	}
-	x.at[h] = append(x.at[h], id)
+	b := x.at[h]
+	if b == nil {
+		b = new(bucket)
+		x.at[h] = b
+	}
+	f.list(b, id)
 }
 
 func indexStep(h uint64, arg int32) uint64 { return mix(h ^ uint64(uint32(arg))*0x9e3779b97f4a7c15) }
@@ -185,9 +213,9 @@ func (f *facts) index(pred int32, mask uint32) int {
 			return i
 		}
 	}
-	x := &index{mask, map[uint64][]int32{}}
-	for _, id := range r.ids {
-		x.add(id, f.tuple(id))
+	x := &index{mask, map[uint64]*bucket{}}
+	for _, id := range r.all.ids {
+		f.add(x, id)
 	}
 	r.indexes = append(r.indexes, x)
 	return len(r.indexes) - 1
@@ -209,16 +237,27 @@ func (f *facts) clone() *facts {
 			continue
 		}
 		r := &c.rels[p]
-		r.ids, r.indexes = slices.Clone(r.ids), slices.Clone(r.indexes)
+		r.all, r.indexes = c.copy(r.all), slices.Clone(r.indexes)
 		for i, x := range r.indexes {
-			at := make(map[uint64][]int32, len(x.at))
-			for h, ids := range x.at {
-				at[h] = slices.Clip(ids) // so that an append makes a copy
+			at := make(map[uint64]*bucket, len(x.at))
+			for h, b := range x.at {
+				at[h] = c.copy(b)
 			}
 			r.indexes[i] = &index{x.mask, at}
 		}
 	}
 	return c
+}
+
+// copy copies a bucket of another state with the same facts.
+func (f *facts) copy(b *bucket) *bucket {
+	out := &bucket{ids: slices.Clip(b.ids)} // so that an append makes a copy
+	if b.on != nil {
+		for at := range out.ids {
+			f.track(out, at)
+		}
+	}
+	return out
 }
 
 func (t *table) clone() table {

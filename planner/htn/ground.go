@@ -52,7 +52,8 @@ func newGrounder(e *engine) *grounder {
 	for range m.tasks {
 		rigid = append(rigid, false)
 	}
-	g.f = &facts{table: newTable(), rels: make([]relation, len(rigid)), rigid: rigid}
+	g.f = newFactsOf(rigid)
+	g.f.grows = true
 	g.uses = make([][]use, len(rigid))
 	for _, x := range m.init {
 		id := g.f.ground(x.pred, x.args, nil)

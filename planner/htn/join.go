@@ -43,28 +43,13 @@ type bindArg struct {
 	fresh bool
 }
 
-// cursor is where the enumeration of one step stands.
-type cursor struct {
-	list []int32
-	at   int
-	from int // where in the list it began: the list is a circle
-}
-
-func (c *cursor) next() int32 {
-	at := c.at + c.from
-	if c.at++; at >= len(c.list) {
-		at -= len(c.list)
-	}
-	return c.list[at]
-}
-
 // begin is where to begin in a list of n: at its first element, unless the search is spun.
-func (f *facts) begin(n int) int {
+func (f *facts) begin(n int) int32 {
 	if f.spin == 0 || n < 2 {
 		return 0
 	}
 	f.turn++
-	return int(mix(f.spin+f.turn) % uint64(n))
+	return int32(mix(f.spin+f.turn) % uint64(n))
 }
 
 // joiner compiles joins against facts.
@@ -175,7 +160,7 @@ func (b *joinBuilder) estimate(l literal) float64 {
 	if int(l.pred) >= len(b.stats.rels) {
 		return 2 // a task
 	}
-	n := float64(len(b.stats.rels[l.pred].ids))
+	n := float64(len(b.stats.rels[l.pred].all.ids))
 	if n == 0 {
 		n = 1
 	}
@@ -198,7 +183,7 @@ func (f *facts) distinct(pred int32, pos int) int {
 		r.values = make([]int, len(f.tupleOf(r)))
 		for p := range r.values {
 			seen := map[int32]bool{}
-			for _, id := range r.ids[:min(len(r.ids), 4096)] {
+			for _, id := range r.all.ids[:min(len(r.all.ids), 4096)] {
 				seen[f.tuple(id)[p]] = true
 			}
 			r.values[p] = len(seen)
@@ -211,10 +196,10 @@ func (f *facts) distinct(pred int32, pos int) int {
 }
 
 func (f *facts) tupleOf(r *relation) []int32 {
-	if len(r.ids) == 0 {
+	if len(r.all.ids) == 0 {
 		return nil
 	}
-	return f.tuple(r.ids[0])
+	return f.tuple(r.all.ids[0])
 }
 
 func (b *joinBuilder) scan(i int, wanted []bool) {
@@ -304,18 +289,21 @@ func (j *join) next(f *facts, b []int32, curs []cursor, fresh bool, watch func(s
 		case stepScan:
 			c := &curs[s.gen]
 			if forward {
-				c.at, c.list = 0, s.list(f, b)
+				c.at, c.b, c.list = 0, s.bucket(f, b), nil
+				if c.b != nil {
+					c.list = c.b.ids
+				}
 				c.from = f.begin(len(c.list))
 			}
 			ok = s.advance(f, b, c)
 		case stepEnum:
 			c := &curs[s.gen]
 			if forward {
-				c.at, c.list = 0, s.set.objects
+				c.at, c.b, c.list = 0, nil, s.set.objects
 				c.from = f.begin(len(c.list))
 			}
-			if ok = c.at < len(c.list) && !f.spend(); ok {
-				b[s.args[0]] = c.next()
+			if ok = int(c.at) < len(c.list) && !f.spend(); ok {
+				b[s.args[0]] = c.object()
 			}
 		}
 		if ok {
@@ -327,10 +315,10 @@ func (j *join) next(f *facts, b []int32, curs []cursor, fresh bool, watch func(s
 	return true
 }
 
-// list is the facts that a scan looks through.
-func (s *joinStep) list(f *facts, b []int32) []int32 {
+// bucket lists the facts that a scan looks through; nil is none.
+func (s *joinStep) bucket(f *facts, b []int32) *bucket {
 	if s.index < 0 {
-		return f.rels[s.pred].ids
+		return f.rels[s.pred].all
 	}
 	x := f.rels[s.pred].indexes[s.index]
 	h := uint64(x.mask)
@@ -342,11 +330,11 @@ func (s *joinStep) list(f *facts, b []int32) []int32 {
 
 func (s *joinStep) advance(f *facts, b []int32, c *cursor) bool {
 next:
-	for c.at < len(c.list) {
-		if f.spend() {
+	for {
+		id := c.fact()
+		if id < 0 || f.spend() {
 			return false
 		}
-		id := c.next()
 		if !f.true(id) {
 			continue
 		}
@@ -366,5 +354,4 @@ next:
 		}
 		return true
 	}
-	return false
 }

@@ -159,7 +159,7 @@ func (e *engine) whyFails(m *method, s *joinStep, b []int32) (reason string, nea
 func (e *engine) nearest(pred int32, args []term, b []int32) []string {
 	type near struct{ agree, id int32 }
 	var list []near
-	for _, id := range e.f.rels[pred].ids {
+	for _, id := range e.f.rels[pred].all.ids {
 		if !e.f.true(id) {
 			continue
 		}
