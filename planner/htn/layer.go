@@ -10,7 +10,9 @@ import (
 // layer is a layer while it is made.
 type layer struct {
 	*layers
-	from      int // the next position of the layer above
+	from      int // the position of the layer above that is being split
+	part      int // how many positions were made of it
+	width     int // of how many
 	positions []position
 	state     []sat.Lit // the facts at the place that was come to
 
@@ -24,10 +26,36 @@ type want struct {
 	why  []sat.Lit
 }
 
-// split makes of a position those below it. End is the facts behind it. The error is that of the context.
-func (b *layer) split(ctx context.Context, pos *position, end []sat.Lit) error {
+// split makes of a position those below it. End is the facts behind it. It is not whole where the nodes are spent or the formula
+// is too large; the next call goes on. The error is that of the context.
+func (b *layer) split(ctx context.Context, pos *position, end []sat.Lit) (whole bool, err error) {
+	if b.part == 0 {
+		b.begin(pos)
+	}
+	for ; b.part < b.width; b.part++ {
+		if !b.charge() || b.full() {
+			return false, ctx.Err()
+		}
+		wants, nothing := b.wants(pos.ops, b.part)
+		made := b.fill(wants, nothing)
+		made.before = b.state
+		causes, behind := b.causes(made.tasks), end
+		if b.part < b.width-1 {
+			behind = b.after(causes)
+		}
+		b.say(made.ops, causes, behind)
+		b.positions = append(b.positions, made)
+		b.state = behind
+	}
+	b.part = 0
+	pos.before = nil // the new layer has it
+	return true, ctx.Err()
+}
+
+// begin drops the operations of a position that cannot be, and tells how wide what is below the others is.
+func (b *layer) begin(pos *position) {
+	pos.child, b.state, b.width = len(b.positions), pos.before, 0
 	ops := pos.ops[:0]
-	width := 0
 	for _, o := range pos.ops {
 		if b.sat.Fixed(o.lit) < 0 {
 			continue // so is all that is below it
@@ -35,28 +63,12 @@ func (b *layer) split(ctx context.Context, pos *position, end []sat.Lit) error {
 		ops = append(ops, o)
 		switch o.kind {
 		case opAction:
-			width = max(width, 1)
+			b.width = max(b.width, 1)
 		case opMethod:
-			width = max(width, len(b.p.methods[o.at].subs))
+			b.width = max(b.width, len(b.p.methods[o.at].subs))
 		}
 	}
 	pos.ops = ops
-	for k := range width {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		wants, nothing := b.wants(ops, k)
-		made := b.fill(wants, nothing)
-		made.before = b.state
-		causes, behind := b.causes(made.tasks), end
-		if k < width-1 {
-			behind = b.after(causes)
-		}
-		b.say(made.ops, causes, behind)
-		b.positions = append(b.positions, made)
-		b.state = behind
-	}
-	return nil
 }
 
 // wants lists the tasks that some operations of a position put into the k-th below it, and those that put nothing there.

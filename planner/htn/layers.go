@@ -206,33 +206,29 @@ func (l *layers) deepen(ctx context.Context) error {
 	if l.next == nil {
 		l.next = &layer{layers: l}
 	}
-	b := l.next
-	for ; b.from < len(up.positions); b.from++ {
-		if !l.charge() {
-			return nil
-		}
-		if len(l.rows) >= maxLayers || l.sat.Bytes() > maxFormula {
-			l.over, l.end = true, gaveUp
-			l.sat, l.rows, l.next, l.may = nil, nil, nil, nil // others need the room
-			return nil
-		}
-		pos := &up.positions[b.from]
+	for b := l.next; b.from < len(up.positions); b.from++ {
 		end := up.last
 		if i := b.from + 1; i < len(up.positions) {
 			end = up.positions[i].before
 		}
-		pos.child = len(b.positions)
-		b.state = pos.before
-		if err := b.split(ctx, pos, end); err != nil {
+		if whole, err := b.split(ctx, &up.positions[b.from], end); err != nil {
 			return err
+		} else if !whole {
+			if l.full() {
+				l.over, l.end = true, gaveUp
+				l.sat, l.rows, l.next, l.may = nil, nil, nil, nil // others need the room
+			}
+			return nil
 		}
-		pos.before = nil // the new layer has it
 	}
-	end := up.last
+	b, end := l.next, up.last
 	up.last, l.next = nil, nil
 	l.close(b, end)
 	return nil
 }
+
+// full tells whether there may be no more of the formula.
+func (l *layers) full() bool { return len(l.rows) >= maxLayers || l.sat.Bytes() > maxFormula }
 
 // close completes a layer.
 func (l *layers) close(b *layer, end []sat.Lit) {

@@ -5,7 +5,7 @@
 //	compile.go        what was read to a model
 //	hierarchy.go      which tasks are below which
 //	lift.go           what later steps need, asked when the method is chosen
-//	facts.go          interned facts, the state and its undo log, indexes
+//	facts.go          interned facts, the state and its undo log, indexes; bucket.go: their lists
 //	join.go           conditions as compiled joins
 //	engine.go         ground tasks and actions
 //	dfs.go            depth-first search for totally ordered plans, by package backtrack
@@ -306,22 +306,21 @@ const (
 )
 
 // groundPortfolio is the searches on the ground problem. Satisfiability takes its time to say anything, but is alone in what it
-// can do: it comes in when the first look at the problem was in vain and no other search seems to be near a plan, and then has
-// nearly as much as all others.
+// can do: it comes in when the first look at the problem was in vain, after all that seem to be near a plan, and then has nearly
+// as much as all others.
 var groundPortfolio = []struct {
-	name    string
-	round   int // the first that it is in
-	share   int // of a round, in tenths
-	patient bool
-	start   func(*groundProblem, *relaxation) search
+	name  string
+	round int // the first that it is in
+	share int // of a round, in tenths
+	start func(*groundProblem, *relaxation) search
 }{
-	{"looking ahead", 0, 4, false, progressionSettings{greedy: true, lazy: true, serial: true, helpful: true, ahead: true}.start},
-	{"task after task", 0, 1, false, progressionSettings{greedy: true, lazy: true, serial: true, helpful: true}.start},
-	{"layers", 1, 8, true, startLayers},
-	{"relaxed plan", 0, 3, false, progressionSettings{greedy: true}.start},
-	{"looking far ahead", 0, 1, false, progressionSettings{greedy: true, lazy: true, helpful: true, ahead: true}.start},
-	{"relaxed plan and length", 0, 1, false, progressionSettings{}.start},
-	{"relaxed cost", 0, 1, false, progressionSettings{greedy: true, add: true}.start},
+	{"looking ahead", 0, 4, progressionSettings{greedy: true, lazy: true, serial: true, helpful: true, ahead: true}.start},
+	{"task after task", 0, 1, progressionSettings{greedy: true, lazy: true, serial: true, helpful: true}.start},
+	{"relaxed plan", 0, 3, progressionSettings{greedy: true}.start},
+	{"looking far ahead", 0, 1, progressionSettings{greedy: true, lazy: true, helpful: true, ahead: true}.start},
+	{"relaxed plan and length", 0, 1, progressionSettings{}.start},
+	{"relaxed cost", 0, 1, progressionSettings{greedy: true, add: true}.start},
+	{"layers", 1, 8, startLayers},
 }
 
 func (set progressionSettings) start(p *groundProblem, r *relaxation) search {
@@ -349,20 +348,20 @@ func (g *grounded) round(ctx context.Context, round, nodes int) answer {
 		g.g, g.r = nil, newRelaxation(g.p)
 	}
 	a.over = true
+	last := len(groundPortfolio) - 1
 	for i, p := range groundPortfolio {
 		if i == len(g.searches) {
 			g.searches = append(g.searches, p.start(g.p, g.r))
 		}
-		_, least := g.soonest(0)
-		if round < p.round || p.patient && least < 2*nodes {
+		if round < p.round {
 			a.over = false
 			continue
 		}
-		if g.goOn(ctx, i, nodes*p.share/10, &a) {
-			return a
+		if i == last && g.finish(ctx, nodes, &a) || g.goOn(ctx, i, nodes*p.share/10, &a) {
+			break
 		}
 	}
-	return g.finish(ctx, nodes, a)
+	return a
 }
 
 // goOn lets a search go on, and tells whether that ends the round.
@@ -387,11 +386,14 @@ func (g *grounded) goOn(ctx context.Context, i, nodes int, a *answer) (ends bool
 
 // finish lets those searches go on that come nearer and nearer to a plan, and by that will soon be there: the nearest first, with
 // half more than they seem to need, as long as it is less than so many nodes.
-func (g *grounded) finish(ctx context.Context, nodes int, a answer) answer {
+func (g *grounded) finish(ctx context.Context, nodes int, a *answer) (ends bool) {
 	for tried := 0; ; {
 		best, least := g.soonest(tried)
-		if least > nodes || g.goOn(ctx, best, least+least/2, &a) {
-			return a
+		if least > nodes {
+			return false
+		}
+		if g.goOn(ctx, best, least+least/2, a) {
+			return true
 		}
 		nodes -= least
 		tried |= 1 << best
