@@ -31,7 +31,8 @@ type Solver struct {
 
 	arena   []int32     // the clauses, each a header and its literals
 	watches []watchList // by literal: the clauses to look at when it becomes false
-	pool    []watch     // what the lists hold
+	pool    [][]watch   // what the lists hold, in chunks; only the last has space left
+	pooled  int         // watches that there is room for
 	unused  [32]int32   // by the logarithm of its size: the last room in the pool that a list has left, plus 1
 	values  []int8      // by literal: 1 is true, -1 false, 0 open
 	level   []int32     // by variable
@@ -73,46 +74,68 @@ type watch struct {
 
 // watchList is a list in the pool: so that lists of all literals are nothing that the garbage collector has to look through.
 type watchList struct {
-	at, n int32
-	size  int8 // the logarithm of its room, plus 1; 0 is no room
+	at, n int32 // at is its chunk, and in the lower bits where in that it begins
+	size  int8  // the logarithm of its room, plus 1; 0 is no room
 }
+
+// chunkBits are the bits of where a list begins in its chunk. A larger list has a chunk of its own, which is as large as it is.
+const chunkBits = 16
 
 // of returns a list.
 func (s *Solver) of(l Lit) []watch {
 	x := &s.watches[l]
-	return s.pool[x.at : x.at+x.n]
+	if x.size == 0 {
+		return nil
+	}
+	return s.room(x.at, int(x.n))
 }
 
-// watch adds to a list. It may move the pool.
+// room returns so many places of the pool.
+func (s *Solver) room(at int32, n int) []watch {
+	from := int(at & (1<<chunkBits - 1))
+	return s.pool[at>>chunkBits][from : from+n]
+}
+
+// watch adds to a list. It may move the list.
 func (s *Solver) watch(l Lit, w watch) {
 	x := &s.watches[l]
 	if x.size == 0 || x.n == 1<<(x.size-1) {
 		s.widen(x)
 	}
-	s.pool[x.at+x.n] = w
+	s.room(x.at, int(x.n)+1)[x.n] = w
 	x.n++
 }
 
 // widen gives a list twice its room, where another has left it or at the end of the pool.
 func (s *Solver) widen(x *watchList) {
-	at := s.unused[x.size] - 1
+	at, room := s.unused[x.size]-1, 1<<x.size
 	if at >= 0 {
-		s.unused[x.size] = s.pool[at].ref
+		s.unused[x.size] = s.room(at, 1)[0].ref
 	} else {
-		at = int32(len(s.pool))
-		room := 1 << x.size
-		if cap(s.pool)-len(s.pool) < room {
-			s.pool = slices.Grow(s.pool, max(len(s.pool), 1024))
-		}
-		s.pool = s.pool[:int(at)+room]
+		at = s.fresh(room)
 	}
-	copy(s.pool[at:], s.pool[x.at:x.at+x.n])
 	if x.size > 0 {
-		s.pool[x.at].ref = s.unused[x.size-1]
+		old := s.room(x.at, int(x.n))
+		copy(s.room(at, room), old)
+		old[0].ref = s.unused[x.size-1]
 		s.unused[x.size-1] = x.at + 1
 	}
 	x.at = at
 	x.size++
+}
+
+// fresh returns a room that no list had.
+func (s *Solver) fresh(room int) int32 {
+	last := len(s.pool) - 1
+	if last < 0 || cap(s.pool[last])-len(s.pool[last]) < room {
+		size := max(room, 1<<chunkBits)
+		s.pool = append(s.pool, make([]watch, 0, size))
+		s.pooled += size
+		last++
+	}
+	at := len(s.pool[last])
+	s.pool[last] = s.pool[last][:at+room]
+	return int32(last<<chunkBits | at)
 }
 
 // A clause in the arena: its length, how many levels it joined when it was learned (0: it was given), and its literals.
@@ -199,7 +222,7 @@ func (s *Solver) Failed() bool { return s.failed }
 // Bytes is about what the solver holds.
 func (s *Solver) Bytes() int {
 	perVar := 2*int(unsafe.Sizeof(watchList{})) + 60
-	return 4*len(s.arena) + int(unsafe.Sizeof(watch{}))*len(s.pool) + perVar*len(s.level)
+	return 4*len(s.arena) + int(unsafe.Sizeof(watch{}))*s.pooled + perVar*len(s.level)
 }
 
 // enter keeps a clause of two literals or more; it watches the first two. It returns the reason for the first, once the others
