@@ -67,7 +67,7 @@ func (s *progression) estimate(n *pnode) int32 {
 	}
 	work := s.r.work
 	add, ff := s.r.estimate(n.state, list, goal)
-	s.count += (s.r.work - work) / s.r.price
+	s.count += (s.r.work - work) / relaxPerNode
 	s.note(outlook{n.least, ff})
 	if s.set.add {
 		return add

@@ -1,6 +1,9 @@
 package htn
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // relaxation estimates what remains by a relaxed plan: nothing is ever deleted, an action can be inserted wherever it is
 // needed, and every task of the network must be done. Methods are actions too: one whose facts hold and whose subtasks are
@@ -15,13 +18,14 @@ type relaxation struct {
 	needs     []int32 // the elements that each operator needs
 	makes     []int32 // the elements that each operator makes
 
-	work  int // operators and elements looked at
-	price int // how much of it costs as much as a node
+	work int // operators and elements looked at
 
 	reached int32   // the last round in which it was found what a network leads to
 	root    int32   // a task of it that leads to all that it leads to, -1 for none
 	told    []int32 // by task: the last such round in which its operators were taken in
 	free    []int32 // the operators of that round that need nothing
+	core    core
+	cored   bool    // the network of that round leads to the core
 	set     []int32 // elements whose distance was set
 	round   int32
 	queue   distQueue
@@ -32,6 +36,14 @@ type relaxation struct {
 	node    []int32 // of an action's operator: its task
 	op      []int32 // of an action's task: its operator
 	used    []int32 // the operators of the last relaxed plan
+}
+
+// core is the largest set of tasks that can all come below each other, with all that is below them: as soon as a network leads to
+// one of them it leads to the same as it did before.
+type core struct {
+	in   bitset // tasks of the set
+	all  bitset // and those below them
+	free []int32
 }
 
 // element is what is kept of one; all of it is asked for together.
@@ -48,15 +60,11 @@ type operator struct {
 	wait, cost      int32
 	pre, preEnd     int32 // in needs
 	makes, makesEnd int32 // in makes
+	core            bool  // the core leads to it
 }
 
-// How much of the work of estimates costs as much as a node of a depth-first search, measured: less where the operators are
-// too many for the caches of the processor.
-const (
-	relaxPerNode      = 40
-	relaxPerNodeLarge = 30
-	largeRelaxation   = 100_000 // what the operators need, in all
-)
+// relaxPerNode is how much of the work of estimates costs as much as a node of a depth-first search, measured.
+const relaxPerNode = 60
 
 // unreachable is the distance of what can never be.
 const unreachable = 1 << 28
@@ -107,10 +115,46 @@ func newRelaxation(p *groundProblem) *relaxation {
 		}
 	}
 	r.told, r.root = make([]int32, len(p.nodes)), -1
-	if r.price = relaxPerNode; len(r.needs) > largeRelaxation {
-		r.price = relaxPerNodeLarge
-	}
+	r.findCore()
 	return r
+}
+
+// findCore finds the core.
+func (r *relaxation) findCore() {
+	below := make([][]int32, len(r.p.nodes))
+	for _, m := range r.p.methods {
+		below[m.task] = append(below[m.task], m.subs...)
+	}
+	group, _ := components(below)
+	members, size := make([]int32, len(group)), make([]int, len(group))
+	best := int32(0)
+	for t, g := range group {
+		members[g]++
+		if size[g] += len(below[t]); members[g] > 1 && (members[best] < 2 || size[g] > size[best]) {
+			best = g
+		}
+	}
+	r.core.in, r.core.all = newBitset(len(group)), newBitset(len(group))
+	if members[best] < 2 {
+		return
+	}
+	r.reached++
+	for t, g := range group {
+		if g == best {
+			r.core.in.set(t)
+		}
+	}
+	r.free = r.free[:0]
+	r.follow(best, func(t int32) bool { return false })
+	r.core.free = slices.Clone(r.free)
+	for t, told := range r.told {
+		if told == r.reached {
+			r.core.all.set(t)
+		}
+	}
+	for o := range r.operators {
+		r.operators[o].core = r.operators[o].live == r.reached
+	}
 }
 
 // reach takes in the operators that some tasks can lead to. Where the last of them leads to all, as one does that comes back
@@ -120,24 +164,35 @@ func (r *relaxation) reach(tasks []int32) {
 		return
 	}
 	r.reached++
-	r.free, r.root = r.free[:0], -1
+	r.free, r.root, r.cored = r.free[:0], -1, false
 	for i := len(tasks) - 1; i >= 0; i-- {
-		if r.told[tasks[i]] == r.reached {
+		if r.leadsTo(tasks[i]) {
 			continue
 		}
 		r.root = -1
 		if i == len(tasks)-1 {
 			r.root = tasks[i]
 		}
-		r.lead(tasks[i])
+		r.follow(tasks[i], func(t int32) bool {
+			r.cored = r.cored || r.core.in.has(int(t))
+			return r.cored && r.core.all.has(int(t))
+		})
 	}
+	if r.cored {
+		r.free = append(r.free, r.core.free...)
+	}
+}
+
+// leadsTo tells whether the network is known to lead to a task.
+func (r *relaxation) leadsTo(t int32) bool {
+	return r.told[t] == r.reached || r.cored && r.core.all.has(int(t))
 }
 
 // known tells whether some tasks lead to what the root leads to, and to nothing else.
 func (r *relaxation) known(tasks []int32) bool {
 	there := false
 	for _, t := range tasks {
-		if r.told[t] != r.reached {
+		if !r.leadsTo(t) {
 			return false
 		}
 		there = there || t == r.root
@@ -145,13 +200,16 @@ func (r *relaxation) known(tasks []int32) bool {
 	return there
 }
 
-// lead takes in what one task leads to.
-func (r *relaxation) lead(task int32) {
+// follow takes in what one task leads to, but for what is below tasks that are to be passed over.
+func (r *relaxation) follow(task int32, pass func(t int32) bool) {
 	r.told[task] = r.reached
 	r.stack = append(r.stack[:0], task)
 	for len(r.stack) > 0 {
 		t := r.stack[len(r.stack)-1]
 		r.stack = r.stack[:len(r.stack)-1]
+		if pass(t) {
+			continue
+		}
 		if r.p.nodes[t].action {
 			r.take(r.op[t])
 			continue
@@ -233,7 +291,7 @@ func (r *relaxation) estimate(state bitset, tasks, goal []int32) (add, ff int32)
 		r.work += 1 + int(x.end-x.start)
 		for _, o := range r.needed[x.start:x.end] {
 			op := &r.operators[o]
-			if op.live != r.reached {
+			if op.live != r.reached && !(op.core && r.cored) {
 				continue
 			}
 			if op.round != r.round {

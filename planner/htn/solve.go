@@ -117,7 +117,7 @@ func race(ctx context.Context, m *model, o Options) (*Result, error) {
 // The nodes of the first round of a track, and by how much a round is larger than the one before.
 const (
 	firstRound  = 120_000
-	roundGrowth = 3
+	roundGrowth = 2
 )
 
 // rounds yields the number of each round and its nodes for one track, half of the budget in all.
@@ -333,7 +333,7 @@ func (g *grounded) round(ctx context.Context, round, nodes int) answer {
 		if g.g == nil {
 			g.g = newGrounder(g.e)
 		}
-		before := g.limit
+		before, had := g.limit, len(g.g.made.heads)
 		g.limit = min(before+nodes/instancePrice, maxInstances)
 		whole, err := g.g.more(ctx, g.limit)
 		if err != nil {
@@ -345,6 +345,7 @@ func (g *grounded) round(ctx context.Context, round, nodes int) answer {
 		if g.p = g.g.build(ctx, g.e); g.p == nil {
 			return answer{err: ctx.Err()}
 		}
+		nodes = max(nodes-(len(g.g.made.heads)-had)*instancePrice, nodes/4)
 		g.g, g.r = nil, newRelaxation(g.p)
 	}
 	a.over = true
