@@ -19,6 +19,7 @@ type progression struct {
 	pruned bool // something was seen already
 	bytes  int  // what the queue holds, about
 	count  int  // expanded, with the work of estimates as nodes
+	looked int  // methods, of the next node
 	evals  int
 	goal   *pnode   // of the plan that was found last
 	goals  []*pnode // found and not yet returned
@@ -75,7 +76,7 @@ type event struct {
 	made   []*pstep
 }
 
-// maxForced bounds how many steps without a choice are taken at once.
+// maxForced bounds how many nodes steps without a choice may take at once.
 const maxForced = 10000
 
 func newProgression(p *groundProblem, r *relaxation, set progressionSettings) *progression {
@@ -160,10 +161,7 @@ func (s *progression) lost(n *pnode) bool {
 
 // offer takes a new node: it goes on as long as there is no choice, and then into the queue, unless it was seen or is dead.
 func (s *progression) offer(n *pnode) {
-	for range maxForced {
-		if len(n.open) != 1 {
-			break
-		}
+	for from := s.count; len(n.open) == 1 && s.count < from+maxForced; {
 		s.count++
 		st := n.open[0]
 		if st.node < 0 {
@@ -183,7 +181,7 @@ func (s *progression) offer(n *pnode) {
 		}
 		only, several := int32(-1), false
 		for _, mi := range t.methods {
-			if s.p.po || holds(n.state, s.p.methods[mi].pre) {
+			if s.fits(n.state, mi) {
 				several = only >= 0
 				if only = mi; several {
 					break
@@ -256,6 +254,18 @@ func (s *progression) offer(n *pnode) {
 	return
 }
 
+// methodsPerNode is how many methods that are looked at cost as much as a node.
+const methodsPerNode = 16
+
+// fits tells whether a task may be done by a method now. Where the order is partial its condition may wait.
+func (s *progression) fits(state bitset, method int32) bool {
+	if s.looked++; s.looked == methodsPerNode {
+		s.looked = 0
+		s.count++
+	}
+	return s.p.po || holds(state, s.p.methods[method].pre)
+}
+
 func holds(state bitset, facts []int32) bool {
 	for _, f := range facts {
 		if !state.has(int(f)) {
@@ -299,7 +309,7 @@ func (s *progression) expand(n *pnode) {
 		case !decomposed:
 			decomposed = true
 			for _, mi := range s.p.nodes[st.node].methods {
-				if s.p.po || holds(n.state, s.p.methods[mi].pre) {
+				if s.fits(n.state, mi) {
 					c := n.child()
 					s.decompose(c, st, mi)
 					s.offer(c)
