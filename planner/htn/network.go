@@ -7,6 +7,7 @@ type pstep struct {
 	next []*pstep // what is ordered directly behind it; of these none is ordered before another
 	mark int32
 	look int32  // the last look ahead from a network with this step
+	from uint64 // of what is directly before it in the network being looked at
 	adds bitset // the parts of the goal that it, or what is behind it, can still make true
 }
 

@@ -140,6 +140,23 @@ const seqBits = 30
 // maxQueueBytes bounds what the nodes of a search hold.
 const maxQueueBytes = 90 << 20
 
+// joins is a number for what is before each step of the network: that is not told by what is behind each of the open ones, if some of
+// it is behind several.
+func (s *progression) joins() (look uint64) {
+	for _, st := range s.steps {
+		st.from = 0
+	}
+	for _, st := range s.steps {
+		for _, next := range st.next {
+			next.from += mix(st.hash)
+		}
+	}
+	for _, st := range s.steps {
+		look += mix(st.hash*3 + mix(st.from))
+	}
+	return look
+}
+
 func (n *pnode) size() int { return 200 + 8*len(n.state) + 8*len(n.open) + 100*len(n.events) }
 
 // lost tells whether a part of the goal does not hold and nothing that remains can make it hold.
@@ -218,9 +235,7 @@ func (s *progression) offer(n *pnode) {
 		s.collect(st)
 	}
 	if s.p.po {
-		for _, t := range s.list {
-			look += mix(uint64(t) + 7)
-		}
+		look += s.joins()
 	}
 	look = mix(look) &^ 3
 	if _, known := s.seen.Get(look); known {

@@ -12,6 +12,7 @@
 //	ground.go         what could ever be part of a plan, by Datalog; groundproblem.go: that, without variables
 //	relax.go          estimates by relaxed plans
 //	lookahead.go      the relaxed plan followed as far as it goes
+//	ends.go           search from both ends of a network, for partial order; mutex.go: what can hold together
 //	layers.go         plans by satisfiability, layer.go: one layer of its formula, with package sat
 //	progress.go       best-first search on the ground problem, also for partial order
 //	network.go        its networks of steps; guide.go: which of its nodes comes next
@@ -307,7 +308,7 @@ const (
 
 // groundPortfolio is the searches on the ground problem. Satisfiability takes its time to say anything, but is alone in what it
 // can do: it comes in when the first look at the problem was in vain, after all that seem to be near a plan, and then has nearly
-// as much as all others.
+// as much as all others. It takes totally ordered problems only, as the search from both ends takes only the others.
 var groundPortfolio = []struct {
 	name  string
 	round int // the first that it is in
@@ -320,6 +321,7 @@ var groundPortfolio = []struct {
 	{"looking far ahead", 0, 1, progressionSettings{greedy: true, lazy: true, helpful: true, ahead: true}.start},
 	{"relaxed plan and length", 0, 1, progressionSettings{}.start},
 	{"relaxed cost", 0, 1, progressionSettings{greedy: true, add: true}.start},
+	{"from both ends", 0, 4, startEnds},
 	{"layers", 1, 8, startLayers},
 }
 
