@@ -113,6 +113,7 @@ func (s *progression) run(ctx context.Context, nodes int) (outcome, error) {
 			return gaveUp, ctx.Err()
 		}
 		if s.bytes > maxQueueBytes {
+			s.nodes, s.queue, s.first, s.seen = nil, nil, nil, backtrack.NewSeen() // others need the room
 			return finish(gaveUp)
 		}
 		if s.count >= limit {
@@ -234,6 +235,7 @@ func (s *progression) offer(n *pnode) {
 	for _, st := range n.open {
 		s.collect(st)
 	}
+	s.count += 1 + len(s.list)/stepsPerNode
 	if s.p.po {
 		look += s.joins()
 	}
@@ -268,6 +270,9 @@ func (s *progression) offer(n *pnode) {
 	s.bytes += n.size()
 	return
 }
+
+// stepsPerNode is how many steps of a network that are looked at cost as much as a node.
+const stepsPerNode = 64
 
 // methodsPerNode is how many methods that are looked at cost as much as a node.
 const methodsPerNode = 16
