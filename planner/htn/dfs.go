@@ -24,6 +24,7 @@ type dfs struct {
 	order [][]int32  // methods of each task, in the order to try
 	net   int32      // where to go on; -1: nothing remains
 	work  int        // of the joins, charged so far
+	only  *possible  // nil where nothing is known of what can be
 	why   *explainer // nil unless somebody wants to know
 }
 
@@ -92,6 +93,17 @@ func newDFS(e *engine, set dfsSettings) *dfs {
 	e.f.spin = set.spin
 	top := d.tasks.intern(d.m.top, nil)
 	d.cells = append(d.cells, cell{task: top, next: -1, depth: 1, by: -1, hash: d.cellHash(top, -1)})
+	return d
+}
+
+// start is for the portfolio of the ground problem: depth first, without the methods that the ground problem left out. It takes
+// totally ordered problems only.
+func (set dfsSettings) start(p *groundProblem, _ *relaxation) search {
+	if p.po {
+		return none{}
+	}
+	d := newDFS(p.e.clone(), set)
+	d.only = &possible{p: p}
 	return d
 }
 
@@ -192,6 +204,9 @@ func (d *dfs) Next() bool {
 			watch = d.why.watch(d.binds[f.bind:])
 		}
 		if d.joins[f.method].next(d.f, d.binds[f.bind:], d.curs[f.cur:], fresh, watch) {
+			if d.only != nil && !d.only.all(d, f) {
+				continue
+			}
 			d.net, f.fits = d.push(f, fi, c), true
 			return true
 		}
@@ -201,6 +216,32 @@ func (d *dfs) Next() bool {
 		f.method = -1
 	}
 	return false
+}
+
+// possible is the tasks that are left in a ground problem: what else a method has below it would never be done.
+type possible struct {
+	p     *groundProblem
+	known []int8 // by task of the search: 1 is possible, -1 not, 0 was not asked
+}
+
+// all tells whether all subtasks of the method that is being tried are possible.
+func (o *possible) all(d *dfs, f *frame) bool {
+	for _, sub := range d.m.methods[f.method].subs {
+		id := d.ground(sub, d.binds[f.bind:])
+		for int(id) >= len(o.known) {
+			o.known = append(o.known, 0)
+		}
+		if o.known[id] == 0 {
+			o.known[id] = -1
+			if o.p.has(d.tasks.heads[id], d.tasks.tuple(id)) {
+				o.known[id] = 1
+			}
+		}
+		if o.known[id] < 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // Close takes the last choice back.

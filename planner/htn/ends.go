@@ -66,7 +66,10 @@ type eevent struct {
 
 // startEnds is for the portfolio. Where the order is total, a search from the front alone loses nothing by its choices.
 func startEnds(p *groundProblem, r *relaxation) search {
-	return &ends{p: p, r: r, over: !p.po, end: gaveUp, seen: backtrack.NewSeen(), behind: make([][][]int, len(p.e.m.methods))}
+	if !p.po {
+		return none{}
+	}
+	return &ends{p: p, r: r, seen: backtrack.NewSeen(), behind: make([][][]int, len(p.e.m.methods))}
 }
 
 func (s *ends) expanded() int { return s.count }

@@ -14,6 +14,7 @@ type groundProblem struct {
 	nodes    []groundTask
 	methods  []groundMethod
 	top      int32
+	tasks    []int32  // by task of the engine: its number, plus 1
 	adds     []bitset // by task: the parts of the goal, by their place in it, that something below it can make true
 }
 
@@ -320,6 +321,16 @@ func (p *groundProblem) compact(keep []bool) {
 		}
 	}
 	p.nodes, p.methods = tasks, kept
+	p.tasks = make([]int32, len(p.e.tasks.heads))
+	for n, t := range p.nodes {
+		p.tasks[t.task] = int32(n) + 1
+	}
+}
+
+// has tells whether a task is left in the problem.
+func (p *groundProblem) has(task int32, args []int32) bool {
+	id := p.e.tasks.find(task, args)
+	return id >= 0 && int(id) < len(p.tasks) && p.tasks[id] > 0
 }
 
 // numbering gives those that stay of some numbers new ones, from 0; -1 is for the others.

@@ -81,7 +81,10 @@ const (
 
 // startLayers is for the portfolio. Where the order is partial there is nothing that it could do.
 func startLayers(p *groundProblem, _ *relaxation) search {
-	return &layers{p: p, sat: sat.New(), over: p.po, end: gaveUp}
+	if p.po {
+		return none{}
+	}
+	return &layers{p: p, sat: sat.New(), end: gaveUp}
 }
 
 // run goes on until a plan is found or the nodes are spent. After a plan another is looked for, of other methods.

@@ -155,6 +155,13 @@ type search interface {
 	expanded() int
 }
 
+// none is a search that does not take the problem.
+type none struct{}
+
+func (none) run(context.Context, int) (outcome, error) { return gaveUp, nil }
+func (none) plan() *Plan                               { return nil }
+func (none) expanded() int                             { return 0 }
+
 // track works through its rounds in a goroutine of its own, one ahead of what is asked for.
 type track struct {
 	answers chan answer
@@ -315,6 +322,8 @@ var groundPortfolio = []struct {
 	share int // of a round, in tenths
 	start func(*groundProblem, *relaxation) search
 }{
+	{"what is possible", 0, 3, dfsSettings{cheap: true}.start},
+	{"what is possible, other facts first", 0, 2, dfsSettings{cheap: true, spin: 2, order: recursiveFirst}.start},
 	{"looking ahead", 0, 4, progressionSettings{greedy: true, lazy: true, serial: true, helpful: true, ahead: true}.start},
 	{"task after task", 0, 1, progressionSettings{greedy: true, lazy: true, serial: true, helpful: true}.start},
 	{"relaxed plan", 0, 3, progressionSettings{greedy: true}.start},

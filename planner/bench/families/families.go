@@ -30,7 +30,7 @@ type family struct {
 
 var families = []family{
 	{"arms", arms}, {"cavern", cavern}, {"courier", courier}, {"haul", haul}, {"haul-one-way", oneWay}, {"joinery", joinery}, {"joinery-no-order", noOrder}, {"learnt", learnt}, {"mason", mason},
-	{"patience", patience}, {"rescue-all-seen", rescueAll}, {"rescue-some-seen", rescueSome}, {"rig", rig}, {"wires", wires}, {"works", works},
+	{"patience", patience}, {"rescue-all-seen", rescueAll}, {"rescue-some-seen", rescueSome}, {"rig", rig}, {"survey", survey}, {"survey-at-once", surveyAtOnce}, {"wires", wires}, {"works", works},
 }
 
 // PerFamily is how many problems each family has.
