@@ -9,6 +9,16 @@ func (b bitset) has(i int) bool { return b[i>>6]&(1<<(i&63)) != 0 }
 func (b bitset) set(i int)      { b[i>>6] |= 1 << (i & 63) }
 func (b bitset) drop(i int)     { b[i>>6] &^= 1 << (i & 63) }
 
+// in and put are has and set for a set that grows.
+func (b bitset) in(i int32) bool { return int(i>>6) < len(b) && b.has(int(i)) }
+
+func (b *bitset) put(i int32) {
+	if n := int(i>>6) + 1 - len(*b); n > 0 {
+		*b = append(*b, make(bitset, n)...)
+	}
+	b.set(int(i))
+}
+
 func (b bitset) union(o bitset) {
 	for i, w := range o {
 		b[i] |= w

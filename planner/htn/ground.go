@@ -217,29 +217,27 @@ func (g *grounder) fire(u use, id int32) {
 func (g *grounder) build(ctx context.Context, e *engine) *groundProblem {
 	m := g.m
 	p := &groundProblem{e: e, po: !m.linear}
-	b := &builder{p: p, g: g, facts: map[int32]int32{}, nots: map[int32]int32{}, nodes: map[int32]int32{}}
+	b := &builder{p: p, g: g}
 	// Facts that some instance deletes or adds are the ones that a state needs; negated ones get a fact of their own.
-	touched := map[int32]bool{}
 	for i := range g.made.heads {
 		r := &g.rules[g.made.heads[i]]
+		b.done.put(b.fact(r, g.made.tuple(int32(i))))
 		if r.action < 0 {
 			continue
 		}
 		for _, list := range [][]effect{m.tasks[r.action].add, m.tasks[r.action].del} {
 			for _, x := range list {
-				touched[g.f.ground(x.pred, x.args, g.made.tuple(int32(i)))] = true
+				b.touched.put(g.f.ground(x.pred, x.args, g.made.tuple(int32(i))))
 			}
 		}
 	}
-	b.touched = touched
 	for _, x := range m.init {
 		if !m.rigid[x.pred] {
 			b.initial = append(b.initial, g.f.ground(x.pred, x.args, nil))
 		}
 	}
-	b.isInit = map[int32]bool{}
 	for _, id := range b.initial {
-		b.isInit[id] = true
+		b.isInit.put(id)
 	}
 	actions := 0
 	for _, at := range g.made.heads {
@@ -248,7 +246,7 @@ func (g *grounder) build(ctx context.Context, e *engine) *groundProblem {
 		}
 	}
 	b.effects, p.methods = make([]pendingEffect, 0, actions), make([]groundMethod, 0, len(g.made.heads)-actions)
-	top := b.node(int32(len(m.preds))+m.top, nil)
+	top := b.node(g.f.intern(int32(len(m.preds))+m.top, nil))
 	for i := range g.made.heads {
 		if i&1023 == 0 && ctx.Err() != nil {
 			return nil
@@ -261,6 +259,7 @@ func (g *grounder) build(ctx context.Context, e *engine) *groundProblem {
 	if !p.prune(ctx, b.has) {
 		return nil
 	}
+	b.name()
 	p.aims()
 	return p
 }

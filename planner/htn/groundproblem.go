@@ -1,6 +1,9 @@
 package htn
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // groundProblem is a problem without variables: facts, actions and method instances by number. Negated conditions have facts of
 // their own, which are true where the fact is not.
@@ -34,17 +37,19 @@ type groundMethod struct {
 	subs []int32 // tasks, in the order of the method's subtasks
 }
 
-// builder makes a ground problem of the grounder's instances.
+// builder makes a ground problem of the grounder's instances. What it keeps by fact or task of the grounder is a list by number.
 type builder struct {
 	p       *groundProblem
 	g       *grounder
-	facts   map[int32]int32 // number of a fact of the grounder
-	nots    map[int32]int32 // number of the fact that it is false
-	nodes   map[int32]int32 // number of a task of the grounder
-	touched map[int32]bool  // facts that some action adds or deletes
+	facts   []int32 // number of a fact of the grounder, plus 1
+	nots    []int32 // number of the fact that it is false, plus 1
+	nodes   []int32 // number of a task of the grounder, plus 1
+	done    bitset  // tasks of the grounder that some instance does
+	touched bitset  // facts that some action adds or deletes
 	initial []int32
-	isInit  map[int32]bool
+	isInit  bitset
 	effects []pendingEffect
+	subs    []int32
 	has     []bool // by task of the ground problem: it is an action that may be executed
 }
 
@@ -53,38 +58,61 @@ type pendingEffect struct {
 	add, del []int32 // of the grounder
 }
 
-func (b *builder) fact(id int32) int32 {
-	n, known := b.facts[id]
-	if !known {
-		n = int32(b.p.facts)
+// asked returns the number of a fact, made anew where it has none.
+func (b *builder) asked(list *[]int32, id int32) int32 {
+	at := numbered(list, id)
+	if *at == 0 {
 		b.p.facts++
-		b.facts[id] = n
+		*at = int32(b.p.facts)
 	}
-	return n
+	return *at - 1
 }
 
-func (b *builder) not(id int32) int32 {
-	n, known := b.nots[id]
-	if !known {
-		n = int32(b.p.facts)
-		b.p.facts++
-		b.nots[id] = n
+// numbered returns the place of an id in a list, which grows for it.
+func numbered(list *[]int32, id int32) *int32 {
+	if n := int(id) + 1 - len(*list); n > 0 {
+		*list = append(*list, make([]int32, n)...)
 	}
-	return n
+	return &(*list)[id]
+}
+
+// number is what a list has for an id, -1 where that is nothing.
+func number(list []int32, id int32) int32 {
+	if int(id) >= len(list) {
+		return -1
+	}
+	return list[id] - 1
+}
+
+// fact is the task of an instance, as a fact of the grounder.
+func (b *builder) fact(r *rule, bind []int32) int32 {
+	P := int32(len(b.g.m.preds))
+	if r.action >= 0 {
+		return b.g.f.intern(P+r.action, bind)
+	}
+	me := &b.g.m.methods[r.method]
+	return b.g.f.ground(P+me.task, me.head, bind)
 }
 
 // node numbers a task by its fact of the grounder.
-func (b *builder) node(head int32, args []int32) int32 {
-	id := b.g.f.intern(head, args)
-	n, known := b.nodes[id]
-	if !known {
-		n = int32(len(b.p.nodes))
-		b.nodes[id] = n
-		task := head - int32(len(b.g.m.preds))
-		t := b.p.e.tasks.intern(task, args)
-		b.p.nodes = append(b.p.nodes, groundTask{task: t, action: int(task) < b.g.m.actions})
+func (b *builder) node(id int32) int32 {
+	at := numbered(&b.nodes, id)
+	if *at == 0 {
+		b.p.nodes = append(b.p.nodes, groundTask{task: id, action: int(b.g.f.heads[id])-len(b.g.m.preds) < b.g.m.actions})
+		*at = int32(len(b.p.nodes))
 	}
-	return n
+	return *at - 1
+}
+
+// name gives the tasks that are left their numbers in the engine.
+func (b *builder) name() {
+	tasks := &b.p.e.tasks
+	for n := range b.p.nodes {
+		id := b.p.nodes[n].task
+		t := tasks.intern(b.g.f.heads[id]-int32(len(b.g.m.preds)), b.g.f.tuple(id))
+		b.p.nodes[n].task = t
+		*numbered(&b.p.tasks, t) = int32(n) + 1
+	}
 }
 
 // condition lists the facts that a conjunction needs; ok is false where it can never hold. What always holds is left out.
@@ -95,13 +123,13 @@ func (b *builder) condition(lits []literal, bind []int32) (out []int32, ok bool)
 		}
 		id := b.g.f.ground(l.pred, l.args, bind)
 		switch {
-		case !b.touched[id] && b.isInit[id] == l.neg:
+		case !b.touched.in(id) && b.isInit.in(id) == l.neg:
 			return nil, false
-		case !b.touched[id]:
+		case !b.touched.in(id):
 		case l.neg:
-			out = append(out, b.not(id))
+			out = append(out, b.asked(&b.nots, id))
 		default:
-			out = append(out, b.fact(id))
+			out = append(out, b.asked(&b.facts, id))
 		}
 	}
 	return out, true
@@ -111,7 +139,7 @@ func (b *builder) instance(r *rule, bind []int32) {
 	m := b.g.m
 	P := int32(len(m.preds))
 	if r.action >= 0 {
-		n := b.node(P+r.action, bind)
+		n := b.node(b.fact(r, bind))
 		t := &m.tasks[r.action]
 		pre, ok := b.condition(t.pre.lits, bind)
 		if !ok {
@@ -137,17 +165,17 @@ func (b *builder) instance(r *rule, bind []int32) {
 	if !ok {
 		return
 	}
-	args := make([]int32, 0, 8)
-	for _, a := range me.head {
-		args = append(args, a.in(bind))
-	}
-	g := groundMethod{decision: decision{r.method, append([]int32(nil), bind...)}, task: b.node(P+me.task, args), pre: pre}
+	b.subs = b.subs[:0]
 	for _, s := range me.subs {
-		args = args[:0]
-		for _, a := range s.args {
-			args = append(args, a.in(bind))
+		id := b.g.f.ground(P+s.task, s.args, bind)
+		if !b.done.in(id) {
+			return
 		}
-		g.subs = append(g.subs, b.node(P+s.task, args))
+		b.subs = append(b.subs, id)
+	}
+	g := groundMethod{decision: decision{r.method, slices.Clone(bind)}, task: b.node(b.fact(r, bind)), pre: pre}
+	for _, id := range b.subs {
+		g.subs = append(g.subs, b.node(id))
 	}
 	b.p.methods = append(b.p.methods, g)
 }
@@ -170,37 +198,34 @@ func (b *builder) finish() {
 		n := &p.nodes[e.node]
 		b.has[e.node] = true
 		for _, id := range e.add {
-			if f, asked := b.facts[id]; asked {
+			if f := number(b.facts, id); f >= 0 {
 				n.add = append(n.add, f)
 			}
-			if f, asked := b.nots[id]; asked {
+			if f := number(b.nots, id); f >= 0 {
 				n.del = append(n.del, f)
 			}
 		}
-	dels:
 		for _, id := range e.del {
-			for _, a := range e.add {
-				if a == id {
-					continue dels // deleted and added: it stays
-				}
+			if slices.Contains(e.add, id) {
+				continue // deleted and added: it stays
 			}
-			if f, asked := b.facts[id]; asked {
+			if f := number(b.facts, id); f >= 0 {
 				n.del = append(n.del, f)
 			}
-			if f, asked := b.nots[id]; asked {
+			if f := number(b.nots, id); f >= 0 {
 				n.add = append(n.add, f)
 			}
 		}
 	}
 	p.init = newBitset(p.facts)
 	for _, id := range b.initial {
-		if f, asked := b.facts[id]; asked {
+		if f := number(b.facts, id); f >= 0 {
 			p.init.set(int(f))
 		}
 	}
 	for id, f := range b.nots {
-		if !b.isInit[id] {
-			p.init.set(int(f))
+		if f > 0 && !b.isInit.in(int32(id)) {
+			p.init.set(int(f - 1))
 		}
 	}
 }
@@ -321,16 +346,12 @@ func (p *groundProblem) compact(keep []bool) {
 		}
 	}
 	p.nodes, p.methods = tasks, kept
-	p.tasks = make([]int32, len(p.e.tasks.heads))
-	for n, t := range p.nodes {
-		p.tasks[t.task] = int32(n) + 1
-	}
 }
 
 // has tells whether a task is left in the problem.
 func (p *groundProblem) has(task int32, args []int32) bool {
 	id := p.e.tasks.find(task, args)
-	return id >= 0 && int(id) < len(p.tasks) && p.tasks[id] > 0
+	return id >= 0 && number(p.tasks, id) >= 0
 }
 
 // numbering gives those that stay of some numbers new ones, from 0; -1 is for the others.
