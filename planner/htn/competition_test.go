@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/jitos/jitos/planner/hddl"
 )
@@ -26,30 +25,41 @@ func TestCompetition(t *testing.T) {
 			t.Errorf("%s: no plan in %d nodes", pair[1], res.Nodes)
 		}
 	}
+	for _, pair := range shared(t, "partial-order/PCP") {
+		if filepath.Base(pair[1]) != "p-pcp07.hddl" {
+			continue
+		}
+		d, p, err := hddl.Load(pair[0], pair[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res := solve(t, d, p, Options{Budget: 2_000_000}); !res.Proved {
+			t.Errorf("%s: no proof in %d nodes", pair[1], res.Nodes)
+		}
+	}
 }
 
-// TestHeavyCompetition plans all of them, ten seconds each, and says which it could not. At most these many may be left.
+// TestHeavyCompetition plans all of them, or proves that there is no plan, within a fixed number of nodes.
 func TestHeavyCompetition(t *testing.T) {
 	if os.Getenv("JITOS_HEAVY") == "" {
 		t.Skip("set JITOS_HEAVY=1 to run")
 	}
-	left := 0
+	proved := 0
 	for _, pair := range shared(t, "") {
 		d, p, err := hddl.Load(pair[0], pair[1])
 		if err != nil {
 			t.Fatal(err)
 		}
-		ctx, stop := context.WithTimeout(context.Background(), 10*time.Second)
-		res, err := Solve(ctx, d, p, Options{})
-		stop()
+		res, err := Solve(context.Background(), d, p, Options{Budget: 20_000_000})
 		if err != nil {
 			t.Fatal(err)
 		}
 		checkPlans(t, d, p, res)
-		if len(res.Plans) == 0 {
-			left++
-			t.Logf("%s: no plan, %d nodes, proved %v", pair[1], res.Nodes, res.Proved)
+		if res.Proved {
+			proved++
+		} else if len(res.Plans) == 0 {
+			t.Errorf("%s: neither plan nor proof in %d nodes", pair[1], res.Nodes)
 		}
 	}
-	t.Logf("%d left", left)
+	t.Logf("%d without a plan", proved)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jitos/jitos/planner/bench/families"
 	"github.com/jitos/jitos/planner/hddl"
 	"github.com/jitos/jitos/planner/verifier"
 )
@@ -119,24 +120,41 @@ func TestSolve_brokenByAnEarlierStep(t *testing.T) {
 	}
 }
 
-// TestSolve_deterministic: the same input and budget give the same bytes, on one core and on two, however often.
+// TestSolve_deterministic: the same input and budget give the same bytes, on one core and on two, however often; and whichever search
+// it is that finds the plan.
 func TestSolve_deterministic(t *testing.T) {
-	d, p := parse(t, tower, towerProblem)
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
-	want := ""
-	for i := range 50 {
-		runtime.GOMAXPROCS(1 + i%2)
-		res := solve(t, d, p, Options{Budget: 5_000_000})
-		if len(res.Plans) == 0 {
-			t.Fatalf("no plan: %+v", res)
+	same := func(domain, problem string, runs int) (by string) {
+		d, p := parse(t, domain, problem)
+		want := ""
+		for i := range runs {
+			runtime.GOMAXPROCS(1 + i%2)
+			res := solve(t, d, p, Options{Budget: 5_000_000})
+			if len(res.Plans) == 0 {
+				t.Fatalf("no plan: %+v", res)
+			}
+			got := fmt.Sprintf("%s %d\n%s", res.By, res.Nodes, res.Plans[0])
+			if want == "" {
+				want = got
+			}
+			if got != want {
+				t.Fatalf("run %d:\n%s\nbut before\n%s", i, got, want)
+			}
+			by = res.By
 		}
-		got := fmt.Sprintf("%s %d\n%s", res.By, res.Nodes, res.Plans[0])
-		if want == "" {
-			want = got
+		return by
+	}
+	same(tower, towerProblem, 50)
+	tracks := map[string]bool{}
+	for _, i := range families.All() {
+		if i.Number == map[string]int{"courier": 2, "joinery-no-order": 2, "wires": 5}[i.Family] {
+			tracks[same(i.Domain, i.Problem, 2)] = true
 		}
-		if got != want {
-			t.Fatalf("run %d:\n%s\nbut before\n%s", i, got, want)
-		}
+	}
+	domain, problem := tiles([][2]string{{"01", "0"}, {"1", "101"}, {"0", "1"}})
+	tracks[same(domain, problem, 2)] = true
+	if len(tracks) < 3 {
+		t.Errorf("all were found by the same searches: %v", tracks)
 	}
 }
 
