@@ -234,8 +234,18 @@ func TestEnds_alike(t *testing.T) {
 		t.Errorf("from both ends: %v", end)
 	}
 	d, p := parse(t, domain, problem)
-	if res := solve(t, d, p, Options{Budget: 100_000}); len(res.Plans) == 0 {
-		t.Error("no plan")
+	m, err := compile(d, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, _, err := ground(context.Background(), newEngine(m), 100_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, set := range []progressionSettings{{}, {greedy: true}, {greedy: true, lazy: true, helpful: true}} {
+		if end, err := newProgression(g, newRelaxation(g), set).run(context.Background(), 100_000); end != found || err != nil {
+			t.Errorf("from the front, %+v: %v, %v", set, end, err)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package htn
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/jitos/jitos/planner/bench/families"
@@ -115,4 +116,38 @@ func TestLayersProof(t *testing.T) {
 	if l, end := layered(t, domain, problem("b"), 100_000); end != exhausted {
 		t.Errorf("back to b: %v after %d layers", end, len(l.rows))
 	}
+}
+
+// TestLayers_wide: a layer is made in slices however wide a position is.
+func TestLayers_wide(t *testing.T) {
+	domain := `(define (domain wide) (:predicates (p) (q)) (:task t :parameters ())
+ (:method a :parameters () :task (t) :ordered-subtasks (and (x) (y))) (:method b :parameters () :task (t) :ordered-subtasks (and (y) (x)))
+ (:action x :parameters () :precondition (p) :effect (and (not (p)) (q))) (:action y :parameters () :effect (p)))`
+	problem := "(define (problem p) (:domain wide) (:htn :ordered-subtasks (and" + strings.Repeat(" (t)", 2000) + ")) (:init (p)) (:goal (q)))"
+	d, p := parse(t, domain, problem)
+	m, err := compile(d, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, _, err := ground(context.Background(), newEngine(m), 100_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := startLayers(g, nil)
+	most, end := 0, paused
+	for end == paused {
+		before := l.expanded()
+		if end, err = l.run(context.Background(), 100); err != nil {
+			t.Fatal(err)
+		}
+		most = max(most, l.expanded()-before)
+	}
+	if end != found {
+		t.Fatal(end)
+	}
+	checkPlans(t, d, p, &Result{Plans: []*Plan{l.plan()}})
+	if most > 1000 {
+		t.Errorf("%d nodes at once", most)
+	}
+	t.Log(most, l.expanded())
 }

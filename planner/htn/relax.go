@@ -183,6 +183,9 @@ func (r *relaxation) reach(tasks []int32) {
 	}
 }
 
+// alive tells whether the network leads to an operator.
+func (r *relaxation) alive(op *operator) bool { return op.live == r.reached || op.core && r.cored }
+
 // leadsTo tells whether the network is known to lead to a task.
 func (r *relaxation) leadsTo(t int32) bool {
 	return r.told[t] == r.reached || r.cored && r.core.all.has(int(t))
@@ -291,7 +294,7 @@ func (r *relaxation) estimate(state bitset, tasks, goal []int32) (add, ff int32)
 		r.work += 1 + int(x.end-x.start)
 		for _, o := range r.needed[x.start:x.end] {
 			op := &r.operators[o]
-			if op.live != r.reached && !(op.core && r.cored) {
+			if !r.alive(op) {
 				continue
 			}
 			if op.round != r.round {

@@ -390,11 +390,17 @@ func (g *grounded) goOn(ctx context.Context, i, nodes int, a *answer) (ends bool
 	case end == exhausted:
 		a.proved = true
 	default:
+		if d, ok := s.(*dfs); ok && d.bytes() > maxPossibleBytes {
+			g.searches[i], end = none{}, gaveUp
+		}
 		a.over = a.over && end != paused
 		return false
 	}
 	return true
 }
+
+// maxPossibleBytes is what a depth-first search on the ground problem may hold.
+const maxPossibleBytes = 150 << 20
 
 // finish lets those searches go on that come nearer and nearer to a plan, and by that will soon be there: the nearest first, with
 // half more than they seem to need, as long as it is less than so many nodes.
