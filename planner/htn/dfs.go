@@ -224,9 +224,13 @@ type possible struct {
 	known []int8 // by task of the search: 1 is possible, -1 not, 0 was not asked
 }
 
+// askingPrice is what it costs to ask for a task, in facts that joins look at.
+const askingPrice = 4
+
 // all tells whether all subtasks of the method that is being tried are possible.
 func (o *possible) all(d *dfs, f *frame) bool {
 	for _, sub := range d.m.methods[f.method].subs {
+		d.f.work += askingPrice
 		id := d.ground(sub, d.binds[f.bind:])
 		for int(id) >= len(o.known) {
 			o.known = append(o.known, 0)
