@@ -12,23 +12,7 @@ import (
 // fromBothEnds searches from both ends alone.
 func fromBothEnds(t *testing.T, domain, problem string, nodes int) outcome {
 	t.Helper()
-	d, p := parse(t, domain, problem)
-	m, err := compile(d, p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, ok, err := ground(context.Background(), newEngine(m), 100_000)
-	if !ok || err != nil {
-		t.Fatal(ok, err)
-	}
-	s := startEnds(g, newRelaxation(g))
-	end, err := s.run(context.Background(), nodes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if end == found {
-		checkPlans(t, d, p, &Result{Plans: []*Plan{s.plan()}})
-	}
+	_, end := alone(t, domain, problem, startEnds, nodes)
 	return end
 }
 
@@ -197,16 +181,7 @@ func TestEnds_networks(t *testing.T) {
 		facts(&p, 2, false)
 		p.WriteString("))")
 		end := fromBothEnds(t, b.String()+")", p.String(), 20_000)
-		d, q := parse(t, b.String()+")", p.String())
-		m, _ := compile(d, q)
-		g, _, err := ground(context.Background(), newEngine(m), 100_000)
-		if err != nil {
-			t.Fatal(err)
-		}
-		front, err := newProgression(g, newRelaxation(g), progressionSettings{}).run(context.Background(), 100_000)
-		if err != nil {
-			t.Fatal(err)
-		}
+		_, front := alone(t, b.String()+")", p.String(), progressionSettings{}.start, 100_000)
 		if end == found && front == exhausted || front == found && end == exhausted {
 			t.Errorf("%d: %v from both ends, %v from the front\n%s)\n%s", n, end, front, &b, &p)
 		}
@@ -233,18 +208,9 @@ func TestEnds_alike(t *testing.T) {
 	if end := fromBothEnds(t, domain, problem, 20_000); end != found {
 		t.Errorf("from both ends: %v", end)
 	}
-	d, p := parse(t, domain, problem)
-	m, err := compile(d, p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, _, err := ground(context.Background(), newEngine(m), 100_000)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, set := range []progressionSettings{{}, {greedy: true}, {greedy: true, lazy: true, helpful: true}} {
-		if end, err := newProgression(g, newRelaxation(g), set).run(context.Background(), 100_000); end != found || err != nil {
-			t.Errorf("from the front, %+v: %v, %v", set, end, err)
+		if _, end := alone(t, domain, problem, set.start, 100_000); end != found {
+			t.Errorf("from the front, %+v: %v", set, end)
 		}
 	}
 }

@@ -62,6 +62,36 @@ func checkPlans(t testing.TB, d *hddl.Domain, p *hddl.Problem, res *Result) {
 	}
 }
 
+// groundOf returns the ground problem.
+func groundOf(t testing.TB, d *hddl.Domain, p *hddl.Problem) *groundProblem {
+	t.Helper()
+	m, err := compile(d, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, ok, err := ground(context.Background(), newEngine(m), 1_000_000)
+	if !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	return g
+}
+
+// alone lets one search on the ground problem run, and checks the plan that it finds.
+func alone(t testing.TB, domain, problem string, start func(*groundProblem, *relaxation) search, nodes int) (search, outcome) {
+	t.Helper()
+	d, p := parse(t, domain, problem)
+	g := groundOf(t, d, p)
+	s := start(g, newRelaxation(g))
+	end, err := s.run(context.Background(), nodes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if end == found {
+		checkPlans(t, d, p, &Result{Plans: []*Plan{s.plan()}})
+	}
+	return s, end
+}
+
 // shared lists the competition's problems below a folder, or skips where they are absent.
 func shared(t *testing.T, folder string) [][2]string {
 	t.Helper()

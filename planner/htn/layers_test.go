@@ -11,24 +11,8 @@ import (
 // layered searches by satisfiability alone.
 func layered(t *testing.T, domain, problem string, nodes int) (*layers, outcome) {
 	t.Helper()
-	d, p := parse(t, domain, problem)
-	m, err := compile(d, p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, ok, err := ground(context.Background(), newEngine(m), 1_000_000)
-	if !ok || err != nil {
-		t.Fatal(ok, err)
-	}
-	l := startLayers(g, nil).(*layers)
-	end, err := l.run(context.Background(), nodes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if end == found {
-		checkPlans(t, d, p, &Result{Plans: []*Plan{l.plan()}})
-	}
-	return l, end
+	s, end := alone(t, domain, problem, startLayers, nodes)
+	return s.(*layers), end
 }
 
 // TestLayers finds plans of the totally ordered families by satisfiability alone, and the verifier accepts them. However the
@@ -125,21 +109,11 @@ func TestLayers_wide(t *testing.T) {
  (:action x :parameters () :precondition (p) :effect (and (not (p)) (q))) (:action y :parameters () :effect (p)))`
 	problem := "(define (problem p) (:domain wide) (:htn :ordered-subtasks (and" + strings.Repeat(" (t)", 2000) + ")) (:init (p)) (:goal (q)))"
 	d, p := parse(t, domain, problem)
-	m, err := compile(d, p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, _, err := ground(context.Background(), newEngine(m), 100_000)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := startLayers(g, nil)
+	l := startLayers(groundOf(t, d, p), nil)
 	most, end := 0, paused
 	for end == paused {
 		before := l.expanded()
-		if end, err = l.run(context.Background(), 100); err != nil {
-			t.Fatal(err)
-		}
+		end, _ = l.run(context.Background(), 100)
 		most = max(most, l.expanded()-before)
 	}
 	if end != found {

@@ -1,7 +1,6 @@
 package htn
 
 import (
-	"context"
 	"math/rand/v2"
 	"testing"
 
@@ -18,14 +17,7 @@ func TestRelaxation_reach(t *testing.T) {
 			continue
 		}
 		d, p := parse(t, i.Domain, i.Problem)
-		m, err := compile(d, p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		g, _, err := ground(context.Background(), newEngine(m), 100_000)
-		if err != nil {
-			t.Fatal(err)
-		}
+		g := groundOf(t, d, p)
 		x := newRelaxation(g)
 		tasks := []int32{g.top}
 		for n := range 60 {
