@@ -42,11 +42,9 @@ func (f *facts) track(b *bucket, at int) {
 	if f.true(id) {
 		b.on[at>>6] |= 1 << (at & 63)
 	}
-	for int(id) >= len(f.tracked) {
-		f.tracked = append(f.tracked, 0)
-	}
-	f.places = append(f.places, place{b, int32(at), f.tracked[id]})
-	f.tracked[id] = int32(len(f.places))
+	first := numbered(&f.tracked, id)
+	f.places = append(f.places, place{b, int32(at), *first})
+	*first = int32(len(f.places))
 }
 
 // flipped notes in the long buckets of a fact that it became true or false.

@@ -221,7 +221,7 @@ func (d *dfs) Next() bool {
 // possible is the tasks that are left in a ground problem: what else a method has below it would never be done.
 type possible struct {
 	p     *groundProblem
-	known []int8 // by task of the search: 1 is possible, -1 not, 0 was not asked
+	known []int32 // by task of the search: 1 is possible, -1 not, 0 was not asked
 }
 
 // askingPrice is what it costs to ask for a task, in facts that joins look at.
@@ -232,16 +232,14 @@ func (o *possible) all(d *dfs, f *frame) bool {
 	for _, sub := range d.m.methods[f.method].subs {
 		d.f.work += askingPrice
 		id := d.ground(sub, d.binds[f.bind:])
-		for int(id) >= len(o.known) {
-			o.known = append(o.known, 0)
-		}
-		if o.known[id] == 0 {
-			o.known[id] = -1
+		known := numbered(&o.known, id)
+		if *known == 0 {
+			*known = -1
 			if o.p.has(d.tasks.heads[id], d.tasks.tuple(id)) {
-				o.known[id] = 1
+				*known = 1
 			}
 		}
-		if o.known[id] < 0 {
+		if *known < 0 {
 			return false
 		}
 	}

@@ -30,10 +30,9 @@ type ends struct {
 	goals  []*enode // found and not yet returned
 	over   bool
 	end    outcome
-	behind [][][]int // by method: for each subtask those directly behind it
-	index  []int32   // by the number of a step: its place in the network that is looked at
-	after  []uint64  // by place: of a step and all that is behind it
-	before []uint64  // by place: of all that is before it
+	index  []int32  // by the number of a step: its place in the network that is looked at
+	after  []uint64 // by place: of a step and all that is behind it
+	before []uint64 // by place: of all that is before it
 	list   []int32
 	wants  []int32
 }
@@ -58,10 +57,9 @@ type enode struct {
 // eevent is what happened to a step.
 type eevent struct {
 	step   int32
-	kind   opKind
-	method int32 // the instance
+	method int32 // the instance; -1: executed
 	first  int32 // the number of its first subtask; the others follow
-	last   bool  // of an action: it was taken from the end
+	last   bool  // it was executed at the end
 }
 
 // startEnds is for the portfolio. Where the order is total, a search from the front alone loses nothing by its choices.
@@ -69,7 +67,7 @@ func startEnds(p *groundProblem, r *relaxation) search {
 	if !p.po {
 		return none{}
 	}
-	return &ends{p: p, r: r, seen: backtrack.NewSeen(), behind: make([][][]int, len(p.e.m.methods))}
+	return &ends{p: p, r: r, seen: backtrack.NewSeen()}
 }
 
 func (s *ends) expanded() int { return s.count }
@@ -246,7 +244,7 @@ func (s *ends) take(n *enode, w way) {
 		return
 	}
 	if st.node >= 0 {
-		n.events = append(n.events, eevent{step: st.id, kind: opAction, last: w.last})
+		n.events = append(n.events, eevent{step: st.id, method: -1, last: w.last})
 	}
 	n.steps = append(n.steps[:w.at], n.steps[w.at+1:]...)
 	if !w.last {
@@ -288,21 +286,14 @@ func (s *ends) replace(n *enode, id int32, by []int32) {
 // decompose puts the subtasks of a method in the place of a step, the condition of the method before them.
 func (s *ends) decompose(n *enode, at int, mi int32) {
 	g := &s.p.methods[mi]
-	m := &s.p.e.m.methods[g.method]
-	behind := s.behind[g.method]
-	if behind == nil {
-		behind = m.behind()
-		s.behind[g.method] = behind
-	}
+	m, order := &s.p.e.m.methods[g.method], s.p.order(g.method)
 	st, first := n.steps[at], n.made
 	n.made += int32(len(g.subs))
-	n.events = append(n.events, eevent{step: st.id, kind: opMethod, method: mi, first: first})
+	n.events = append(n.events, eevent{step: st.id, method: mi, first: first})
 	made := make([]estep, 0, len(g.subs)+1)
 	var begin []int32
-	for i, f := range m.sources(behind) {
-		if f {
-			begin = append(begin, first+int32(i))
-		}
+	for _, i := range order.first {
+		begin = append(begin, first+int32(i))
 	}
 	if len(g.subs) == 0 {
 		begin = st.next
@@ -314,9 +305,9 @@ func (s *ends) decompose(n *enode, at int, mi int32) {
 	}
 	for _, i := range m.line {
 		next := st.next
-		if len(behind[i]) > 0 {
-			next = make([]int32, len(behind[i]))
-			for k, j := range behind[i] {
+		if len(order.next[i]) > 0 {
+			next = make([]int32, len(order.next[i]))
+			for k, j := range order.next[i] {
 				next[k] = first + int32(j)
 			}
 		}
@@ -424,7 +415,7 @@ func (s *ends) plan() *Plan {
 	for _, ev := range events {
 		n := at[ev.step]
 		switch {
-		case ev.kind == opMethod:
+		case ev.method >= 0:
 			m := &s.p.methods[ev.method]
 			n.method, n.subs = m.method, make([]*Node, len(m.subs))
 			for i, t := range m.subs {

@@ -91,7 +91,7 @@ func (t *table) grow() {
 type facts struct {
 	table
 	backtrack.State
-	ever    []uint64
+	ever    bitset
 	rels    []relation
 	tracked []int32 // by fact: the first of its places, plus 1
 	places  []place
@@ -164,11 +164,8 @@ func (f *facts) set(id int32, to bool) {
 	if f.flipped(id); !to {
 		return
 	}
-	for int(id>>6) >= len(f.ever) {
-		f.ever = append(f.ever, 0)
-	}
-	if w, bit := id>>6, uint64(1)<<(id&63); f.ever[w]&bit == 0 {
-		f.ever[w] |= bit
+	if !f.ever.in(id) {
+		f.ever.put(id)
 		f.enter(id)
 	}
 }

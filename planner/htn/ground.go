@@ -233,11 +233,8 @@ func (g *grounder) build(ctx context.Context, e *engine) *groundProblem {
 	}
 	for _, x := range m.init {
 		if !m.rigid[x.pred] {
-			b.initial = append(b.initial, g.f.ground(x.pred, x.args, nil))
+			b.initial.put(g.f.ground(x.pred, x.args, nil))
 		}
-	}
-	for _, id := range b.initial {
-		b.isInit.put(id)
 	}
 	actions := 0
 	for _, at := range g.made.heads {

@@ -85,15 +85,22 @@ func (m *model) recursive(me *method) bool {
 	return false
 }
 
-// behind lists for each subtask of a method those that are ordered directly behind it.
-func (m *method) behind() [][]int {
-	out := make([][]int, len(m.subs))
+// order is that of a method's subtasks.
+type order struct {
+	next  [][]int // by subtask: those that are ordered directly behind it
+	first []int   // those that none is ordered before
+}
+
+func (m *method) order() *order {
+	o := &order{next: make([][]int, len(m.subs))}
 	if m.total {
 		for k, i := range m.line[:max(len(m.line)-1, 0)] {
-			out[i] = m.line[k+1 : k+2]
+			o.next[i] = m.line[k+1 : k+2]
 		}
-		return out
+		o.first = m.line[:min(len(m.line), 1)]
+		return o
 	}
+	preceded := newBitset(len(m.subs))
 	for i := range m.subs {
 		later := newBitset(len(m.subs)) // behind something that is behind i
 		for j := range m.subs {
@@ -103,23 +110,15 @@ func (m *method) behind() [][]int {
 		}
 		for j := range m.subs {
 			if m.before[i].has(j) && !later.has(j) {
-				out[i] = append(out[i], j)
+				o.next[i] = append(o.next[i], j)
+				preceded.set(j)
 			}
 		}
 	}
-	return out
-}
-
-// sources marks the subtasks that none is ordered before.
-func (m *method) sources(behind [][]int) []bool {
-	out := make([]bool, len(m.subs))
-	for i := range out {
-		out[i] = true
-	}
-	for _, list := range behind {
-		for _, j := range list {
-			out[j] = false
+	for i := range m.subs {
+		if !preceded.has(i) {
+			o.first = append(o.first, i)
 		}
 	}
-	return out
+	return o
 }

@@ -80,12 +80,7 @@ func (s *progression) markBelow(st *pstep) {
 // decompose replaces a step by the subtasks of a method.
 func (s *progression) decompose(n *pnode, st *pstep, mi int32) {
 	g := &s.p.methods[mi]
-	m := &s.p.e.m.methods[g.method]
-	behind := s.behind[g.method]
-	if behind == nil {
-		behind = m.behind()
-		s.behind[g.method] = behind
-	}
+	m, order := &s.p.e.m.methods[g.method], s.p.order(g.method)
 	made := make([]*pstep, len(g.subs))
 	waits := s.p.po && len(g.pre) > 0
 	if len(g.subs) == 0 && !waits {
@@ -93,23 +88,20 @@ func (s *progression) decompose(n *pnode, st *pstep, mi int32) {
 		s.pass(n, st)
 		return
 	}
-	first := m.sources(behind)
 	for k := len(m.line) - 1; k >= 0; k-- {
 		i := m.line[k]
 		next := st.next
-		if len(behind[i]) > 0 {
-			next = make([]*pstep, len(behind[i]))
-			for k, j := range behind[i] {
+		if len(order.next[i]) > 0 {
+			next = make([]*pstep, len(order.next[i]))
+			for k, j := range order.next[i] {
 				next[k] = made[j]
 			}
 		}
 		made[i] = s.step(g.subs[i], next)
 	}
 	var sources []*pstep
-	for i, f := range first {
-		if f {
-			sources = append(sources, made[i])
-		}
+	for _, i := range order.first {
+		sources = append(sources, made[i])
 	}
 	if waits {
 		if len(sources) == 0 {

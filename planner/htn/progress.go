@@ -41,12 +41,11 @@ type progression struct {
 	helpRound int32
 	look      int32 // number of looks ahead
 
-	behind [][][]int // by method: for each subtask those directly behind it
-	list   []int32   // the tasks of the network being looked at
-	steps  []*pstep  // and their steps
-	wants  []int32   // the part of the goal to estimate
-	none   bitset    // no part of the goal
-	mark   int32
+	list  []int32  // the tasks of the network being looked at
+	steps []*pstep // and their steps
+	wants []int32  // the part of the goal to estimate
+	none  bitset   // no part of the goal
+	mark  int32
 }
 
 type progressionSettings struct {
@@ -80,7 +79,7 @@ type event struct {
 const maxForced = 10000
 
 func newProgression(p *groundProblem, r *relaxation, set progressionSettings) *progression {
-	return &progression{p: p, r: r, set: set, seen: backtrack.NewSeen(), behind: make([][][]int, len(p.e.m.methods)), none: newBitset(len(p.goal))}
+	return &progression{p: p, r: r, set: set, seen: backtrack.NewSeen(), none: newBitset(len(p.goal))}
 }
 
 // run searches as dfs.run does; goal is then the last node of the plan. The price of an estimate is counted in nodes too.

@@ -9,7 +9,7 @@
 //	join.go           conditions as compiled joins
 //	engine.go         ground tasks and actions
 //	dfs.go            depth-first search for totally ordered plans, by package backtrack
-//	ground.go         what could ever be part of a plan, by Datalog; groundproblem.go: that, without variables
+//	ground.go         what could ever be part of a plan, by Datalog; groundproblem.go: that, without variables; prune.go: less of it
 //	relax.go          estimates by relaxed plans
 //	lookahead.go      the relaxed plan followed as far as it goes
 //	ends.go           search from both ends of a network, for partial order; mutex.go: what can hold together
